@@ -1,0 +1,2 @@
+//! The `gongshi` program: parse, run, exit code.
+fn main() {}

@@ -12,6 +12,7 @@ pub mod trust;
 
 pub mod log;
 pub mod package;
+pub mod statement;
 
 pub mod record;
 pub mod store;

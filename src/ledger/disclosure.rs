@@ -1,0 +1,216 @@
+//! Disclosures: the chain of revisions of each agency and year, and which of them are public.
+
+use super::view_root::ViewLine;
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::statement::card::RefusalCode;
+use crate::statement::{Entry, Leaf, ReportAct, ReportCard};
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// State of an accepted revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionState {
+    /// 待统一公开: accepted, the year is not released.
+    Held,
+    /// 已公开: the newest public revision.
+    Released,
+    /// 已被更正: a newer public revision stands.
+    Superseded,
+    /// 已撤回: taken back with a reason.
+    Withdrawn,
+}
+
+/// One accepted revision, as pages and indexes need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Digest of the statement: the package's digest.
+    pub digest: Digest,
+    /// Index in the root log.
+    pub index: u64,
+    /// Code of the act (32 submit, 33 nil, 34 not applicable, 35 correct).
+    pub act: u8,
+    /// The agency's id as the fold resolves it.
+    pub agency_id: String,
+    /// The agency's name in this revision.
+    pub agency_name: String,
+    /// The agency's code in this revision, or empty.
+    pub agency_code: String,
+    /// Whose agency it is.
+    pub division: DivisionCode,
+    /// Calendar year.
+    pub year: u16,
+    /// 1, 2, 3 ...
+    pub revision: u32,
+    /// State as of the newest leaf.
+    pub state: RevisionState,
+    /// `provisional` or `final`.
+    pub status: crate::statement::Status,
+    /// `own` or `consolidated`.
+    pub scope: crate::statement::Scope,
+    /// Template id, or empty.
+    pub template: String,
+    /// Published as printed.
+    pub as_printed: bool,
+    /// Who said it.
+    pub author: PublicKey,
+    /// When it was sequenced.
+    pub sequenced_at: WallMs,
+    /// When it was withdrawn, and the reason code.
+    pub withdrawn: Option<(WallMs, u8)>,
+}
+
+impl Revision {
+    /// Its line in the view root, if it is public.
+    pub fn view_line(&self) -> Option<ViewLine> {
+        let state = match self.state {
+            RevisionState::Held => return None,
+            RevisionState::Released => "released",
+            RevisionState::Superseded => "superseded",
+            RevisionState::Withdrawn => "withdrawn",
+        };
+        Some(ViewLine {
+            agency_id: self.agency_id.clone(),
+            year: self.year,
+            revision: self.revision,
+            digest: self.digest,
+            state,
+        })
+    }
+}
+
+/// Chains of revisions by agency and year; names that a later code has become the id of.
+#[derive(Clone, Debug, Default)]
+pub struct Disclosures {
+    chains: BTreeMap<(String, u16), Vec<Revision>>,
+    /// `division:NAME` to the id that stands for it: the first id under which the agency was known.
+    aliases: BTreeMap<String, String>,
+    public_years: BTreeSet<u16>,
+}
+
+impl Disclosures {
+    /// The agency's id: the id known for its code, else the one known for its name, else new. An agency keeps
+    /// the id under which it was first known, so that lines already in the view root never move.
+    pub fn resolve(&self, report: &ReportCard) -> String {
+        let known = |id: &String| self.aliases.get(id).cloned();
+        let by_code = Some(&report.agency_code).filter(|code| !code.is_empty()).and_then(known);
+        by_code.or_else(|| known(&report.agency_name_id())).unwrap_or_else(|| report.agency_id())
+    }
+
+    /// All accepted revisions of an agency's year, oldest first.
+    pub fn chain(&self, agency_id: &str, year: u16) -> &[Revision] {
+        self.chains.get(&(agency_id.to_owned(), year)).map_or(&[], Vec::as_slice)
+    }
+
+    /// True when a revision of `year` is public.
+    pub fn has_public_of(&self, year: u16) -> bool {
+        self.public_years.contains(&year)
+    }
+
+    /// The rules of the revision chain.
+    pub(super) fn judge(&self, report: &ReportCard) -> Result<(), RefusalCode> {
+        let id = self.resolve(report);
+        let last = self.chain(&id, report.year).last();
+        let standing = last.filter(|last| last.state != RevisionState::Withdrawn);
+        let (revision, previous) = match (report.act, last, standing) {
+            (ReportAct::Submit | ReportAct::Nil | ReportAct::NotApplicable, _, Some(_)) => {
+                return Err(RefusalCode::AlreadyReported);
+            }
+            (ReportAct::Correct | ReportAct::Withdraw, _, None) => return Err(RefusalCode::NothingToChange),
+            (ReportAct::Withdraw, _, Some(standing)) => (standing.revision, standing.digest),
+            (_, None, _) => (1, Digest::ZERO),
+            (_, Some(last), _) => {
+                (last.revision.checked_add(1).ok_or(RefusalCode::BadRevision)?, last.digest)
+            }
+        };
+        if (report.revision, report.previous) == (revision, previous) {
+            Ok(())
+        } else {
+            Err(RefusalCode::BadRevision)
+        }
+    }
+
+    /// Enters an accepted report; returns every revision whose row changed.
+    pub(super) fn accept(
+        &mut self,
+        index: u64,
+        leaf: &Leaf,
+        entry: &Entry,
+        report: &ReportCard,
+        public: bool,
+    ) -> Vec<Revision> {
+        let id = self.resolve(report);
+        self.aliases.entry(report.agency_name_id()).or_insert_with(|| id.clone());
+        if !report.agency_code.is_empty() {
+            self.aliases.entry(report.agency_code.clone()).or_insert_with(|| id.clone());
+        }
+        let chain = self.chains.entry((id.clone(), report.year)).or_default();
+        if report.act == ReportAct::Withdraw {
+            let Some(standing) = chain.last_mut() else { return Vec::new() };
+            // What was never public is withdrawn without ever having been shown.
+            let shown = standing.state != RevisionState::Held;
+            standing.state = RevisionState::Withdrawn;
+            standing.withdrawn = Some((leaf.sequenced_at, report.reason));
+            return if shown || public { vec![standing.clone()] } else { Vec::new() };
+        }
+        let mut changed = Vec::new();
+        if public {
+            self.public_years.insert(report.year);
+            for older in chain.iter_mut().filter(|older| older.state == RevisionState::Released) {
+                older.state = RevisionState::Superseded;
+                changed.push(older.clone());
+            }
+        }
+        let revision = Revision {
+            digest: entry.digest(),
+            index,
+            act: report.act.kind_code(),
+            agency_id: id,
+            agency_name: report.agency_name.clone(),
+            agency_code: report.agency_code.clone(),
+            division: report.division.clone(),
+            year: report.year,
+            revision: report.revision,
+            state: if public { RevisionState::Released } else { RevisionState::Held },
+            status: report.status,
+            scope: report.scope,
+            template: report.template.clone(),
+            as_printed: report.as_printed,
+            author: *entry.statement.key(),
+            sequenced_at: leaf.sequenced_at,
+            withdrawn: None,
+        };
+        chain.push(revision.clone());
+        changed.push(revision);
+        changed
+    }
+
+    /// Makes a year public: the newest held revision of each chain is released, older ones superseded.
+    pub(super) fn release(&mut self, year: u16) -> Vec<Revision> {
+        let mut changed = Vec::new();
+        for ((_, _), chain) in self.chains.iter_mut().filter(|((_, of), _)| *of == year) {
+            let mut newest = true;
+            for revision in chain.iter_mut().rev() {
+                match revision.state {
+                    RevisionState::Held => {
+                        revision.state =
+                            if newest { RevisionState::Released } else { RevisionState::Superseded };
+                        newest = false;
+                        changed.push(revision.clone());
+                    }
+                    // What was withdrawn before the release was never public and stays so.
+                    RevisionState::Withdrawn | RevisionState::Released | RevisionState::Superseded => {
+                        newest = false;
+                    }
+                }
+            }
+        }
+        if !changed.is_empty() {
+            self.public_years.insert(year);
+        }
+        changed
+    }
+}

@@ -1,0 +1,253 @@
+//! The fold: what a prefix of the root log means. Pure, incremental, identical on every machine.
+//!
+//! [`Ledger::judge`] is the one place where authority and acceptance are decided; the root asks it before it
+//! sequences, every mirror asks it again when it applies a leaf, and both get the same answer because the fold
+//! knows no other time than `sequenced_at` and no other source than the prefix. Rules that need the network,
+//! a clock or a body do not belong here.
+
+mod authority;
+mod disclosure;
+mod view_root;
+
+pub use authority::Registry;
+pub use disclosure::{Disclosures, Revision, RevisionState};
+pub use view_root::{ViewLine, ViewTree};
+
+use crate::digest::Digest;
+use crate::statement::card::{Policy, RefusalCode};
+use crate::statement::{Act, Entry, Leaf};
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Version of the rules below; attestations name it, so that two versions are never compared.
+pub const FOLD_VERSION: u32 = 1;
+
+/// The state that a prefix of the root log folds to.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    federation: Digest,
+    size: u64,
+    sequenced_at: WallMs,
+    registry: Registry,
+    /// Per origin: the index that must come next.
+    next_index: BTreeMap<PublicKey, u64>,
+    cards: BTreeSet<Digest>,
+    policy: Policy,
+    schedules: BTreeMap<u16, WallMs>,
+    released: BTreeSet<u16>,
+    disclosures: Disclosures,
+    view: ViewTree,
+}
+
+/// What the fold says to an entry that would be sequenced next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is accepted.
+    Accept,
+    /// The root answers with a `Refuse`.
+    Refuse(RefusalCode),
+    /// Its author's Delegate is not sequenced yet: it waits.
+    Park,
+    /// It was sequenced or refused before, or is not the next of its origin: nothing is to be done now.
+    NotNext {
+        /// The index that is next for this origin.
+        next: u64,
+    },
+}
+
+/// What applying one leaf changed, for indexes and pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A revision's row is new or its state changed.
+    Revision(Box<Revision>),
+    /// A node was delegated.
+    Delegated(PublicKey),
+    /// An entry was refused.
+    Refused {
+        /// Whose log.
+        origin: PublicKey,
+        /// Which entry.
+        index: u64,
+        /// Its digest.
+        statement: Digest,
+        /// Why.
+        code: RefusalCode,
+    },
+    /// A mirror was given a leaf that the fold rejects: the root broke its own rules. The leaf has no effect.
+    Rejected(RefusalCode),
+}
+
+impl Ledger {
+    /// The fold of the empty prefix.
+    pub fn new(federation: Digest) -> Self {
+        Self {
+            federation,
+            size: 0,
+            sequenced_at: WallMs(0),
+            registry: Registry::default(),
+            next_index: BTreeMap::new(),
+            cards: BTreeSet::new(),
+            policy: Policy::default(),
+            schedules: BTreeMap::new(),
+            released: BTreeSet::new(),
+            disclosures: Disclosures::default(),
+            view: ViewTree::default(),
+        }
+    }
+
+    /// The federation id.
+    pub const fn federation(&self) -> &Digest {
+        &self.federation
+    }
+    /// How many leaves are folded.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+    /// `sequenced_at` of the last leaf; zero before the first.
+    pub const fn sequenced_at(&self) -> WallMs {
+        self.sequenced_at
+    }
+    /// Who may say what.
+    pub const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+    /// Reports, by agency and year.
+    pub const fn disclosures(&self) -> &Disclosures {
+        &self.disclosures
+    }
+    /// The view root: what is public, in one digest.
+    pub fn view_root(&self) -> Digest {
+        self.view.root()
+    }
+    /// The next index of an origin's log that may be sequenced.
+    pub fn next_index(&self, origin: &PublicKey) -> u64 {
+        self.next_index.get(origin).copied().unwrap_or(0)
+    }
+    /// True when reports of `year` are public as soon as they are accepted.
+    pub fn is_public(&self, year: u16) -> bool {
+        self.released.contains(&year)
+            || (!self.policy.held_until_release && !self.schedules.contains_key(&year))
+    }
+
+    /// What the fold says to `entry` if it were sequenced next, at `at`.
+    pub fn judge(&self, entry: &Entry, at: WallMs) -> Verdict {
+        let origin = entry.statement.key();
+        let next = self.next_index(origin);
+        if entry.statement.index() != next {
+            return Verdict::NotNext { next };
+        }
+        match self.judge_next(entry, at) {
+            Ok(()) => Verdict::Accept,
+            Err(RefusalCode::NoAuthority) if !self.registry.knows(origin) => Verdict::Park,
+            Err(code) => Verdict::Refuse(code),
+        }
+    }
+
+    fn judge_next(&self, entry: &Entry, at: WallMs) -> Result<(), RefusalCode> {
+        let author = entry.statement.key();
+        if self.cards.contains(entry.statement.card()) {
+            return Err(RefusalCode::DuplicateCard);
+        }
+        if author.id() == self.federation {
+            // The anchor signs delegations of the root node and nothing else.
+            return match &entry.card.act {
+                Act::Delegate(delegation) => {
+                    self.registry.judge_delegate(&self.federation, author, delegation)
+                }
+                _ => Err(RefusalCode::KindNotGiven),
+            };
+        }
+        let authority = self.registry.authority(author).ok_or(RefusalCode::NoAuthority)?;
+        if !authority.valid_at(at) {
+            return Err(RefusalCode::OutsideValidity);
+        }
+        if !authority.may_say(entry.card.act.kind_code(), at) {
+            return Err(RefusalCode::KindNotGiven);
+        }
+        match &entry.card.act {
+            Act::Delegate(delegation) => self.registry.judge_delegate(&self.federation, author, delegation),
+            Act::Schedule { year, .. } => {
+                self.only_root(author)?;
+                // A year that is partly public cannot be held any more.
+                if self.disclosures.has_public_of(*year) { Err(RefusalCode::BadYear) } else { Ok(()) }
+            }
+            Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => self.only_root(author),
+            Act::Report(report) => {
+                if !self.registry.may_publish(author, &report.division) {
+                    return Err(RefusalCode::ForeignDivision);
+                }
+                if !(1949..=at.year()).contains(&report.year) {
+                    return Err(RefusalCode::BadYear);
+                }
+                self.disclosures.judge(report)
+            }
+        }
+    }
+
+    fn only_root(&self, author: &PublicKey) -> Result<(), RefusalCode> {
+        if self.registry.root() == Some(author) { Ok(()) } else { Err(RefusalCode::KindNotGiven) }
+    }
+
+    /// Folds the next leaf in. A leaf that the rules reject has no effect but its place.
+    pub fn apply(&mut self, leaf: &Leaf, entry: &Entry) -> Vec<Effect> {
+        let index = self.size;
+        self.size += 1;
+        let at = leaf.sequenced_at.max(self.sequenced_at);
+        self.sequenced_at = at;
+        match self.judge(entry, at) {
+            Verdict::Accept => self.accept(index, leaf, entry),
+            Verdict::Refuse(code) => vec![Effect::Rejected(code)],
+            Verdict::Park | Verdict::NotNext { .. } => vec![Effect::Rejected(RefusalCode::NoAuthority)],
+        }
+    }
+
+    fn accept(&mut self, index: u64, leaf: &Leaf, entry: &Entry) -> Vec<Effect> {
+        let author = *entry.statement.key();
+        self.next_index.insert(author, entry.statement.index() + 1);
+        self.cards.insert(*entry.statement.card());
+        match &entry.card.act {
+            Act::Delegate(delegation) => {
+                self.registry.delegate(&self.federation, &author, delegation);
+                vec![Effect::Delegated(delegation.signing)]
+            }
+            Act::Schedule { year, at } => {
+                self.schedules.insert(*year, *at);
+                Vec::new()
+            }
+            Act::Release { year } => {
+                self.released.insert(*year);
+                let changed = self.disclosures.release(*year);
+                self.show(changed)
+            }
+            Act::Policy(policy) => {
+                self.policy = *policy;
+                Vec::new()
+            }
+            Act::Refuse { origin, index, statement, code } => {
+                let next = self.next_index.entry(*origin).or_default();
+                if *next == *index {
+                    *next += 1;
+                }
+                vec![Effect::Refused { origin: *origin, index: *index, statement: *statement, code: *code }]
+            }
+            Act::Report(report) => {
+                let public = self.is_public(report.year);
+                let changed = self.disclosures.accept(index, leaf, entry, report, public);
+                self.show(changed)
+            }
+        }
+    }
+
+    fn show(&mut self, changed: Vec<Revision>) -> Vec<Effect> {
+        for revision in &changed {
+            if let Some(line) = revision.view_line() {
+                self.view.put(line);
+            }
+        }
+        changed.into_iter().map(|revision| Effect::Revision(Box::new(revision))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+//! Cards: what a statement means, in at most 4 KiB (FORMAT.md "Card").
+
+use super::Coarse;
+use super::report::{ReportAct, ReportCard};
+use crate::bytes::{LayoutError, Reader, Writer};
+use crate::digest::Digest;
+use crate::time::WallMs;
+use crate::trust::delegation::Delegation;
+use crate::trust::key::{KeyError, PublicKey, SecretKey, Signature};
+
+/// Longest card in bytes.
+pub const CARD_BYTES_MAX: usize = 4096;
+const VERSION: u8 = 1;
+const AGENCY_DOMAIN: &[u8] = b"gongshi/agency/v1\n";
+
+/// A card, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Card {
+    /// Random, so that the digest of a card confirms nothing to who does not have it.
+    pub salt: [u8; 32],
+    /// The signing key of the statement, again.
+    pub key: PublicKey,
+    /// What is said.
+    pub act: Act,
+    /// The agency's own key and its signature over the card, if it has one.
+    pub agency: Option<(PublicKey, Signature)>,
+}
+
+/// What a card says, by kind. The codes are those of FORMAT.md; codes without a variant here are reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// 1: another key may speak for a division.
+    Delegate(Box<Delegation>),
+    /// 8: a year is announced for one instant and held until then.
+    Schedule {
+        /// The calendar year of the reports.
+        year: u16,
+        /// When it is to become public.
+        at: WallMs,
+    },
+    /// 9: a year becomes public at this index.
+    Release {
+        /// The calendar year of the reports.
+        year: u16,
+    },
+    /// 11: rules of the federation.
+    Policy(Policy),
+    /// 12: the root's answer to an entry it does not accept.
+    Refuse {
+        /// Whose log the refused entry stands in.
+        origin: PublicKey,
+        /// Its index there.
+        index: u64,
+        /// Its digest.
+        statement: Digest,
+        /// Why.
+        code: RefusalCode,
+    },
+    /// 32 to 36: about an agency's year.
+    Report(Box<ReportCard>),
+}
+
+/// Rules of the federation that the root sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// True: nothing of a year is public before its release. False: a year without a schedule is public
+    /// when sequenced.
+    pub held_until_release: bool,
+    /// How many cosigning nodes confirm a checkpoint; 0 shows none.
+    pub witness_quorum: u16,
+}
+
+/// Why the root did not accept an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalCode {
+    /// The key has no delegation, or it was refused.
+    NoAuthority = 1,
+    /// The delegation is not valid at that time.
+    OutsideValidity = 2,
+    /// The key may not say this kind of thing.
+    KindNotGiven = 3,
+    /// The key may not speak for that division.
+    ForeignDivision = 4,
+    /// A delegation that is wider than its issuer's, or for a division that has a live node.
+    BadDelegation = 5,
+    /// The revision is not the next one, or names another predecessor.
+    BadRevision = 6,
+    /// A revision of that agency and year stands already; `correct` is the way.
+    AlreadyReported = 7,
+    /// There is nothing to correct or withdraw.
+    NothingToChange = 8,
+    /// The same card was accepted in another statement.
+    DuplicateCard = 9,
+    /// The year of the report is not one that can be reported.
+    BadYear = 10,
+}
+
+impl RefusalCode {
+    /// All codes.
+    pub const ALL: [Self; 10] = [
+        Self::NoAuthority,
+        Self::OutsideValidity,
+        Self::KindNotGiven,
+        Self::ForeignDivision,
+        Self::BadDelegation,
+        Self::BadRevision,
+        Self::AlreadyReported,
+        Self::NothingToChange,
+        Self::DuplicateCard,
+        Self::BadYear,
+    ];
+    /// From the byte of a card.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| *code as u8 == byte)
+    }
+    /// The stable name of logs, JSON and `explain`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAuthority => "no_authority",
+            Self::OutsideValidity => "outside_validity",
+            Self::KindNotGiven => "kind_not_given",
+            Self::ForeignDivision => "foreign_division",
+            Self::BadDelegation => "bad_delegation",
+            Self::BadRevision => "bad_revision",
+            Self::AlreadyReported => "already_reported",
+            Self::NothingToChange => "nothing_to_change",
+            Self::DuplicateCard => "duplicate_card",
+            Self::BadYear => "bad_year",
+        }
+    }
+}
+
+/// Why bytes are not a card.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum CardError {
+    /// Longer than [`CARD_BYTES_MAX`].
+    #[error("a card of {0} bytes; at most 4096 are allowed")]
+    TooLong(usize),
+    /// The layout is not that of a card.
+    #[error("not a card: {0}")]
+    Layout(#[from] LayoutError),
+    /// The agency's signature does not verify.
+    #[error("the agency's signature: {0}")]
+    Agency(#[from] KeyError),
+}
+
+impl Act {
+    /// The exact kind's code.
+    pub fn kind_code(&self) -> u8 {
+        match self {
+            Self::Delegate(_) => 1,
+            Self::Schedule { .. } => 8,
+            Self::Release { .. } => 9,
+            Self::Policy(_) => 11,
+            Self::Refuse { .. } => 12,
+            Self::Report(report) => report.act.kind_code(),
+        }
+    }
+
+    /// The coarse kind a statement shows.
+    pub const fn coarse(&self) -> Coarse {
+        match self {
+            Self::Report(_) => Coarse::Report,
+            _ => Coarse::Governance,
+        }
+    }
+
+    /// The report card, if it is one.
+    pub fn report(&self) -> Option<&ReportCard> {
+        match self {
+            Self::Report(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    fn write(&self, out: &mut Writer) -> Result<(), LayoutError> {
+        match self {
+            Self::Delegate(delegation) => delegation.write(out)?,
+            Self::Schedule { year, at } => {
+                out.u16(*year).u64(at.0);
+            }
+            Self::Release { year } => {
+                out.u16(*year);
+            }
+            Self::Policy(policy) => {
+                out.u8(u8::from(policy.held_until_release)).u16(policy.witness_quorum);
+            }
+            Self::Refuse { origin, index, statement, code } => {
+                out.raw(origin.as_bytes()).u64(*index).digest(statement).u8(*code as u8);
+            }
+            Self::Report(report) => report.write(out)?,
+        }
+        Ok(())
+    }
+
+    fn read(kind: u8, input: &mut Reader<'_>) -> Result<Self, LayoutError> {
+        Ok(match kind {
+            1 => Self::Delegate(Box::new(Delegation::read(input)?)),
+            8 => Self::Schedule { year: input.u16("year")?, at: WallMs(input.u64("at")?) },
+            9 => Self::Release { year: input.u16("year")? },
+            11 => Self::Policy(Policy {
+                held_until_release: match input.u8("held until release")? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(LayoutError::invalid("held until release", "not 0 or 1")),
+                },
+                witness_quorum: input.u16("witness quorum")?,
+            }),
+            12 => Self::Refuse {
+                origin: PublicKey::from_bytes(input.array("origin")?),
+                index: input.u64("index")?,
+                statement: input.digest("statement")?,
+                code: RefusalCode::from_byte(input.u8("code")?)
+                    .ok_or(LayoutError::invalid("code", "not a refusal code"))?,
+            },
+            _ => match ReportAct::from_kind_code(kind) {
+                Some(act) => Self::Report(Box::new(ReportCard::read(act, input)?)),
+                None => return Err(LayoutError::invalid("kind", "reserved or unknown")),
+            },
+        })
+    }
+}
+
+impl Card {
+    fn write_signed_part(&self) -> Result<Writer, LayoutError> {
+        let mut out = Writer::new();
+        out.u8(VERSION).raw(&self.salt).u8(self.act.kind_code()).raw(self.key.as_bytes());
+        self.act.write(&mut out)?;
+        Ok(out)
+    }
+
+    /// The bytes that are hashed and carried.
+    ///
+    /// # Errors
+    /// [`CardError`] when a field or the whole is over its bound.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CardError> {
+        let mut out = self.write_signed_part()?;
+        match &self.agency {
+            None => out.u8(0),
+            Some((key, signature)) => out.u8(1).raw(key.as_bytes()).raw(signature.as_bytes()),
+        };
+        let bytes = out.finish();
+        if bytes.len() > CARD_BYTES_MAX { Err(CardError::TooLong(bytes.len())) } else { Ok(bytes) }
+    }
+
+    /// Adds the agency's own signature: over `gongshi/agency/v1\n` ‖ federation ‖ the card's preceding bytes.
+    ///
+    /// # Errors
+    /// [`CardError`] when a field is over its bound.
+    pub fn sign_as_agency(&mut self, secret: &SecretKey, federation: &Digest) -> Result<(), CardError> {
+        let message = agency_message(federation, self.write_signed_part()?.so_far());
+        self.agency = Some((secret.public(), secret.sign(&message)));
+        Ok(())
+    }
+
+    /// Parses card bytes.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, CardError> {
+        if bytes.len() > CARD_BYTES_MAX {
+            return Err(CardError::TooLong(bytes.len()));
+        }
+        let mut input = Reader::new(bytes);
+        if input.u8("version")? != VERSION {
+            return Err(LayoutError::invalid("version", "not 1").into());
+        }
+        let salt = input.array("salt")?;
+        let kind = input.u8("kind")?;
+        let key = PublicKey::from_bytes(input.array("signing key")?);
+        let act = Act::read(kind, &mut input)?;
+        let agency = match input.u8("agency signature")? {
+            0 => None,
+            1 => Some((
+                PublicKey::from_bytes(input.array("agency key")?),
+                Signature::from_bytes(input.array("agency signature")?),
+            )),
+            _ => return Err(LayoutError::invalid("agency signature", "not 0 or 1").into()),
+        };
+        input.finish()?;
+        Ok(Self { salt, key, act, agency })
+    }
+
+    /// Verifies the agency's signature, if there is one, over the card's bytes as received.
+    ///
+    /// # Errors
+    /// [`CardError::Agency`].
+    pub fn verify_agency(&self, federation: &Digest, bytes: &[u8]) -> Result<(), CardError> {
+        let Some((key, signature)) = &self.agency else { return Ok(()) };
+        // The agency's part is the last 97 bytes: flag, key, signature.
+        let signed = bytes.len().checked_sub(97).and_then(|end| bytes.get(..end)).unwrap_or_default();
+        Ok(key.verify(&agency_message(federation, signed), signature)?)
+    }
+}
+
+fn agency_message(federation: &Digest, preceding: &[u8]) -> Vec<u8> {
+    [AGENCY_DOMAIN, federation.as_bytes(), preceding].concat()
+}

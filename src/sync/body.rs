@@ -1,0 +1,123 @@
+//! Bodies on the wire and at rest: salted content in chunks, each compressed on its own.
+//!
+//! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
+
+use super::limits::BODY_BYTES_MAX;
+use crate::digest::Digest;
+use crate::package::body::BODY_CHUNK_BYTES;
+use crate::package::body::body_digest;
+use crate::store::{Batch, Read, StoreError, layout};
+use crate::wire;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// Compression level: 3 is zstd's default; figures in tables compress about four times with it.
+const ZSTD_LEVEL: i32 = 3;
+
+/// A body as it travels and rests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedBody {
+    /// The body's own salt.
+    pub salt: [u8; 32],
+    /// Length of the content in bytes.
+    pub bytes: u64,
+    /// zstd frames, one a chunk.
+    pub chunks: Vec<ByteBuf>,
+}
+
+/// Why a body is not the one a card names.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum BodyError {
+    /// Longer than allowed, or another length than the card says.
+    #[error("a body of {0} bytes where the card says {1}")]
+    Length(u64, u64),
+    /// A chunk cannot be unpacked, or is not as long as its place asks.
+    #[error("chunk {0} of a body cannot be unpacked")]
+    Chunk(usize),
+    /// The digest differs.
+    #[error("a body does not have the digest the card names")]
+    Digest,
+}
+
+impl PackedBody {
+    /// Packs content.
+    pub fn pack(salt: [u8; 32], content: &[u8]) -> Self {
+        let chunks = chunks_of(content)
+            .map(|chunk| ByteBuf::from(zstd::bulk::compress(chunk, ZSTD_LEVEL).unwrap_or_default()))
+            .collect();
+        Self { salt, bytes: content.len() as u64, chunks }
+    }
+
+    /// Unpacks the content and checks it against the digest and length a card names.
+    ///
+    /// # Errors
+    /// [`BodyError`].
+    pub fn unpack(&self, digest: &Digest, bytes: u64) -> Result<Vec<u8>, BodyError> {
+        let count = bytes.div_ceil(BODY_CHUNK_BYTES as u64).max(1);
+        if self.bytes != bytes || bytes > BODY_BYTES_MAX || self.chunks.len() as u64 != count {
+            return Err(BodyError::Length(self.bytes, bytes));
+        }
+        let mut content = Vec::new();
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let unpacked =
+                zstd::bulk::decompress(chunk, BODY_CHUNK_BYTES).map_err(|_| BodyError::Chunk(at))?;
+            let last = at + 1 == self.chunks.len();
+            if !last && unpacked.len() != BODY_CHUNK_BYTES {
+                return Err(BodyError::Chunk(at));
+            }
+            content.extend_from_slice(&unpacked);
+        }
+        if content.len() as u64 != bytes {
+            return Err(BodyError::Length(content.len() as u64, bytes));
+        }
+        if body_digest(&self.salt, &content) != *digest {
+            return Err(BodyError::Digest);
+        }
+        Ok(content)
+    }
+
+    /// Bytes on the wire, about.
+    pub fn packed_bytes(&self) -> usize {
+        48 + self.chunks.iter().map(|chunk| chunk.len() + 4).sum::<usize>()
+    }
+
+    /// Enters the body into the index.
+    pub fn put(&self, digest: &Digest, puts: &mut Batch) {
+        let head = (self.salt, self.bytes, self.chunks.len() as u32);
+        puts.put(layout::body(digest), wire::encode(&head));
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            puts.put(layout::body_chunk(digest, at as u32), chunk.to_vec());
+        }
+    }
+
+    /// Reads a body from the index.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a damaged head reads as damage.
+    pub fn read(store: &dyn Read, digest: &Digest) -> Result<Option<Self>, StoreError> {
+        let Some(head) = store.get(&layout::body(digest))? else { return Ok(None) };
+        let (salt, bytes, count): ([u8; 32], u64, u32) =
+            wire::decode(&head, 64).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let mut chunks = Vec::new();
+        for at in 0..count {
+            match store.get(&layout::body_chunk(digest, at))? {
+                Some(chunk) => chunks.push(ByteBuf::from(chunk)),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Self { salt, bytes, chunks }))
+    }
+
+    /// True when the index holds the body.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_held(store: &dyn Read, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(store.get(&layout::body(digest))?.is_some())
+    }
+}
+
+fn chunks_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let empty = content.is_empty().then_some(content);
+    empty.into_iter().chain(content.chunks(BODY_CHUNK_BYTES))
+}

@@ -1,0 +1,381 @@
+//! Climb: logs on their way up. The sender proposes a checkpoint, the receiver says what it has, packs follow,
+//! and the receiver's cosignature over the checkpoint is the receipt.
+
+use super::body::PackedBody;
+use super::fact::Fact;
+use super::frame::{ClimbingEntry, Frame, PackedEntry};
+use super::limits::{BODY_BYTES_MAX, CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
+use super::node::{ConnId, Node, Step};
+use super::session::Climbing;
+use super::turn::{Event, Turn};
+use crate::digest::Digest;
+use crate::log::checkpoint::{Checkpoint, node_origin};
+use crate::log::note::{self, Note};
+use crate::log::witness;
+use crate::statement::{Act, Entry};
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+
+/// What a step made of a peer's frame: fine, or the stable code of its fault.
+pub(super) type Outcome = Result<(), &'static str>;
+
+impl Node {
+    // ---- sending
+
+    /// Moves every log with news as far up as the window allows.
+    pub(super) fn climb(&mut self, turn: &mut Turn<'_>) -> Step {
+        let Some(conn) = self.up() else { return Ok(()) };
+        if !self.sessions.get(&conn).is_some_and(|session| session.open) {
+            return Ok(());
+        }
+        // A node sends its own log first, then every origin it holds.
+        let own = *self.own_key();
+        let mut origins: Vec<PublicKey> = self.dirty.iter().copied().collect();
+        origins.sort_by_key(|origin| *origin != own);
+        for origin in origins {
+            self.climb_origin(turn, conn, &origin)?;
+        }
+        Ok(())
+    }
+
+    fn climb_origin(&mut self, turn: &mut Turn<'_>, conn: ConnId, origin: &PublicKey) -> Step {
+        let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
+            self.dirty.remove(origin);
+            return Ok(());
+        };
+        loop {
+            let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
+            let climbing = session.climbing.entry(*origin).or_default();
+            let Some(acked) = climbing.acked else {
+                if !climbing.asked {
+                    climbing.asked = true;
+                    turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain: Vec::new() });
+                }
+                return Ok(());
+            };
+            if climbing.sent >= note.size {
+                if climbing.receipted >= note.size {
+                    self.dirty.remove(origin);
+                }
+                return Ok(());
+            }
+            let window = PACKS_IN_FLIGHT_MAX * PACK_COUNT_MAX as u64;
+            if climbing.sent >= acked + window {
+                return Ok(());
+            }
+            let first = climbing.sent;
+            let entries = self.pack_entries(turn, origin, first, note.size)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let end = first + entries.len() as u64;
+            let covering = (end == note.size).then(|| note.text.clone());
+            if let Some(climbing) = self.sessions.get_mut(&conn).and_then(|s| s.climbing.get_mut(origin)) {
+                climbing.sent = end;
+            }
+            turn.send(conn, Frame::Push { origin: *origin, first, entries, note: covering });
+        }
+    }
+
+    fn pack_entries(
+        &self,
+        turn: &Turn<'_>,
+        origin: &PublicKey,
+        first: u64,
+        until: u64,
+    ) -> Step<Vec<ClimbingEntry>> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for index in (first..until).take(PACK_COUNT_MAX) {
+            let Some((received_at, entry)) = self.entry(turn, origin, index)? else { break };
+            let Some(bodies) = carried_bodies(turn, &entry)? else { break };
+            bytes += entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
+            if bytes > PACK_BYTES_TARGET && !entries.is_empty() {
+                break;
+            }
+            entries.push(ClimbingEntry { entry: PackedEntry::of(&entry), received_at, bodies });
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn on_have(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        origin: &PublicKey,
+        size: Option<u64>,
+    ) -> Step<Outcome> {
+        let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
+            return Ok(Err("have_of_unknown_log"));
+        };
+        let Some(climbing) = self.climbing(conn, origin) else { return Ok(Ok(())) };
+        match size {
+            Some(size) => {
+                // Before the first answer nothing was sent; afterwards an answer never takes sending back.
+                climbing.sent = if climbing.acked.is_none() { size } else { climbing.sent.max(size) };
+                climbing.acked = Some(size.max(climbing.acked.unwrap_or(0)));
+                self.dirty.insert(*origin);
+            }
+            None => {
+                let chain = self.chain_of(turn, origin)?;
+                turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain });
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn climbing(&mut self, conn: ConnId, origin: &PublicKey) -> Option<&mut Climbing> {
+        Some(self.sessions.get_mut(&conn)?.climbing.entry(*origin).or_default())
+    }
+
+    /// Delegates from the anchor's down to `origin`'s, as far as they are held.
+    fn chain_of(&self, turn: &Turn<'_>, origin: &PublicKey) -> Step<Vec<PackedEntry>> {
+        let mut chain = Vec::new();
+        let mut at = *origin;
+        while let Some(issuer) = self.registry.authority(&at).and_then(|a| a.issuer()).copied() {
+            let size = self.origins.get(&issuer).map_or(0, |log| log.frontier.size());
+            for index in (0..size).rev() {
+                let Some((_, entry)) = self.entry(turn, &issuer, index)? else { continue };
+                if matches!(&entry.card.act, Act::Delegate(d) if d.signing == at) {
+                    chain.push(PackedEntry::of(&entry));
+                    break;
+                }
+            }
+            at = issuer;
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    pub(super) fn on_receipt(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        origin: &PublicKey,
+        text: String,
+    ) -> Step<Outcome> {
+        let Some((parent, _)) = self.parent() else { return Ok(Err("wrong_direction")) };
+        let Some(held) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
+            return Ok(Err("receipt_of_unknown_log"));
+        };
+        let Ok(receipt) = Note::parse(&text) else { return Ok(Err("bad_note")) };
+        let Ok(checkpoint) = Checkpoint::parse(&receipt.text) else { return Ok(Err("bad_checkpoint")) };
+        if witness::verify_cosignature(&receipt, &node_origin(&parent), &parent).is_err()
+            || checkpoint.origin != node_origin(origin)
+            || checkpoint.size > held.size
+        {
+            return Ok(Err("bad_receipt"));
+        }
+        let size = checkpoint.size;
+        if let Some(climbing) = self.climbing(conn, origin) {
+            climbing.acked = Some(climbing.acked.unwrap_or(0).max(size));
+            climbing.sent = climbing.sent.max(size);
+            climbing.receipted = climbing.receipted.max(size);
+        }
+        if origin == self.own_key() && size > self.receipt_size {
+            self.record(turn, Fact::Receipt { note: text })?;
+            turn.event(Event::Receipted(size));
+        }
+        self.dirty.insert(*origin);
+        Ok(Ok(()))
+    }
+
+    // ---- receiving
+
+    pub(super) fn on_propose(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        origin: &PublicKey,
+        text: String,
+        chain: &[PackedEntry],
+    ) -> Step<Outcome> {
+        if chain.len() > CHAIN_COUNT_MAX {
+            return Ok(Err("chain_too_long"));
+        }
+        for packed in chain {
+            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Ok(Err("bad_chain")) };
+            if let Act::Delegate(delegation) = &entry.card.act {
+                self.learn(turn, entry.statement.key(), delegation);
+            }
+        }
+        if !self.may_climb(origin) {
+            if chain.is_empty() {
+                turn.send(conn, Frame::Have { origin: *origin, size: None });
+                return Ok(Ok(()));
+            }
+            return Ok(Err("unknown_origin"));
+        }
+        let size = self.origins.get(origin).map_or(0, |log| log.frontier.size());
+        turn.send(conn, Frame::Have { origin: *origin, size: Some(size) });
+        self.take_note(turn, conn, origin, &text)
+    }
+
+    /// Admission: the anchor's log and logs of keys delegated below the root. The root's fold alone decides
+    /// what of it counts.
+    fn may_climb(&self, origin: &PublicKey) -> bool {
+        origin.id() == self.federation() || self.registry.knows(origin)
+    }
+
+    pub(super) fn on_push(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        origin: &PublicKey,
+        first: u64,
+        entries: Vec<ClimbingEntry>,
+        text: Option<String>,
+    ) -> Step<Outcome> {
+        if !self.may_climb(origin) {
+            return Ok(Err("unknown_origin"));
+        }
+        if entries.len() > PACK_COUNT_MAX {
+            return Ok(Err("pack_too_large"));
+        }
+        let mut size = self.origins.get(origin).map_or(0, |log| log.frontier.size());
+        if first > size {
+            turn.send(conn, Frame::Have { origin: *origin, size: Some(size) });
+            return Ok(Ok(()));
+        }
+        for (index, climbing) in (first..).zip(entries) {
+            if self.origins.get(origin).is_some_and(|log| log.stopped) {
+                return Ok(Err("origin_stopped"));
+            }
+            let Ok(entry) = Entry::verify(&climbing.entry.statement, &climbing.entry.card) else {
+                return Ok(Err("bad_entry"));
+            };
+            let fits = entry.statement.key() == origin
+                && entry.statement.index() == index
+                && *entry.statement.federation() == self.federation();
+            if !fits {
+                return Ok(Err("entry_out_of_place"));
+            }
+            if index < size {
+                self.compare(turn, origin, index, &entry)?;
+                continue;
+            }
+            if keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
+                return Ok(Err("bad_body"));
+            }
+            let received_at = climbing.received_at.unwrap_or(turn.now.wall).max(WallMs(1));
+            self.record(turn, Fact::Entry { received_at: Some(received_at), entry })?;
+            size = self.origins.get(origin).map_or(0, |log| log.frontier.size());
+        }
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.sent_up.insert(*origin, size);
+        }
+        match text {
+            Some(text) => self.take_note(turn, conn, origin, &text),
+            None => {
+                turn.send(conn, Frame::Have { origin: *origin, size: Some(size) });
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    /// An entry for a place that is taken: the same is ignored, another is equivocation.
+    fn compare(&mut self, turn: &mut Turn<'_>, origin: &PublicKey, index: u64, entry: &Entry) -> Step {
+        if let Some((_, held)) = self.entry(turn, origin, index)?
+            && held.digest() != entry.digest()
+        {
+            self.stop(turn, origin, index);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, turn: &mut Turn<'_>, origin: &PublicKey, index: u64) {
+        self.origins.entry(*origin).or_default().stopped = true;
+        turn.event(Event::Equivocation(*origin, index));
+    }
+
+    /// A signed checkpoint of an origin: if it is of what is held, it is kept and a receipt is due.
+    fn take_note(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        origin: &PublicKey,
+        text: &str,
+    ) -> Step<Outcome> {
+        let Ok(signed) = Note::parse(text) else { return Ok(Err("bad_note")) };
+        let Ok(checkpoint) = Checkpoint::parse(&signed.text) else { return Ok(Err("bad_checkpoint")) };
+        let name = node_origin(origin);
+        if checkpoint.origin != name || note::verify(&signed, &name, origin).is_err() {
+            return Ok(Err("bad_checkpoint"));
+        }
+        let Some(log) = self.origins.get(origin) else { return Ok(Ok(())) };
+        if checkpoint.size != log.frontier.size() || log.stopped {
+            return Ok(Ok(()));
+        }
+        if checkpoint.root != log.frontier.root() {
+            self.stop(turn, origin, checkpoint.size);
+            return Ok(Err("forked_log"));
+        }
+        if log.note.as_ref().is_none_or(|held| held.size < checkpoint.size) {
+            self.record(turn, Fact::OriginNote { origin: *origin, note: text.to_owned() })?;
+        }
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.receipts_due.insert(*origin);
+            session.sent_up.insert(*origin, checkpoint.size);
+        }
+        Ok(Ok(()))
+    }
+
+    /// Cosigns what was taken in this turn, once for each log and session.
+    pub(super) fn send_receipts(&mut self, turn: &mut Turn<'_>) {
+        let name = self.own_origin();
+        let mut due = Vec::new();
+        for (conn, session) in &mut self.sessions {
+            due.extend(std::mem::take(&mut session.receipts_due).into_iter().map(|origin| (*conn, origin)));
+        }
+        for (conn, origin) in due {
+            let Some(held) = self.origins.get(&origin).and_then(|log| log.note.clone()) else { continue };
+            let Ok(mut note) = Note::parse(&held.text) else { continue };
+            let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
+            turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
+            let seconds = turn.now.wall.0 / 1000;
+            note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
+            turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
+        }
+    }
+
+    /// Signs our own log if it grew.
+    pub(super) fn sign_own_log(&mut self, turn: &mut Turn<'_>) -> Step {
+        let own = *self.own_key();
+        let Some(log) = self.origins.get(&own) else { return Ok(()) };
+        let size = log.frontier.size();
+        if size == 0 || log.note.as_ref().is_some_and(|note| note.size >= size) {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint { origin: self.own_origin(), size, root: log.frontier.root() };
+        turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
+        let text = checkpoint.to_text();
+        let signature = note::sign(&text, &checkpoint.origin, &self.signing);
+        let note = Note { text, signatures: vec![signature] }.to_string();
+        self.record(turn, Fact::OriginNote { origin: own, note })
+    }
+}
+
+/// The bodies that travel with an entry; none when one of them is not held.
+pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
+    let Some(report) = entry.card.act.report() else { return Ok(Some(Vec::new())) };
+    let read = turn.read();
+    report.carried_bodies().map(|body| PackedBody::read(&read, &body.digest)).collect()
+}
+
+/// Checks and keeps the bodies that came with an entry.
+pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<Outcome> {
+    let named: Vec<_> =
+        entry.card.act.report().map(|r| r.carried_bodies().copied().collect()).unwrap_or_default();
+    if named.len() != bodies.len() {
+        return Ok(Err("bad_body"));
+    }
+    for (name, body) in named.iter().zip(bodies) {
+        if name.bytes > BODY_BYTES_MAX || body.unpack(&name.digest, name.bytes).is_err() {
+            return Ok(Err("bad_body"));
+        }
+        if !PackedBody::is_held(&turn.read(), &name.digest)? {
+            turn.keep_body(&name.digest, body);
+        }
+    }
+    Ok(Ok(()))
+}
+

@@ -1,0 +1,183 @@
+//! Frames: what two nodes say to each other on a session stream. Fields are described in PROTOCOL.md.
+
+use super::body::PackedBody;
+use super::limits::FRAME_BYTES_MAX;
+use crate::digest::Digest;
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+use crate::wire::{self, WireError};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+/// Version of the frames below. A peer with another one is told so and closed.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// A statement and its card, as bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedEntry {
+    /// 171 bytes.
+    pub statement: ByteBuf,
+    /// The card.
+    pub card: ByteBuf,
+}
+
+/// An entry on its way up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClimbingEntry {
+    /// The entry.
+    pub entry: PackedEntry,
+    /// When the first node other than the author stored it; none from the author itself.
+    pub received_at: Option<WallMs>,
+    /// Its bodies except attachments, in the card's order.
+    pub bodies: Vec<PackedBody>,
+}
+
+/// A root-log leaf on its way down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailingLeaf {
+    /// See [`crate::statement::Leaf`].
+    pub sequenced_at: WallMs,
+    /// See [`crate::statement::Leaf`].
+    pub received_at: WallMs,
+    /// Digest of the statement.
+    pub statement: Digest,
+    /// The entry and its bodies, unless the receiver sent them up on this session.
+    pub entry: Option<(PackedEntry, Vec<PackedBody>)>,
+}
+
+/// What a joining node sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The token's secret.
+    pub secret: Digest,
+    /// The new signing key.
+    pub signing: PublicKey,
+    /// The new transport key, the one this connection is authenticated with.
+    pub transport: PublicKey,
+    /// Proof of possession of the signing key.
+    #[serde(with = "serde_bytes")]
+    pub signing_proof: [u8; 64],
+    /// Proof of possession of the transport key.
+    #[serde(with = "serde_bytes")]
+    pub transport_proof: [u8; 64],
+    /// Where the new node can be dialled.
+    pub addresses: Vec<String>,
+}
+
+/// What an approved node gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The anchor's public key.
+    pub anchor: PublicKey,
+    /// Delegates from the anchor's down to the new node's own.
+    pub chain: Vec<PackedEntry>,
+    /// Size of the parent's mirror of the root log: the join is done when the child has as much.
+    pub root_size: u64,
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Frame {
+    /// First frame of both sides.
+    Hello {
+        /// [`PROTOCOL_VERSION`].
+        protocol: u16,
+        /// The federation id.
+        federation: Digest,
+        /// Root-log leaves held and verified.
+        root_size: u64,
+    },
+    /// Up: a log and its newest checkpoint.
+    Propose {
+        /// Whose log.
+        origin: PublicKey,
+        /// Its signed checkpoint, verbatim.
+        note: String,
+        /// Delegates down to the origin, empty until asked for.
+        chain: Vec<PackedEntry>,
+    },
+    /// Down: what is there of a log.
+    Have {
+        /// Whose log.
+        origin: PublicKey,
+        /// Entries held; none when the origin is unknown and a chain is wanted.
+        size: Option<u64>,
+    },
+    /// Up: entries of a log, in order.
+    Push {
+        /// Whose log.
+        origin: PublicKey,
+        /// Index of the first entry.
+        first: u64,
+        /// The entries.
+        entries: Vec<ClimbingEntry>,
+        /// The checkpoint that ends with the last entry, if it does.
+        note: Option<String>,
+    },
+    /// Down: the receipt. The checkpoint of a log with the receiver's timestamped cosignature.
+    Receipt {
+        /// Whose log.
+        origin: PublicKey,
+        /// Checkpoint, the origin's signature and the cosignature.
+        note: String,
+    },
+    /// Down: leaves of the root log, in order.
+    Leaves {
+        /// Index of the first leaf.
+        first: u64,
+        /// The leaves.
+        leaves: Vec<TailingLeaf>,
+        /// A root checkpoint that covers them.
+        note: String,
+        /// Consistency proof from the end of this pack to the checkpoint; empty when it ends there.
+        proof: Vec<Digest>,
+    },
+    /// Down: the same size, a newer cosignature of the root.
+    Renewed {
+        /// The root checkpoint.
+        note: String,
+    },
+    /// Up: what is held of the root log. Answers every `Leaves`.
+    Held {
+        /// Leaves held and verified.
+        root_size: u64,
+        /// True when entries the sender left out are missing here after all.
+        send_all: bool,
+    },
+    /// Up: a node's newest attestation. Down: the root's.
+    Attest {
+        /// The signed note.
+        note: String,
+    },
+    /// A stranger asks to join.
+    Join(Box<JoinRequest>),
+    /// The request waits for approval; both screens show these digits.
+    JoinPending {
+        /// Six digits.
+        digits: String,
+    },
+    /// The request is approved.
+    Joined(Box<Joined>),
+    /// A request or frame was not accepted; the connection closes.
+    Refused {
+        /// A stable code.
+        code: String,
+        /// Words for the operator.
+        message: String,
+    },
+}
+
+impl Frame {
+    /// The frame as bytes (bincode, canonical).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        wire::encode(self)
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// [`WireError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WireError> {
+        wire::decode(bytes, FRAME_BYTES_MAX)
+    }
+}

@@ -1,0 +1,42 @@
+//! Every bound of the protocol, with its unit and its reason.
+
+/// Most entries or leaves in one pack: enough that a signature check, not a frame, is the unit of work; small
+/// enough that a cut link repeats little.
+pub const PACK_COUNT_MAX: usize = 256;
+/// A pack is closed once it holds this many bytes, so that one large report does not hold up the next session
+/// frame for long. One entry is always sent.
+pub const PACK_BYTES_TARGET: usize = 1 << 20;
+/// Packs in flight per direction and session before an answer is awaited: keeps a fast link busy and bounds what
+/// a receiver must buffer to a few MiB.
+pub const PACKS_IN_FLIGHT_MAX: u64 = 4;
+/// Longest body carried with its statement, in bytes of content. Real reports have a few KB; attachments do
+/// not travel this way.
+pub const BODY_BYTES_MAX: u64 = 8 << 20;
+/// Longest signed note accepted, in bytes: a checkpoint with cosignatures of five levels is under 2 KiB.
+pub const NOTE_BYTES_MAX: usize = 64 << 10;
+/// Longest frame in bytes: one body at its longest, and a pack around it.
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
+/// Most delegations in a presented chain.
+pub const CHAIN_COUNT_MAX: usize = 5;
+/// Checkpoint sizes whose view roots are kept to compare with attestations of the same size.
+pub const VIEW_HISTORY_COUNT: usize = 1024;
+/// Least time between two attestations of a node, in milliseconds.
+pub const ATTEST_MS_MIN: u64 = 1_000;
+/// The root renews its timestamped cosignature after this much idle time, in milliseconds: the age every view shows.
+pub const RENEW_MS: u64 = 600_000;
+/// Shortest and longest pause before redialling, in milliseconds, during the first ten minutes.
+pub const REDIAL_MS: (u64, u64) = (50, 500);
+/// Pause before redialling after ten minutes without the parent, in milliseconds.
+pub const REDIAL_LATER_MS: u64 = 30_000;
+/// How long the short pauses last, in milliseconds.
+pub const REDIAL_SHORT_FOR_MS: u64 = 600_000;
+/// Longest life of an invitation, in milliseconds (72 h).
+pub const INVITE_MS_MAX: u64 = 72 * 3_600_000;
+/// Life of an invitation when none is said, in milliseconds (24 h).
+pub const INVITE_MS: u64 = 24 * 3_600_000;
+/// Most open invitations of a node.
+pub const INVITE_COUNT_MAX: usize = 4096;
+/// Validity of a delegation below the root when none is said, in milliseconds (five years).
+pub const DELEGATION_MS: u64 = 5 * 365 * 86_400_000;
+/// Validity of the root's delegation by the anchor, in milliseconds (twenty years).
+pub const ROOT_DELEGATION_MS: u64 = 20 * 365 * 86_400_000;

@@ -1,0 +1,25 @@
+//! Climb and tail: the protocol as a plain state machine ([`PROTOCOL.md`](self#the-gongshi-protocol)).
+//!
+//! A [`Node`] is synchronous and total: no await, no clock, no randomness, no I/O. Each call gets a [`Turn`] to
+//! read through and write into; the driver makes the writes durable before it does the actions.
+#![doc = include_str!("PROTOCOL.md")]
+
+pub mod attest;
+pub mod body;
+mod climb;
+pub mod enrol;
+pub mod fact;
+pub mod frame;
+pub mod limits;
+mod node;
+pub mod publish;
+mod sequence;
+mod session;
+mod tail;
+pub mod token;
+mod turn;
+
+pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
+pub use sequence::SayError;
+pub use tail::{read_entry, read_leaf};
+pub use turn::{Action, Event, Outputs, Turn};

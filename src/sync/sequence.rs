@@ -1,0 +1,138 @@
+//! Sequencing: the root gives every entry it holds its place in the root log, or an answer that says why not.
+
+use super::fact::Fact;
+use super::limits::RENEW_MS;
+use super::node::{Node, Step};
+use super::turn::{Event, Turn};
+use crate::digest::Digest;
+use crate::ledger::Verdict;
+use crate::log::checkpoint::Checkpoint;
+use crate::log::note::{self, Note};
+use crate::log::witness;
+use crate::statement::card::{CardError, RefusalCode};
+use crate::statement::{Act, Entry};
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+
+/// Why this node does not say something.
+#[derive(Debug, thiserror::Error)]
+pub enum SayError {
+    /// The fold would refuse it.
+    #[error("{}", .0.as_str())]
+    Refused(RefusalCode),
+    /// A field is over its bound.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The index could not be read.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+impl Node {
+    /// Root: sequences what can be sequenced. Idle elsewhere.
+    pub(super) fn sequence(&mut self, turn: &mut Turn<'_>) -> Step {
+        if !self.is_root() {
+            self.ready.clear();
+            return Ok(());
+        }
+        while let Some(origin) = self.ready.pop_first() {
+            self.sequence_origin(turn, &origin)?;
+        }
+        Ok(())
+    }
+
+    fn sequence_origin(&mut self, turn: &mut Turn<'_>, origin: &PublicKey) -> Step {
+        loop {
+            let next = self.ledger.next_index(origin);
+            let Some((received_at, entry)) = self.entry(turn, origin, next)? else { return Ok(()) };
+            let at = turn.now.wall.max(self.ledger.sequenced_at());
+            match self.ledger.judge(&entry, at) {
+                Verdict::Accept => self.append(turn, &entry, received_at)?,
+                Verdict::Refuse(code) => self.refuse(turn, &entry, code)?,
+                Verdict::Park if self.refused_keys.contains(origin) => {
+                    self.refuse(turn, &entry, RefusalCode::NoAuthority)?;
+                }
+                Verdict::Park | Verdict::NotNext { .. } => return Ok(()),
+            }
+        }
+    }
+
+    fn append(&mut self, turn: &mut Turn<'_>, entry: &Entry, received_at: Option<WallMs>) -> Step {
+        let sequenced_at = turn.now.wall.max(self.ledger.sequenced_at());
+        let received_at = received_at.unwrap_or(sequenced_at).min(sequenced_at);
+        self.record(turn, Fact::Leaf { sequenced_at, received_at, statement: entry.digest() })
+    }
+
+    fn refuse(&mut self, turn: &mut Turn<'_>, entry: &Entry, code: RefusalCode) -> Step {
+        if let Act::Delegate(delegation) = &entry.card.act {
+            self.refused_keys.insert(delegation.signing);
+            self.ready.insert(delegation.signing);
+        }
+        let act = Act::Refuse {
+            origin: *entry.statement.key(),
+            index: entry.statement.index(),
+            statement: entry.digest(),
+            code,
+        };
+        match self.say(turn, act) {
+            Ok(_) => Ok(()),
+            Err(SayError::Store(error)) => Err(error),
+            // Our own refusal is always within the rules; were it not, the entry would wait and be seen.
+            Err(SayError::Refused(_) | SayError::Card(_)) => Ok(()),
+        }
+    }
+
+    /// Signs an act as the next entry of our own log. At the root it passes the fold first and is sequenced in
+    /// the same turn.
+    ///
+    /// # Errors
+    /// [`SayError`].
+    pub(super) fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
+        let index = self.own_size();
+        let salt = *self.signing.derive(&format!("card salt {index}"));
+        let entry = Entry::sign(&self.signing, &self.identity.federation(), index, salt, act)?;
+        if self.is_root() {
+            let at = turn.now.wall.max(self.ledger.sequenced_at());
+            match self.ledger.judge(&entry, at) {
+                Verdict::Accept => {}
+                Verdict::Refuse(code) => return Err(SayError::Refused(code)),
+                Verdict::Park | Verdict::NotNext { .. } => {
+                    return Err(SayError::Refused(RefusalCode::NoAuthority));
+                }
+            }
+            self.record(turn, Fact::Entry { received_at: None, entry: entry.clone() })?;
+            self.append(turn, &entry, None)?;
+        } else {
+            self.record(turn, Fact::Entry { received_at: None, entry: entry.clone() })?;
+        }
+        Ok(entry)
+    }
+
+    /// Root: signs the root log when it grew, and renews the timestamped cosignature when idle.
+    pub(super) fn sign_root_log(&mut self, turn: &mut Turn<'_>) -> Step {
+        if !self.is_root() || self.root_frontier.size() == 0 {
+            return Ok(());
+        }
+        let size = self.root_frontier.size();
+        let grew = self.root_note.as_ref().is_none_or(|note| note.size < size);
+        if !grew && turn.now.steady_ms < self.renew_due_ms {
+            return Ok(());
+        }
+        self.renew_due_ms = turn.now.steady_ms + RENEW_MS;
+        let checkpoint = Checkpoint { origin: self.root_origin(), size, root: self.root_frontier.root() };
+        turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
+        let text = checkpoint.to_text();
+        let signatures = vec![
+            note::sign(&text, &checkpoint.origin, &self.signing),
+            witness::cosign(&text, &self.own_origin(), &self.signing, turn.now.wall.0 / 1000),
+        ];
+        let note = Note { text, signatures }.to_string();
+        self.record(turn, Fact::RootNote { note: note.clone() })?;
+        if grew {
+            turn.event(Event::RootLog(size));
+        } else {
+            self.send_renewed(turn, &note);
+        }
+        Ok(())
+    }
+}

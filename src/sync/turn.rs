@@ -1,0 +1,129 @@
+//! A turn: what one call of the node may read, and what it wants done.
+//!
+//! Reads see what earlier steps of the same turn wrote. Writes are a barrier: the driver makes
+//! [`Outputs::batch`] durable, raises the guard by [`Outputs::marks`], commits [`Outputs::puts`], and only then
+//! does [`Outputs::actions`], so that nothing is announced that a crash could forget.
+
+use super::body::PackedBody;
+use super::fact::BODY_FRAME;
+use super::frame::Frame;
+use super::node::ConnId;
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::record;
+use crate::statement::card::RefusalCode;
+use crate::store::{Batch, Overlay, Read, StoreError};
+use crate::time::Now;
+use crate::trust::key::PublicKey;
+use crate::wire;
+
+/// What a turn wants done, in this order.
+#[derive(Default)]
+pub struct Outputs {
+    /// Bodies and facts for the record.
+    pub batch: record::Batch,
+    /// Checkpoints signed in this turn: origin, size, root.
+    pub marks: Vec<(Digest, u64, Digest)>,
+    /// Index writes that follow from the facts.
+    pub puts: Batch,
+    /// What may happen once all of the above is durable.
+    pub actions: Vec<Action>,
+}
+
+/// What the driver does after the barrier.
+#[derive(Debug)]
+pub enum Action {
+    /// Send a frame.
+    Send(ConnId, Box<Frame>),
+    /// Close a connection, with a code for the peer's log.
+    Close(ConnId, &'static str),
+    /// Dial the parent.
+    Dial {
+        /// Addresses to try in order.
+        addresses: Vec<String>,
+        /// The transport key it must prove.
+        key: PublicKey,
+    },
+    /// Lift the limits of a stranger that is being enrolled.
+    Promote(ConnId),
+    /// Connections with this transport key are welcome from now on.
+    Admit(PublicKey),
+    /// Something people or metrics want to know.
+    Event(Event),
+}
+
+/// What happened, for logs, metrics, the console and tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A session with a neighbour is up.
+    LinkUp(DivisionCode),
+    /// A session ended.
+    LinkDown(DivisionCode),
+    /// The parent's receipt covers this many entries of our own log.
+    Receipted(u64),
+    /// The root log is held up to here.
+    RootLog(u64),
+    /// One of our own statements was refused.
+    OwnRefused(Digest, RefusalCode),
+    /// A node joined.
+    Joined(DivisionCode),
+    /// A request to join waits for approval.
+    JoinPending(DivisionCode, String),
+    /// Two statements at one index of one log: kept as evidence, the origin is stopped.
+    Equivocation(PublicKey, u64),
+    /// A signed root checkpoint does not fit what was verified before.
+    SplitView(u64),
+    /// Our view root differs from the root's at the same size.
+    ViewDiffers(u64),
+    /// The root sequenced a leaf that the fold rejects.
+    RejectedLeaf(u64, RefusalCode),
+    /// A peer broke the protocol.
+    PeerFault(ConnId, &'static str),
+}
+
+/// One call of the node.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Now,
+    /// The committed index.
+    pub store: &'a dyn Read,
+    /// What is to be done.
+    pub out: Outputs,
+}
+
+impl<'a> Turn<'a> {
+    /// A turn at `now` over the committed index.
+    pub fn new(now: Now, store: &'a dyn Read) -> Self {
+        Self { now, store, out: Outputs::default() }
+    }
+
+    /// Reads a key, seeing this turn's writes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Overlay::new(self.store, &self.out.puts).get(key)
+    }
+
+    /// The index with this turn's writes.
+    pub fn read(&self) -> Overlay<'_> {
+        Overlay::new(self.store, &self.out.puts)
+    }
+
+    /// Writes a body to the record and the index.
+    pub fn keep_body(&mut self, digest: &Digest, body: &PackedBody) {
+        let payload = wire::encode(&(digest, body));
+        self.out.batch.bodies.push(record::Frame { kind: BODY_FRAME, payload });
+        body.put(digest, &mut self.out.puts);
+    }
+
+    /// Sends a frame after the barrier.
+    pub fn send(&mut self, conn: ConnId, frame: Frame) {
+        self.out.actions.push(Action::Send(conn, Box::new(frame)));
+    }
+
+    /// Reports an event after the barrier.
+    pub fn event(&mut self, event: Event) {
+        self.out.actions.push(Action::Event(event));
+    }
+}

@@ -1,0 +1,230 @@
+//! Chains of delegations: from the anchor to a key, at most five, each narrower than the one above.
+//!
+//! [`Authority`] can only be made by [`Authority::anchor`] and [`Authority::delegate`], so holding one means
+//! that the rules were applied. The walk itself (which delegation is in force as of which index) is the fold's.
+
+use super::delegation::{Delegation, Hosting, Kinds};
+use super::key::PublicKey;
+use crate::digest::Digest;
+use crate::division::{DivisionCode, Level};
+use crate::time::WallMs;
+
+/// Most delegations between the anchor and a key: province, city, district, town, agency.
+pub const CHAIN_LENGTH_MAX: u8 = 5;
+
+/// What a key may say, as the chain of delegations gives it.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    delegation: Option<Delegation>,
+    issuer: Option<PublicKey>,
+    depth: u8,
+}
+
+/// Why a delegation gives nothing.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
+pub enum ChainError {
+    /// More than [`CHAIN_LENGTH_MAX`] delegations, or a key below itself.
+    #[error("the chain of delegations is longer than five")]
+    TooLong,
+    /// The level is not strictly lower than the issuer's.
+    #[error("the level is not below the issuer's level")]
+    LevelNotLower,
+    /// Kinds or validity reach beyond the issuer's.
+    #[error("kinds or validity reach beyond the issuer's")]
+    Wider,
+    /// Hosting reaches beyond the issuer's hosting and its delegated subtree.
+    #[error("hosting reaches beyond the issuer's hosting and subtree")]
+    HostingWider,
+    /// The new keys did not sign for this issuer and division.
+    #[error("the new keys did not prove possession")]
+    NoPossession,
+}
+
+impl Authority {
+    /// The anchor: it delegates to the root node and says nothing else.
+    pub const fn anchor() -> Self {
+        Self { delegation: None, issuer: None, depth: 0 }
+    }
+
+    /// What `delegation`, issued by the holder of `self` (key `issuer`), gives. `in_subtree` tells whether a
+    /// division is delegated below the issuer.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn delegate(
+        &self,
+        federation: &Digest,
+        issuer: &PublicKey,
+        delegation: &Delegation,
+        in_subtree: &dyn Fn(&DivisionCode) -> bool,
+    ) -> Result<Self, ChainError> {
+        let depth = self.depth + 1;
+        if depth > CHAIN_LENGTH_MAX {
+            return Err(ChainError::TooLong);
+        }
+        if !delegation.possession_holds(federation, issuer) {
+            return Err(ChainError::NoPossession);
+        }
+        if let Some(own) = &self.delegation {
+            if delegation.level <= own.level {
+                return Err(ChainError::LevelNotLower);
+            }
+            let valid_within =
+                delegation.not_before >= own.not_before && delegation.not_after <= own.not_after;
+            if !valid_within || !delegation.kinds.within(own.kinds) {
+                return Err(ChainError::Wider);
+            }
+            let hosting_within = match (&delegation.hosting, &own.hosting) {
+                (Hosting::Own | Hosting::Subtree, _) | (_, Hosting::All) => true,
+                (Hosting::All, _) => false,
+                (Hosting::List(codes), _) => codes
+                    .iter()
+                    .all(|code| self.may_publish(code, in_subtree) || *code == delegation.division),
+            };
+            if !hosting_within {
+                return Err(ChainError::HostingWider);
+            }
+        }
+        Ok(Self { delegation: Some(delegation.clone()), issuer: Some(*issuer), depth })
+    }
+
+    /// True when a report of `division` may be published under this authority.
+    pub fn may_publish(&self, division: &DivisionCode, in_subtree: &dyn Fn(&DivisionCode) -> bool) -> bool {
+        let Some(own) = &self.delegation else { return false };
+        *division == own.division
+            || match &own.hosting {
+                Hosting::Own => false,
+                Hosting::Subtree => in_subtree(division),
+                Hosting::All => true,
+                Hosting::List(codes) => codes.contains(division),
+            }
+    }
+
+    /// True when the kind is given and `at` lies within the validity.
+    pub fn may_say(&self, kind_code: u8, at: WallMs) -> bool {
+        self.delegation.as_ref().is_some_and(|own| own.kinds.has(kind_code) && self.valid_at(at))
+    }
+
+    /// True when `at` lies within the validity of the delegation.
+    pub fn valid_at(&self, at: WallMs) -> bool {
+        self.delegation.as_ref().is_some_and(|own| own.not_before <= at && at < own.not_after)
+    }
+
+    /// The delegation; none for the anchor.
+    pub const fn delegation(&self) -> Option<&Delegation> {
+        self.delegation.as_ref()
+    }
+
+    /// The signing key that issued it; none for the anchor.
+    pub const fn issuer(&self) -> Option<&PublicKey> {
+        self.issuer.as_ref()
+    }
+
+    /// Level of the node; none for the anchor.
+    pub fn level(&self) -> Option<Level> {
+        self.delegation.as_ref().map(|own| own.level)
+    }
+
+    /// What the anchor delegates: everything, for as long as it says.
+    pub const ROOT_KINDS: Kinds = Kinds::ALL;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::delegation::prove_possession;
+    use super::super::key::SecretKey;
+    use super::*;
+
+    fn federation() -> Digest {
+        SecretKey::from_seed(&[1; 32]).public().id()
+    }
+
+    fn delegation(issuer: &PublicKey, seed: u8, level: Level, hosting: Hosting) -> Delegation {
+        let (signing, transport) =
+            (SecretKey::from_seed(&[seed; 32]), SecretKey::from_seed(&[seed + 100; 32]));
+        let division: DivisionCode = "330200".parse().expect("a code");
+        let proofs = prove_possession(&federation(), issuer, &signing, &transport, &division);
+        Delegation {
+            signing: signing.public(),
+            transport: transport.public(),
+            signing_proof: *proofs.0.as_bytes(),
+            transport_proof: *proofs.1.as_bytes(),
+            level,
+            division,
+            name: "宁波市".into(),
+            addresses: vec!["127.0.0.1:1".into()],
+            hosting,
+            kinds: Kinds::ALL,
+            not_before: WallMs(10),
+            not_after: WallMs(1000),
+            predecessor: None,
+        }
+    }
+
+    #[test]
+    fn a_delegation_round_trips() -> Result<(), LayoutErrorAlias> {
+        let issuer = SecretKey::from_seed(&[1; 32]).public();
+        for hosting in [
+            Hosting::Own,
+            Hosting::Subtree,
+            Hosting::All,
+            Hosting::List(vec!["330100-xihu".parse().expect("a code")]),
+        ] {
+            let one = delegation(&issuer, 2, Level::City, hosting);
+            let mut writer = crate::bytes::Writer::new();
+            one.write(&mut writer)?;
+            let bytes = writer.finish();
+            let mut reader = crate::bytes::Reader::new(&bytes);
+            assert_eq!(Delegation::read(&mut reader)?, one);
+            reader.finish()?;
+        }
+        Ok(())
+    }
+    type LayoutErrorAlias = crate::bytes::LayoutError;
+
+    #[test]
+    fn every_hop_is_narrower() {
+        let anchor = SecretKey::from_seed(&[1; 32]).public();
+        let none = |_: &DivisionCode| false;
+        let given = |from: &Authority, issuer: &PublicKey, to: &Delegation| {
+            from.delegate(&federation(), issuer, to, &none)
+        };
+        let province = delegation(&anchor, 2, Level::Province, Hosting::All);
+        let top = given(&Authority::anchor(), &anchor, &province).expect("the anchor delegates anything");
+        let key = province.signing;
+
+        let city = delegation(&key, 3, Level::City, Hosting::Own);
+        let below = given(&top, &key, &city).expect("a city below a province");
+        assert_eq!(
+            given(&top, &key, &delegation(&key, 3, Level::Province, Hosting::Own)).err(),
+            Some(ChainError::LevelNotLower)
+        );
+        assert_eq!(
+            given(&top, &anchor, &city).err(),
+            Some(ChainError::NoPossession),
+            "another issuer's proof"
+        );
+
+        let town = |f: &dyn Fn(&mut Delegation)| {
+            let mut one = delegation(&city.signing, 4, Level::Town, Hosting::Own);
+            f(&mut one);
+            given(&below, &city.signing, &one).err()
+        };
+        assert_eq!(town(&|_| ()), None, "a level may be skipped");
+        assert_eq!(town(&|d| d.not_after = WallMs(1001)), Some(ChainError::Wider));
+        assert_eq!(town(&|d| d.not_before = WallMs(9)), Some(ChainError::Wider));
+        assert_eq!(town(&|d| d.hosting = Hosting::All), Some(ChainError::HostingWider));
+        let foreign = || Hosting::List(vec!["440100".parse().expect("a code")]);
+        assert_eq!(town(&|d| d.hosting = foreign()), Some(ChainError::HostingWider));
+        assert!(!below.may_publish(&"440100".parse().expect("a code"), &none));
+        assert!(below.valid_at(WallMs(10)) && !below.valid_at(WallMs(1000)));
+    }
+
+    #[test]
+    fn a_chain_has_at_most_five() {
+        let long = Authority { delegation: None, issuer: None, depth: CHAIN_LENGTH_MAX };
+        let anchor = SecretKey::from_seed(&[1; 32]).public();
+        let next = delegation(&anchor, 2, Level::Town, Hosting::Own);
+        assert_eq!(long.delegate(&federation(), &anchor, &next, &|_| false).err(), Some(ChainError::TooLong));
+    }
+}

@@ -1,0 +1,121 @@
+//! The life of one session: one task reads the stream into frames and events, another writes what is queued.
+//!
+//! Promises: `Connected`, then `Frame`s in order, then exactly one `Closed`. A driver that does not take events
+//! stops the reader, and through flow control the peer. Whatever ends the session, the peer is told a code.
+
+use super::close::CloseReason;
+use super::frame::{Deframer, prefix};
+use super::limits::{
+    CLOSE_FLUSH_TIMEOUT, COALESCE_BYTES_MAX, READ_CHUNKS, STRANGER_BYTES_MAX, STRANGER_LIFETIME,
+};
+use super::link::{Link, Work};
+use super::table::Table;
+use super::{EventSender, NetEvent};
+use quinn::{ReadError, RecvStream, SendStream};
+use std::sync::Arc;
+use tokio::time::timeout;
+
+/// Runs a session to its end. The link already has its place in the table and loses it here.
+pub(super) async fn run(
+    table: &Table,
+    events: &EventSender,
+    link: Arc<Link>,
+    (writing, reading): (SendStream, RecvStream),
+) {
+    let (conn, key, dialled, remote) = (link.id, link.key, link.dialled, link.remote);
+    tracing::debug!(conn = conn.0, %key, dialled, %remote, "connected");
+    if events.send(NetEvent::Connected { conn, key, dialled, remote }).await.is_err() {
+        link.cut(CloseReason::Stopped);
+    }
+    let writer = tokio::spawn(write(link.clone(), writing));
+    if let Err(why) = read(&link, reading, events).await {
+        link.cut(why);
+    }
+    let why = link.over().await;
+    writer.abort();
+    table.remove(&link);
+    tracing::debug!(conn = conn.0, %key, ?why, "closed");
+    // An error means that the driver is gone, and nobody asks any more.
+    let _ = events.send(NetEvent::Closed { conn, key, dialled, why }).await;
+}
+
+/// Ends a stranger's connection when its time is over, unless somebody vouched for it.
+pub(super) async fn expire(link: Arc<Link>) {
+    if timeout(STRANGER_LIFETIME, link.quic.closed()).await.is_err() && link.is_stranger() {
+        link.cut(CloseReason::StrangerExpired);
+    }
+}
+
+/// Reads until the connection is over (`Ok`) or should be (`Err`).
+async fn read(link: &Link, mut stream: RecvStream, events: &EventSender) -> Result<(), CloseReason> {
+    let mut deframer = Deframer::default();
+    let mut total = 0_u64;
+    let mut chunks: [_; READ_CHUNKS] = std::array::from_fn(|_| Default::default());
+    loop {
+        let count = match stream.read_chunks(&mut chunks).await {
+            Ok(Some(count)) => count,
+            Err(ReadError::ConnectionLost(_)) => return Ok(()),
+            Ok(None) | Err(_) => {
+                // The close that follows a polite end says more than the end of the stream does.
+                let closed = timeout(CLOSE_FLUSH_TIMEOUT, link.quic.closed()).await;
+                return closed.map(|_| ()).map_err(|_| CloseReason::Ended);
+            }
+        };
+        for chunk in chunks.iter_mut().take(count) {
+            let chunk = std::mem::take(chunk);
+            total = total.saturating_add(chunk.len() as u64);
+            if total > STRANGER_BYTES_MAX && link.is_stranger() {
+                return Err(CloseReason::StrangerBytes);
+            }
+            let mut input = chunk.as_ref();
+            while let Some(bytes) = deframer.next(&mut input, link.frame_bytes_max())? {
+                let frame = NetEvent::Frame { conn: link.id, bytes };
+                events.send(frame).await.map_err(|_| CloseReason::Stopped)?;
+            }
+        }
+    }
+}
+
+/// Writes what is queued, in as few chunks as is sensible, until the link ends.
+async fn write(link: Arc<Link>, mut stream: SendStream) {
+    loop {
+        match link.work() {
+            Work::Frames { frames, bytes } => {
+                let mut chunks: Vec<_> = coalesce(frames).into_iter().map(Into::into).collect();
+                if stream.write_all_chunks(&mut chunks).await.is_err() {
+                    // Either the connection is over, and the reader knows; or the peer stopped the stream.
+                    link.cut(CloseReason::Ended);
+                    return;
+                }
+                link.written(bytes);
+            }
+            Work::Wait => link.woken().await,
+            Work::End => {
+                // An error here means that the connection is over already.
+                let _ = stream.finish();
+                let _ = stream.stopped().await;
+                link.leave();
+                return;
+            }
+        }
+    }
+}
+
+/// Frames with their prefixes: small ones together, a large one as it is, uncopied.
+fn coalesce(frames: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut chunks = Vec::new();
+    let mut small = Vec::new();
+    for frame in frames {
+        small.extend_from_slice(&prefix(frame.len()));
+        if frame.len() <= COALESCE_BYTES_MAX {
+            small.extend_from_slice(&frame);
+        } else {
+            chunks.push(std::mem::take(&mut small));
+            chunks.push(frame);
+        }
+    }
+    if !small.is_empty() {
+        chunks.push(small);
+    }
+    chunks
+}

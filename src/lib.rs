@@ -19,3 +19,5 @@ pub mod store;
 
 pub mod net;
 pub mod portal;
+
+pub mod config;

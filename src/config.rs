@@ -1,0 +1,292 @@
+//! Configuration: `gongshi.toml` in the data directory, written by `init` and `join`, read by `serve`.
+//!
+//! A value comes from the command line, else from `GONGSHI_SECTION__KEY` in the environment, else from the file, else
+//! from the defaults; [`Loaded`] remembers which. The types here are the only list of keys: what they do not name is
+//! refused with its place and the nearest name. Whether a port opens or a directory can be written is `config check`'s
+//! to find out; nothing here touches more than the one file.
+
+mod load;
+mod value;
+
+pub use load::{ConfigError, Loaded, Origin, Setting};
+pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, PublicUrl, ValueError};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The file's name in the data directory.
+pub const FILE_NAME: &str = "gongshi.toml";
+
+/// Most addresses a node announces: a delegation card has room for four (protocol, Trust).
+pub const ADDRESSES_MAX: usize = 4;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where this node listens.
+    pub listen: Listen,
+    /// What children dial.
+    pub announce: Announce,
+    /// Whom this node dials.
+    pub upstream: Upstream,
+    /// The public pages.
+    pub portal: Portal,
+    /// Who runs the site: what its footer must say.
+    pub site: Site,
+    /// What the daemon writes about itself.
+    pub log: Log,
+}
+
+/// Where this node listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Children and other nodes, QUIC over UDP.
+    pub peer: Address,
+    /// The public portal, HTTP.
+    pub portal: Address,
+    /// The console, metrics and health, HTTP; loopback unless someone decides otherwise.
+    pub console: Address,
+}
+
+/// What children dial, as invitations and delegations carry it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Announce {
+    /// At most [`ADDRESSES_MAX`]; empty stands for `listen.peer`, see [`Config::announced`].
+    #[serde(deserialize_with = "dialable")]
+    pub addresses: Vec<Address>,
+}
+
+/// Whom this node dials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Upstream {
+    /// The parent; empty at the root.
+    #[serde(serialize_with = "or_empty", deserialize_with = "empty_is_none")]
+    pub address: Option<Address>,
+    /// Further ancestors, in the order in which they are tried once the parent has been out of reach for ten minutes.
+    #[serde(deserialize_with = "dialable")]
+    pub via: Vec<Address>,
+}
+
+/// The public pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Portal {
+    /// Path under which a proxy mounts the portal.
+    pub base_path: BasePath,
+    /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
+    pub trusted: Vec<Network>,
+    /// The portal's URL as readers see it, for feeds, the site map and proof links.
+    pub public_url: PublicUrl,
+}
+
+/// What the inspection of government sites looks for in the footer; empty entries are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Site {
+    /// 主办单位, the site's owner.
+    pub owner: String,
+    /// 联系方式, how to reach it.
+    pub contact: String,
+    /// ICP 备案号, filing number.
+    pub icp: String,
+    /// 公安备案号, public-security filing number.
+    pub gongan: String,
+    /// 网站标识码, government site identification code.
+    pub identification_code: String,
+}
+
+/// What the daemon writes about itself, on stderr.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Lines for people or for programs.
+    pub format: LogFormat,
+    /// The least serious events that are written.
+    pub level: LogLevel,
+}
+
+/// Lines for people or for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line of text an event.
+    #[default]
+    Text,
+    /// A JSON object an event.
+    Json,
+}
+
+/// Seriousness of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What a person must act on.
+    Error,
+    /// And what may become that.
+    Warn,
+    /// And what happened.
+    #[default]
+    Info,
+    /// And why.
+    Debug,
+    /// And every step.
+    Trace,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            peer: Address::wildcard(4701),
+            portal: Address::loopback(4780),
+            console: Address::loopback(4790),
+        }
+    }
+}
+
+impl Config {
+    /// What children are told to dial: `announce.addresses`, else `listen.peer` when it names one machine. Empty when
+    /// neither does; then `invite` cannot make a token and names the key to set.
+    pub fn announced(&self) -> Vec<Address> {
+        if !self.announce.addresses.is_empty() {
+            self.announce.addresses.clone()
+        } else if self.listen.peer.is_dialable() {
+            vec![self.listen.peer.clone()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
+    pub fn to_toml(&self) -> String {
+        let Self { listen, announce, upstream, portal, site, log } = self;
+        let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!(
+            "\
+# 公示节点配置。命令行参数 > 环境变量 GONGSHI_节__键 > 本文件 > 默认值。
+# A Gongshi node. Command line > environment GONGSHI_SECTION__KEY > this file > defaults.
+# 查看生效值 / what is in force: gongshi config show
+
+[listen]
+# 上下级节点，QUIC（UDP） / other nodes, QUIC over UDP
+peer = {peer}
+# 公开门户，HTTP / the public portal, HTTP
+portal = {listen_portal}
+# 管理台、指标、健康检查，仅限本机 / console, metrics, health; this machine only
+console = {console}
+
+[announce]
+# 下级拨入的地址；留空即 listen.peer / what children dial; empty: listen.peer
+addresses = {addresses}
+
+[upstream]
+# 上级节点地址，省级（根）留空 / the parent; empty at the root
+address = {parent}
+# 上级不通十分钟后依次改用 / other ancestors, when the parent is out of reach for ten minutes
+via = {via}
+
+[portal]
+# 反向代理挂载路径，如 /gongshi / path under a proxy, such as /gongshi
+base_path = {base_path}
+# 不限流的代理网段 / proxies exempt from per-address limits
+trusted = {trusted}
+# 读者看到的网址 / the URL readers see
+public_url = {public_url}
+
+[site]
+# 页脚：主办单位、联系方式、ICP 备案号、公安备案号、网站标识码
+# Footer: owner, contact, ICP filing, public-security filing, site identification code
+owner = {owner}
+contact = {contact}
+icp = {icp}
+gongan = {gongan}
+identification_code = {identification_code}
+
+[log]
+# text | json；error | warn | info | debug | trace
+format = {format}
+level = {level}
+",
+            peer = toml_text(&listen.peer),
+            listen_portal = toml_text(&listen.portal),
+            console = toml_text(&listen.console),
+            addresses = toml_text(&announce.addresses),
+            parent = toml_text(&parent),
+            via = toml_text(&upstream.via),
+            base_path = toml_text(&portal.base_path),
+            trusted = toml_text(&portal.trusted),
+            public_url = toml_text(&portal.public_url),
+            owner = toml_text(&site.owner),
+            contact = toml_text(&site.contact),
+            icp = toml_text(&site.icp),
+            gongan = toml_text(&site.gongan),
+            identification_code = toml_text(&site.identification_code),
+            format = toml_text(&log.format),
+            level = toml_text(&log.level),
+        )
+    }
+}
+
+/// A value as TOML writes it. The values here are texts and lists of texts, which TOML can always write.
+fn toml_text<T: Serialize>(value: &T) -> String {
+    toml::Value::try_from(value).map_or_else(|_| "\"\"".to_owned(), |value| value.to_string())
+}
+
+/// TOML has no null: an address that is not set is an empty text.
+fn or_empty<S: Serializer>(address: &Option<Address>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&address.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = Address::try_from(text).and_then(Address::dialable);
+    address.map(Some).map_err(serde::de::Error::custom)
+}
+
+/// A list of at most [`ADDRESSES_MAX`] addresses that someone can dial.
+fn dialable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Address>, D::Error> {
+    let addresses = Vec::<Address>::deserialize(deserializer)?;
+    if addresses.len() > ADDRESSES_MAX {
+        return Err(serde::de::Error::custom(ValueError::TooManyAddresses));
+    }
+    let dialable: Result<_, _> = addresses.into_iter().map(Address::dialable).collect();
+    dialable.map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_file_reads_back_and_names_every_key() {
+        let mut config = Config::default();
+        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
+        config.listen.peer = Address::try_from("[2001:db8::1]:1".to_owned()).unwrap();
+        config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
+        config.upstream.via = vec![Address::try_from("root:4701".to_owned()).unwrap()];
+        config.announce.addresses = config.upstream.via.clone();
+        config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
+        config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
+        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace };
+        let text = config.to_toml();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
+        let written = text.parse::<toml::Table>().unwrap();
+        assert_eq!(written, toml::Table::try_from(&config).unwrap());
+        assert!(text.lines().count() < 60);
+    }
+
+    #[test]
+    fn the_announced_address_is_never_a_wildcard() {
+        let mut config = Config::default();
+        assert!(config.listen.peer.is_wildcard() && config.announced().is_empty());
+        config.listen.peer = Address::loopback(4701);
+        assert_eq!(config.announced(), [Address::loopback(4701)]);
+        config.announce.addresses = vec![Address::try_from("public:1".to_owned()).unwrap()];
+        assert_eq!(config.announced(), config.announce.addresses);
+    }
+}

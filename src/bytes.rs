@@ -50,7 +50,7 @@ pub fn is_plain_text(text: &str) -> bool {
         })
 }
 
-/// Writes fields in order. Lengths are the caller's business: [`Writer::text`] and [`Writer::blob`] take at
+/// Writes fields in order. Lengths are the caller's business: [`Writer::text`] takes at
 /// most 65,535 bytes and cut nothing, they refuse.
 #[derive(Default)]
 pub struct Writer {

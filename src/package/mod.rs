@@ -1,1 +1,24 @@
-//! (being written)
+#![doc = include_str!("FORMAT.md")]
+//!
+//! # Modules
+//! Reading a clerk's file: [`document`] (JSON as it stands), [`fields`] and [`report_file`] (a file to a
+//! [`report::Report`]), [`cell`], [`mod@unit`] and [`table`] (figures and their units), [`validate`] (the hard
+//! identity), [`finding`] (what is wrong, where, what next), [`normal`] (spellings that compare equal).
+//! Publishing it: [`body`] (content, chunks, digests, fingerprint). Nothing here does I/O or reads a clock.
+
+pub mod body;
+pub mod cell;
+pub mod document;
+pub mod fields;
+pub mod finding;
+pub mod normal;
+pub mod report;
+pub mod report_file;
+pub mod table;
+pub mod unit;
+pub mod validate;
+
+#[cfg(test)]
+mod published_tests;
+#[cfg(test)]
+mod reading_tests;

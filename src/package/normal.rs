@@ -1,0 +1,93 @@
+//! Normal forms for comparing what people type: widths, spaces, brackets, traditional characters.
+//!
+//! These are for comparison only. What was printed is kept as printed.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
+/// `①` or `½` never turns into a digit.
+pub fn narrow(text: &str) -> String {
+    text.chars().map(narrow_char).collect()
+}
+
+fn narrow_char(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' | '\u{a0}' => ' ',
+        '\u{2212}' => '-',
+        _ => c,
+    }
+}
+
+/// The form in which headers, table names and units are compared: NFKC, no spaces of any kind, ASCII brackets,
+/// simplified characters (for those that occur in this field's headers).
+pub fn comparable(text: &str) -> String {
+    text.nfkc()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
+        .map(|c| match c {
+            '〔' | '［' | '【' => '(',
+            '〕' | '］' | '】' => ')',
+            other => simplified(other),
+        })
+        .collect()
+}
+
+/// Traditional and simplified characters of the field's headers and units, pairwise.
+const SIMPLIFIED: &str = "罰罚沒没違违財财暫暂許许證证執执責责產产業业關关閉闭從从處处級级資资質质開开經经營营動动\
+    報报評评請请數数銷销實实況况統统計计單单萬万億亿額额稱称類类別别復复訴诉訟讼強强檢检徵征決决給给獎奖勵励確确\
+    認认為为與与員员結结場场設设備备註注號号項项門门務务織织構构機机調调變变議议審审糾纠錯错嫌嫌移移送送輕轻減减\
+    遲迟滯滞納纳撥拨匯汇賣卖礙碍狀状還还貨货幣币適适年年";
+
+fn simplified(c: char) -> char {
+    let mut pairs = SIMPLIFIED.chars();
+    while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
+        if from == c {
+            return to;
+        }
+    }
+    c
+}
+
+/// The first character that must not stand in a published text: a control character or one that changes the
+/// direction of text (the list of [`crate::bytes::is_plain_text`]). Line breaks and tabs pass when `lines`.
+pub fn hostile_char(text: &str, lines: bool) -> Option<char> {
+    text.chars().find(|c| match c {
+        '\n' | '\r' | '\t' => !lines,
+        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => true,
+        other => other.is_control(),
+    })
+}
+
+/// The text with every hostile character replaced by U+FFFD, so that no finding can play tricks on a terminal.
+pub fn harmless(text: &str) -> String {
+    let mut one = [0; 4];
+    text.chars()
+        .map(|c| if hostile_char(c.encode_utf8(&mut one), false).is_some() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// The first 40 characters, harmless, for messages.
+pub fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    harmless(&short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_header_compare_equal() {
+        for spelling in ["合计(宗)", "合计（宗）", " 合 计\u{3000}（ 宗 ）", "合計（宗）", "合计\n【宗】"]
+        {
+            assert_eq!(comparable(spelling), "合计(宗)", "{spelling:?}");
+        }
+        assert_eq!(comparable("沒收違法所得、沒收非法財物"), "没收违法所得、没收非法财物");
+        assert_eq!(narrow("１，２３４．５　宗①"), "1,234.5 宗①");
+        assert_eq!(shortened(&"\u{1b}[31m长".repeat(20)).chars().filter(|c| c.is_control()).count(), 0);
+        assert_eq!(SIMPLIFIED.chars().count() % 2, 0);
+    }
+}

@@ -17,6 +17,9 @@ pub mod statement;
 pub mod record;
 pub mod store;
 
+pub mod ledger;
+pub mod sync;
+
 pub mod net;
 pub mod portal;
 

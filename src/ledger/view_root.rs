@@ -74,8 +74,9 @@ impl ViewTree {
         lines.insert((line.agency_id, line.year, line.revision, line.digest), text);
         let mut sorted: Vec<&str> = lines.values().map(String::as_str).collect();
         sorted.sort_unstable();
+        let hash = leaf_hash(sorted.concat().as_bytes());
         let mut at = BUCKET_COUNT + usize::from(bucket);
-        self.set(at, leaf_hash(sorted.concat().as_bytes()));
+        self.set(at, hash);
         while at > 1 {
             at /= 2;
             let hash = node_hash(&self.node(2 * at), &self.node(2 * at + 1));
@@ -132,7 +133,8 @@ mod tests {
     #[test]
     fn the_tree_is_its_definition_in_any_order() {
         assert_eq!(ViewTree::default().root(), by_definition(&[]));
-        let lines: Vec<ViewLine> = (0..300).map(|n| line(&format!("330000:agency {n}"), 1, "released")).collect();
+        let lines: Vec<ViewLine> =
+            (0..300).map(|n| line(&format!("330000:agency {n}"), 1, "released")).collect();
         let (mut forwards, mut backwards) = (ViewTree::default(), ViewTree::default());
         lines.iter().for_each(|l| forwards.put(l.clone()));
         lines.iter().rev().for_each(|l| backwards.put(l.clone()));

@@ -6,6 +6,7 @@ use super::report::{Report, Scope, Status};
 use super::table::{CELLS_MAX, COLUMNS_MAX, Column, ROWS_MAX, TABLES_MAX, Table};
 use crate::bytes::Writer;
 use crate::digest::Digest;
+use crate::log::tree::root_of;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -183,21 +184,7 @@ pub fn body_digest(salt: &[u8; SALT_BYTES], content: &[u8]) -> Digest {
     if content.is_empty() {
         return body_leaf(salt, content);
     }
-    tree_root(content.chunks(BODY_CHUNK_BYTES).map(|chunk| body_leaf(salt, chunk)))
-}
-
-fn tree_root(leaves: impl IntoIterator<Item = Digest>) -> Digest {
-    let mut peaks: Vec<(u32, Digest)> = Vec::new();
-    let node = |left: Digest, right: Digest| Digest::of(&[&[1], left.as_bytes(), right.as_bytes()]);
-    for leaf in leaves {
-        let mut peak = (0, leaf);
-        while let Some((_, left)) = peaks.pop_if(|(height, _)| *height == peak.0) {
-            peak = (peak.0 + 1, node(left, peak.1));
-        }
-        peaks.push(peak);
-    }
-    let joined = peaks.into_iter().map(|(_, hash)| hash).rev().reduce(|right, left| node(left, right));
-    joined.unwrap_or_else(|| Digest::of(&[]))
+    root_of(content.chunks(BODY_CHUNK_BYTES).map(|chunk| body_leaf(salt, chunk)))
 }
 
 /// The fingerprint by which the same content is recognised although every card has its own salt. `attachments`

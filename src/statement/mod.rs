@@ -7,12 +7,13 @@
 pub mod card;
 pub mod entry;
 pub mod leaf;
-mod report;
+pub mod report;
 
+pub use crate::package::report::{Scope, Status};
 pub use card::{Act, Card};
 pub use entry::{Entry, EntryError};
 pub use leaf::Leaf;
-pub use report::{BodyRef, BodyRole, ReportAct, ReportCard, Scope, Status};
+pub use report::{BodyRef, BodyRole, ReportAct, ReportCard};
 
 use crate::bytes::{LayoutError, Reader, Writer};
 use crate::digest::Digest;

@@ -3,8 +3,8 @@
 use crate::bytes::{LayoutError, Reader, Writer};
 use crate::digest::Digest;
 use crate::division::{DIVISION_CODE_BYTES_MAX, DivisionCode};
+use crate::package::report::{Scope, Status};
 use crate::trust::delegation::read_division;
-use serde::{Deserialize, Serialize};
 
 /// Longest agency name in bytes (100 Chinese characters).
 pub const AGENCY_NAME_BYTES_MAX: usize = 300;
@@ -28,26 +28,6 @@ pub enum ReportAct {
     Correct = 35,
     /// 36: takes the revision it names back, with a reason.
     Withdraw = 36,
-}
-
-/// What a package covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// 本级
-    Own = 1,
-    /// 本级+下级 or 全系统
-    Consolidated = 2,
-}
-
-/// Whether the year was over when the figures were made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Before the year is over.
-    Provisional = 1,
-    /// After it.
-    Final = 2,
 }
 
 /// What a body is.
@@ -118,26 +98,6 @@ impl ReportAct {
     }
 }
 
-impl Scope {
-    /// The word of contracts and files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::Consolidated => "consolidated",
-        }
-    }
-}
-
-impl Status {
-    /// The word of contracts and files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisional => "provisional",
-            Self::Final => "final",
-        }
-    }
-}
-
 impl BodyRole {
     fn from_byte(byte: u8) -> Option<Self> {
         [Self::Package, Self::Members, Self::Reason, Self::Attachment]
@@ -199,16 +159,10 @@ impl ReportCard {
         let year = input.u16("year")?;
         let revision = input.u32("revision")?;
         let previous = input.digest("previous revision")?;
-        let scope = match input.u8("scope")? {
-            1 => Scope::Own,
-            2 => Scope::Consolidated,
-            _ => return Err(LayoutError::invalid("scope", "not 1 or 2")),
-        };
-        let status = match input.u8("status")? {
-            1 => Status::Provisional,
-            2 => Status::Final,
-            _ => return Err(LayoutError::invalid("status", "not 1 or 2")),
-        };
+        let scope =
+            Scope::from_byte(input.u8("scope")?).ok_or(LayoutError::invalid("scope", "not 1 or 2"))?;
+        let status =
+            Status::from_byte(input.u8("status")?).ok_or(LayoutError::invalid("status", "not 1 or 2"))?;
         let as_printed = match input.u8("as printed")? {
             0 => false,
             1 => true,

@@ -91,8 +91,15 @@ impl Node {
             return None;
         }
         let (root, view_root) = self.views.get(&size).copied()?;
-        let mut attestation =
-            Attestation { size, root, fold_version: FOLD_VERSION, view_root, missing: 0, at, note: String::new() };
+        let mut attestation = Attestation {
+            size,
+            root,
+            fold_version: FOLD_VERSION,
+            view_root,
+            missing: 0,
+            at,
+            note: String::new(),
+        };
         let text = attestation.text(&self.federation());
         let signature = note::sign(&text, &self.own_origin(), &self.signing);
         attestation.note = Note { text, signatures: vec![signature] }.to_string();

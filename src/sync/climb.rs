@@ -4,7 +4,9 @@
 use super::body::PackedBody;
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame, PackedEntry};
-use super::limits::{BODY_BYTES_MAX, CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
+use super::limits::{
+    BODY_BYTES_MAX, CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX,
+};
 use super::node::{ConnId, Node, Step};
 use super::session::Climbing;
 use super::turn::{Event, Turn};
@@ -88,7 +90,8 @@ impl Node {
         for index in (first..until).take(PACK_COUNT_MAX) {
             let Some((received_at, entry)) = self.entry(turn, origin, index)? else { break };
             let Some(bodies) = carried_bodies(turn, &entry)? else { break };
-            bytes += entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
+            bytes +=
+                entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
             if bytes > PACK_BYTES_TARGET && !entries.is_empty() {
                 break;
             }
@@ -193,7 +196,9 @@ impl Node {
             return Ok(Err("chain_too_long"));
         }
         for packed in chain {
-            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Ok(Err("bad_chain")) };
+            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else {
+                return Ok(Err("bad_chain"));
+            };
             if let Act::Delegate(delegation) = &entry.card.act {
                 self.learn(turn, entry.statement.key(), delegation);
             }
@@ -330,7 +335,11 @@ impl Node {
             let Some(held) = self.origins.get(&origin).and_then(|log| log.note.clone()) else { continue };
             let Ok(mut note) = Note::parse(&held.text) else { continue };
             let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
-            turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
+            turn.out.marks.push((
+                Digest::of(&[checkpoint.origin.as_bytes()]),
+                checkpoint.size,
+                checkpoint.root,
+            ));
             let seconds = turn.now.wall.0 / 1000;
             note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
             turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
@@ -378,4 +387,3 @@ pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBo
     }
     Ok(Ok(()))
 }
-

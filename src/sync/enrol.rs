@@ -181,7 +181,9 @@ impl Node {
         let within = |code: &DivisionCode| *code == invite.division || self.may_publish(code);
         let hosting_fits = match &invite.hosting {
             Hosting::Own | Hosting::Subtree => true,
-            Hosting::All => self.registry.delegation(self.own_key()).is_some_and(|d| d.hosting == Hosting::All),
+            Hosting::All => {
+                self.registry.delegation(self.own_key()).is_some_and(|d| d.hosting == Hosting::All)
+            }
             Hosting::List(codes) => codes.iter().all(within),
         };
         if !hosting_fits {
@@ -239,11 +241,10 @@ impl Node {
     /// # Errors
     /// [`InviteError::None`] when none is pending.
     pub fn approve(&mut self, turn: &mut Turn<'_>, division: &DivisionCode) -> Result<String, InviteError> {
-        let secret = self
-            .pending
-            .keys()
-            .copied()
-            .find(|secret| self.invites.get(secret).is_some_and(|state| state.invite.division == *division));
+        let secret =
+            self.pending.keys().copied().find(|secret| {
+                self.invites.get(secret).is_some_and(|state| state.invite.division == *division)
+            });
         let Some((secret, (conn, request))) = secret.and_then(|s| self.pending.remove_entry(&s)) else {
             return Err(InviteError::None("pending request", division.clone()));
         };
@@ -348,8 +349,7 @@ impl Node {
                 break;
             }
         }
-        let joined =
-            Joined { anchor: self.identity.anchor, chain, root_size: self.root_frontier.size() };
+        let joined = Joined { anchor: self.identity.anchor, chain, root_size: self.root_frontier.size() };
         turn.out.actions.push(Action::Promote(conn));
         turn.send(conn, Frame::Joined(Box::new(joined)));
         Ok(())

@@ -245,7 +245,9 @@ impl Node {
             log.frontier.push(leaf_hash(entry.statement.as_bytes()));
             while log.beyond {
                 match turn.get(&layout::entry(&origin, log.frontier.size()))? {
-                    Some(row) => log.frontier.push(leaf_hash(row.get(8..8 + STATEMENT_BYTES).unwrap_or_default())),
+                    Some(row) => {
+                        log.frontier.push(leaf_hash(row.get(8..8 + STATEMENT_BYTES).unwrap_or_default()))
+                    }
                     None => break,
                 }
             }

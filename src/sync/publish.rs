@@ -117,8 +117,8 @@ impl Node {
             bodies: vec![package],
         };
         if let Some(standing) = self.standing(turn, &card).map_err(SayError::from)? {
-            let same = self.fingerprint_of(turn, &standing.digest)?
-                == Some(fingerprint(&card, &submission.content));
+            let same =
+                self.fingerprint_of(turn, &standing.digest)? == Some(fingerprint(&card, &submission.content));
             let Standing { digest, revision } = standing;
             return if same {
                 Ok(Published { digest, revision, signed: false })
@@ -138,7 +138,11 @@ impl Node {
         Ok(Published { digest: entry.digest(), revision, signed: true })
     }
 
-    fn standing(&self, turn: &Turn<'_>, card: &ReportCard) -> Result<Option<Standing>, crate::store::StoreError> {
+    fn standing(
+        &self,
+        turn: &Turn<'_>,
+        card: &ReportCard,
+    ) -> Result<Option<Standing>, crate::store::StoreError> {
         let waiting =
             card.ids().into_iter().filter_map(|id| self.waiting.get(&(id, card.year))?.last().copied()).max();
         if let Some(index) = waiting
@@ -181,8 +185,5 @@ impl Node {
 }
 
 fn fingerprint(card: &ReportCard, content: &[u8]) -> Digest {
-    let attachments: Vec<Digest> =
-        card.bodies.iter().filter(|body| body.role == BodyRole::Attachment).map(|body| body.digest).collect();
-    let (scope, status) = (card.scope.as_str(), card.status.as_str());
-    content_fingerprint(content, &card.agency_id(), card.year, scope, status, &attachments)
+    content_fingerprint(content, &card.agency_id(), card.year, card.scope, card.status, &[])
 }

@@ -97,7 +97,13 @@ impl Node {
     ///
     /// # Errors
     /// [`crate::store::StoreError`].
-    pub fn connected(&mut self, turn: &mut Turn<'_>, conn: ConnId, transport: PublicKey, dialled: bool) -> Step {
+    pub fn connected(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        transport: PublicKey,
+        dialled: bool,
+    ) -> Step {
         let below = self
             .registry
             .by_transport(&transport)
@@ -231,7 +237,9 @@ impl Node {
                 Ok(())
             }
             (Peer::Parent(_), Frame::Have { origin, size }) => self.on_have(turn, conn, &origin, size)?,
-            (Peer::Parent(_), Frame::Receipt { origin, note }) => self.on_receipt(turn, conn, &origin, note)?,
+            (Peer::Parent(_), Frame::Receipt { origin, note }) => {
+                self.on_receipt(turn, conn, &origin, note)?
+            }
             (Peer::Parent(_), Frame::Leaves { first, leaves, note, proof }) => {
                 self.on_leaves(turn, conn, first, leaves, &note, &proof)?
             }
@@ -285,7 +293,8 @@ impl Node {
                 // The parent may have been restored from an older copy: everything is proposed anew, so that
                 // it says itself what it lacks.
                 let own = *self.own_key();
-                self.dirty = self.origins.iter().filter(|(_, log)| log.note.is_some()).map(|(k, _)| *k).collect();
+                self.dirty =
+                    self.origins.iter().filter(|(_, log)| log.note.is_some()).map(|(k, _)| *k).collect();
                 self.dirty.insert(own);
                 self.attested = None;
                 self.forward_attestations(turn, conn);

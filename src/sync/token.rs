@@ -83,8 +83,7 @@ impl Token {
             parent_signing: PublicKey::from_bytes(input.array("signing key")?),
             federation: input.digest("federation")?,
             secret: input.digest("secret")?,
-            level: Level::from_byte(input.u8("level")?)
-                .ok_or(LayoutError::invalid("level", "not 1 to 4"))?,
+            level: Level::from_byte(input.u8("level")?).ok_or(LayoutError::invalid("level", "not 1 to 4"))?,
             division: read_division(&mut input, "division")?,
             name: input.text("name", NAME_BYTES_MAX)?.to_owned(),
             expires: WallMs(input.u64("expiry")?),

@@ -428,3 +428,28 @@ impl SignedCheckpoint {
         Some(Self { text: text.to_owned(), size: checkpoint.size })
     }
 }
+
+/// What is shown of the node.
+impl Node {
+    /// The newest root checkpoint with this node's cosignature; none before the first tail.
+    pub fn checkpoint_note(&self) -> Option<&str> {
+        self.root_note.as_ref().map(|note| note.text.as_str())
+    }
+    /// Size and root of our own log.
+    pub fn own_log(&self) -> (u64, Digest) {
+        let log = self.origins.get(self.own_key());
+        log.map_or((0, crate::log::tree::empty_root()), |log| (log.frontier.size(), log.frontier.root()))
+    }
+    /// Size and root of the root log as verified.
+    pub fn root_log(&self) -> (u64, Digest) {
+        (self.root_frontier.size(), self.root_frontier.root())
+    }
+    /// Statements of all origins held with card and bodies except attachments, sequenced or not.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+    /// Entries of our own log that the parent's receipt does not cover; none wait at the root.
+    pub fn unacknowledged(&self) -> u64 {
+        if self.is_root() { 0 } else { self.own_size().saturating_sub(self.receipt_size) }
+    }
+}

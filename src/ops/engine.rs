@@ -1,0 +1,218 @@
+//! The engine: a node together with what keeps its state. It runs turns in the one order that is safe.
+//!
+//! Record first (durable), then the guard, then the index, then the actions: if we stop anywhere in between, the
+//! record says what happened and a restart finishes it. The simulator and the daemon run the same engine over
+//! different keepers.
+
+use crate::digest::Digest;
+use crate::record::{Guard, GuardError, Position, Record, RecordError, Stream};
+use crate::store::{Store, StoreError, layout};
+use crate::sync::body::PackedBody;
+use crate::sync::fact::{BODY_FRAME, Fact, FactError, Identity};
+use crate::sync::{Action, Node, Turn};
+use crate::time::Now;
+use crate::trust::key::SecretKey;
+use crate::wire;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Facts between two commits of the index while it is filled.
+const REPLAY_COMMIT_FACTS: u64 = 2_000;
+/// Bodies between two commits of the index while it is filled: at most a few MiB.
+const REPLAY_COMMIT_BODIES: u64 = 200;
+
+/// Refuses signatures that would contradict earlier ones.
+pub trait HighMarks: Send {
+    /// Raises marks, durably.
+    ///
+    /// # Errors
+    /// [`GuardError`].
+    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
+}
+
+impl HighMarks for Guard {
+    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        Self::raise(self, marks)
+    }
+}
+
+/// Why the engine stops. After any of these the process must end: memory may be ahead of the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The record failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The guard refused or failed.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The index failed; it can be rebuilt from the record.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record holds something that is not a fact.
+    #[error(transparent)]
+    Fact(#[from] FactError),
+    /// The record has no identity: nothing was founded or joined here.
+    #[error("the record does not say who this node is")]
+    NoIdentity,
+    /// The index has applied more than the record holds: it must be rebuilt.
+    #[error("the index is ahead of the record and must be rebuilt")]
+    IndexAhead,
+    /// The key files are not those of the identity.
+    #[error("the signing key is not the one this node was enrolled with")]
+    OtherKey,
+}
+
+/// A node and its keepers.
+pub struct Engine {
+    node: Node,
+    record: Box<dyn Record>,
+    marks: Box<dyn HighMarks>,
+    store: Arc<dyn Store>,
+}
+
+impl Engine {
+    /// A node that was just founded or enrolled; its first facts are recorded by `begin`.
+    pub fn create(
+        identity: Identity,
+        signing: SecretKey,
+        record: Box<dyn Record>,
+        marks: Box<dyn HighMarks>,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        Self { node: Node::new(identity, signing), record, marks, store }
+    }
+
+    /// Opens what `create` began: replays the record into the node, and into the index what it lacks.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn open(
+        signing: SecretKey,
+        record: Box<dyn Record>,
+        marks: Box<dyn HighMarks>,
+        store: Arc<dyn Store>,
+        now: Now,
+    ) -> Result<Self, EngineError> {
+        let applied = applied(store.as_ref())?;
+        let end = record.end();
+        if applied.facts > end.facts || applied.bodies > end.bodies {
+            return Err(EngineError::IndexAhead);
+        }
+        let mut node = None;
+        let mut signing = Some(signing);
+        let mut failed: Option<EngineError> = None;
+        let mut turn = Turn::new(now, store.as_ref());
+        let from = Position { facts: 0, bodies: applied.bodies };
+        record.replay(from, &mut |stream, index, frame| {
+            let mut step = || -> Result<(), EngineError> {
+                match stream {
+                    Stream::Bodies => {
+                        if frame.kind == BODY_FRAME {
+                            let (digest, body): (Digest, PackedBody) =
+                                wire::decode(&frame.payload, crate::record::FRAME_BYTES_MAX)
+                                    .map_err(FactError::from)?;
+                            body.put(&digest, &mut turn.out.puts);
+                        }
+                        if index % REPLAY_COMMIT_BODIES == 0 {
+                            commit(store.as_ref(), &mut turn)?;
+                        }
+                    }
+                    Stream::Facts => {
+                        let fact = Fact::from_frame(&frame)?;
+                        if let Fact::Identity(identity) = &fact {
+                            let secret = signing.take().ok_or(EngineError::NoIdentity)?;
+                            if secret.public() != identity.signing {
+                                return Err(EngineError::OtherKey);
+                            }
+                            node = Some(Node::new((**identity).clone(), secret));
+                        }
+                        let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
+                        if index == applied.facts {
+                            // Up to here the index held everything and writes were dropped.
+                            commit(store.as_ref(), &mut turn)?;
+                        }
+                        node.apply(&mut turn, &fact)?;
+                        turn.out.actions.clear();
+                        if index < applied.facts {
+                            turn.out.puts = crate::store::Batch::default();
+                        } else if index % REPLAY_COMMIT_FACTS == 0 {
+                            commit(store.as_ref(), &mut turn)?;
+                        }
+                    }
+                }
+                Ok(())
+            };
+            match step() {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let node = node.ok_or(EngineError::NoIdentity)?;
+        turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+        commit(store.as_ref(), &mut turn)?;
+        drop(turn);
+        Ok(Self { node, record, marks, store })
+    }
+
+    /// The node, to look at.
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The index.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The end of the record.
+    pub fn position(&self) -> Position {
+        self.record.end()
+    }
+
+    /// Runs a turn: `inputs` work on the node, then everything they wrote is made durable; the actions that may
+    /// follow are returned.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the engine must not be used any more.
+    pub fn turn<R>(
+        &mut self,
+        now: Now,
+        inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
+    ) -> Result<(R, Vec<Action>), EngineError> {
+        let mut turn = Turn::new(now, self.store.as_ref());
+        let result = inputs(&mut self.node, &mut turn)?;
+        let mut out = std::mem::take(&mut turn.out);
+        drop(turn);
+        if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
+            let end = self.record.append(&out.batch)?;
+            out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+        }
+        // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
+        self.marks.raise(&out.marks)?;
+        if !out.puts.is_empty() {
+            self.store.commit(&out.puts)?;
+        }
+        Ok((result, out.actions))
+    }
+}
+
+fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+    let puts = std::mem::take(&mut turn.out.puts);
+    if puts.is_empty() { Ok(()) } else { store.commit(&puts) }
+}
+
+/// Up to which position of the record the index is filled.
+fn applied(store: &dyn Store) -> Result<Position, StoreError> {
+    match store.get(layout::APPLIED)? {
+        Some(value) => {
+            wire::decode(&value, 64).map_err(|error| StoreError::Damaged(format!("applied position: {error}")))
+        }
+        None => Ok(Position::default()),
+    }
+}

@@ -1,0 +1,58 @@
+//! The snapshot: what every page needs of the node, changed as a whole after each durable turn.
+
+use crate::digest::Digest;
+use crate::sync::Node;
+use crate::trust::key::PublicKey;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Sizes, roots and the served checkpoint, of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    /// Own log: size and root.
+    pub(super) own: (u64, Digest),
+    /// Root log as verified and shown: size and root.
+    pub(super) root_log: (u64, Digest),
+    /// View root at that size.
+    pub(super) view_root: Digest,
+    /// Statements held with card and bodies.
+    pub(super) received: u64,
+    /// The newest checkpoint, with this node's cosignature.
+    pub(super) note: Option<String>,
+    /// When the root last cosigned it, seconds since 1970.
+    pub(super) renewed_at: u64,
+    /// The root node's signing key.
+    pub(super) root_key: Option<PublicKey>,
+}
+
+impl Snapshot {
+    pub(super) fn of(node: &Node) -> Self {
+        let note = node.checkpoint_note().map(str::to_owned);
+        Self {
+            own: node.own_log(),
+            root_log: node.root_log(),
+            view_root: node.ledger().view_root(),
+            received: node.received(),
+            renewed_at: note.as_deref().map_or(0, |note| node.renewed_at(note)),
+            root_key: node.registry().root().copied(),
+            note,
+        }
+    }
+}
+
+/// The newest snapshot, shared with the portal.
+#[derive(Clone)]
+pub(super) struct Current(Arc<RwLock<Arc<Snapshot>>>);
+
+impl Current {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(snapshot))))
+    }
+
+    pub(super) fn get(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set(&self, snapshot: Snapshot) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+}

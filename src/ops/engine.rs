@@ -7,8 +7,8 @@
 use crate::digest::Digest;
 use crate::record::{Guard, GuardError, Position, Record, RecordError, Stream};
 use crate::store::{Store, StoreError, layout};
-use crate::sync::body::PackedBody;
-use crate::sync::fact::{BODY_FRAME, Fact, FactError, Identity};
+use crate::sync::body::{BODY_FRAME, PackedBody};
+use crate::sync::fact::{Fact, FactError, Identity};
 use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
@@ -108,10 +108,8 @@ impl Engine {
                 match stream {
                     Stream::Bodies => {
                         if frame.kind == BODY_FRAME {
-                            let (digest, body): (Digest, PackedBody) =
-                                wire::decode(&frame.payload, crate::record::FRAME_BYTES_MAX)
-                                    .map_err(FactError::from)?;
-                            body.put(&digest, &mut turn.out.puts);
+                            PackedBody::put_frame(&frame.payload, &mut turn.out.puts)
+                                .map_err(FactError::from)?;
                         }
                         if index % REPLAY_COMMIT_BODIES == 0 {
                             commit(store.as_ref(), &mut turn)?;

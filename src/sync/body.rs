@@ -6,13 +6,17 @@ use super::limits::BODY_BYTES_MAX;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
 use crate::package::body::body_digest;
+use crate::record::{FRAME_BYTES_MAX, Frame};
 use crate::store::{Batch, Read, StoreError, layout};
-use crate::wire;
+use crate::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 /// Compression level: 3 is zstd's default; figures in tables compress about four times with it.
 const ZSTD_LEVEL: i32 = 3;
+
+/// Kind of body frames in the record.
+pub const BODY_FRAME: u8 = 1;
 
 /// A body as it travels and rests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,13 +85,29 @@ impl PackedBody {
         48 + self.chunks.iter().map(|chunk| chunk.len() + 4).sum::<usize>()
     }
 
-    /// Enters the body into the index.
-    pub fn put(&self, digest: &Digest, puts: &mut Batch) {
-        let head = (self.salt, self.bytes, self.chunks.len() as u32);
-        puts.put(layout::body(digest), wire::encode(&head));
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            puts.put(layout::body_chunk(digest, at as u32), chunk.to_vec());
+    /// The body as frames of the record, one a chunk, so that none is long.
+    pub fn to_frames(&self, digest: &Digest) -> Vec<Frame> {
+        let count = self.chunks.len() as u32;
+        let frame = |(at, chunk): (u32, &ByteBuf)| Frame {
+            kind: BODY_FRAME,
+            payload: wire::encode(&(digest, self.salt, self.bytes, count, at, chunk)),
+        };
+        (0..count).zip(&self.chunks).map(frame).collect()
+    }
+
+    /// Enters a frame of the record into the index. The head comes with the last chunk: a body without a head
+    /// is not held.
+    ///
+    /// # Errors
+    /// [`WireError`] when the frame is not one of [`PackedBody::to_frames`].
+    pub fn put_frame(payload: &[u8], puts: &mut Batch) -> Result<(), WireError> {
+        let (digest, salt, bytes, count, at, chunk): (Digest, [u8; 32], u64, u32, u32, ByteBuf) =
+            wire::decode(payload, FRAME_BYTES_MAX)?;
+        puts.put(layout::body_chunk(&digest, at), chunk.into_vec());
+        if at + 1 == count {
+            puts.put(layout::body(&digest), wire::encode(&(salt, bytes, count)));
         }
+        Ok(())
     }
 
     /// Reads a body from the index.

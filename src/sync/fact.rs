@@ -196,6 +196,3 @@ impl PackedEntry {
         }
     }
 }
-
-/// Kind of body frames in the record: digest, then the packed body.
-pub const BODY_FRAME: u8 = 1;

@@ -5,7 +5,6 @@
 //! does [`Outputs::actions`], so that nothing is announced that a crash could forget.
 
 use super::body::PackedBody;
-use super::fact::BODY_FRAME;
 use super::frame::Frame;
 use super::node::ConnId;
 use crate::digest::Digest;
@@ -15,7 +14,6 @@ use crate::statement::card::RefusalCode;
 use crate::store::{Batch, Overlay, Read, StoreError};
 use crate::time::Now;
 use crate::trust::key::PublicKey;
-use crate::wire;
 
 /// What a turn wants done, in this order.
 #[derive(Default)]
@@ -112,9 +110,11 @@ impl<'a> Turn<'a> {
 
     /// Writes a body to the record and the index.
     pub fn keep_body(&mut self, digest: &Digest, body: &PackedBody) {
-        let payload = wire::encode(&(digest, body));
-        self.out.batch.bodies.push(record::Frame { kind: BODY_FRAME, payload });
-        body.put(digest, &mut self.out.puts);
+        for frame in body.to_frames(digest) {
+            // Our own encoding always reads.
+            let _ = PackedBody::put_frame(&frame.payload, &mut self.out.puts);
+            self.out.batch.bodies.push(frame);
+        }
     }
 
     /// Sends a frame after the barrier.

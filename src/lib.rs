@@ -24,3 +24,5 @@ pub mod net;
 pub mod portal;
 
 pub mod config;
+
+pub mod ops;

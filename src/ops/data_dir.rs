@@ -162,7 +162,9 @@ impl DataDir {
         match fs::metadata(&path) {
             Ok(metadata) => {
                 if metadata.permissions().mode() & 0o077 != 0 {
-                    let why = "密钥文件权限过宽，请执行 chmod 600 / the key file is open to others: chmod 600 it".into();
+                    let why =
+                        "密钥文件权限过宽，请执行 chmod 600 / the key file is open to others: chmod 600 it"
+                            .into();
                     return Err(DataDirError::Key { path, why });
                 }
                 let pem = zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(|e| self.io(name, e))?);
@@ -172,12 +174,15 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
                 let seed = zeroize::Zeroizing::new(random_seed().map_err(|e| self.io(name, e))?);
                 let secret = SecretKey::from_seed(&seed);
-                let broken = |error: KeyError| DataDirError::Key { path: path.clone(), why: error.to_string() };
+                let broken =
+                    |error: KeyError| DataDirError::Key { path: path.clone(), why: error.to_string() };
                 let pem = secret.to_pkcs8_pem().map_err(broken)?;
                 let mut options = fs::OpenOptions::new();
                 let file = options.write(true).create_new(true).mode(0o600).open(&path);
                 let mut file = file.map_err(|e| self.io(name, e))?;
-                file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| self.io(name, e))?;
+                file.write_all(pem.as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(|e| self.io(name, e))?;
                 Ok(secret)
             }
             Err(error) => Err(self.io(name, error)),
@@ -196,7 +201,8 @@ impl DataDir {
         };
         let guard = guard.map_err(|e| DataDirError::Damaged(e.to_string()))?;
         let record = FileRecord::create(&self.0.join("record")).map_err(|e| self.record_error(e))?;
-        let store = SledStore::open(&self.0.join("index")).map_err(|e| DataDirError::Damaged(e.to_string()))?;
+        let store =
+            SledStore::open(&self.0.join("index")).map_err(|e| DataDirError::Damaged(e.to_string()))?;
         Ok((record, guard, Arc::new(store)))
     }
 
@@ -228,7 +234,8 @@ impl DataDir {
 
     fn open_engine(&self, now: Now) -> Result<Engine, OpenError> {
         let signing = self.key("keys/signing.pem", false).map_err(OpenError::Data)?;
-        let opened = FileRecord::open(&self.0.join("record")).map_err(|e| OpenError::Data(self.record_error(e)));
+        let opened =
+            FileRecord::open(&self.0.join("record")).map_err(|e| OpenError::Data(self.record_error(e)));
         let (record, found) = opened?;
         if found.cut_bytes > 0 {
             tracing::info!(bytes = found.cut_bytes, "an unacknowledged end of the record was cut");
@@ -264,4 +271,3 @@ fn rebuild_helps(error: &OpenError) -> bool {
     matches!(error, OpenError::Engine(EngineError::Store(_) | EngineError::IndexAhead))
         || matches!(error, OpenError::Engine(EngineError::Record(RecordError::Beyond { .. })))
 }
-

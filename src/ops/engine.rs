@@ -208,9 +208,8 @@ fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {
 /// Up to which position of the record the index is filled.
 fn applied(store: &dyn Store) -> Result<Position, StoreError> {
     match store.get(layout::APPLIED)? {
-        Some(value) => {
-            wire::decode(&value, 64).map_err(|error| StoreError::Damaged(format!("applied position: {error}")))
-        }
+        Some(value) => wire::decode(&value, 64)
+            .map_err(|error| StoreError::Damaged(format!("applied position: {error}"))),
         None => Ok(Position::default()),
     }
 }

@@ -105,6 +105,12 @@ impl Disclosures {
         self.chains.get(&(agency_id.to_owned(), year)).map_or(&[], Vec::as_slice)
     }
 
+    /// Packages that are public now: the newest revision of each agency and year, unless it was withdrawn.
+    pub fn public_count(&self) -> usize {
+        let revisions = self.chains.values().flatten();
+        revisions.filter(|revision| revision.state == RevisionState::Released).count()
+    }
+
     /// True when a revision of `year` is public.
     pub fn has_public_of(&self, year: u16) -> bool {
         self.public_years.contains(&year)

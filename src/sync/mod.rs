@@ -16,6 +16,7 @@ pub mod publish;
 mod sequence;
 mod session;
 mod tail;
+pub mod status;
 pub mod token;
 mod turn;
 

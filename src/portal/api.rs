@@ -57,11 +57,13 @@ impl ListParameters {
             text => Ok(text),
         };
         let division = given(self.division).map(|text| text.parse()).transpose();
-        let year = given(self.year).map(|text| year(&text).ok_or(Problem::BadParameter("year"))).transpose()?;
+        let year =
+            given(self.year).map(|text| year(&text).ok_or(Problem::BadParameter("year"))).transpose()?;
         let state = given(self.state)
             .map(|text| PackageState::from_word(&text).ok_or(Problem::BadParameter("state")))
             .transpose()?;
-        let limit = given(self.limit).map(|text| limit(&text).ok_or(Problem::BadParameter("limit"))).transpose()?;
+        let limit =
+            given(self.limit).map(|text| limit(&text).ok_or(Problem::BadParameter("limit"))).transpose()?;
         Ok(PackageQuery {
             division: division.map_err(|_| Problem::BadParameter("division"))?,
             agency: bounded(self.agency, "agency")?,
@@ -174,7 +176,11 @@ pub(super) async fn tile(State(portal): State<Portal>, uri: Uri) -> Answer {
 }
 
 /// `GET /assets/{file}`: files whose names contain the digest of their content.
-pub(super) async fn asset(State(portal): State<Portal>, Path(file): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn asset(
+    State(portal): State<Portal>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     let asset = portal.assets.iter().find(|asset| asset.file == file).ok_or(Problem::NotFound)?;
     let tag = format!("\"{}\"", asset.file);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == tag.as_str()) {

@@ -71,7 +71,8 @@ struct Link {
 
 async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
     let status = Arc::clone(&console.status);
-    let read = console.portal.read(move |source| Ok((source.node(), source.overview(), status.status_json()))).await;
+    let read =
+        console.portal.read(move |source| Ok((source.node(), source.overview(), status.status_json()))).await;
     let (node, overview, status): (NodeDoc, OverviewDoc, Value) = read?;
     let upstream = status.get("upstream").filter(|link| link.is_object()).map(|link| Link::new("上级", link));
     let children = status.get("children").and_then(Value::as_array).into_iter().flatten();
@@ -89,7 +90,12 @@ async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
 
 impl Link {
     fn new(relation: &'static str, link: &Value) -> Self {
-        Self { relation, code: word(link, "code"), state: state_zh(&word(link, "state")), behind: word(link, "behind") }
+        Self {
+            relation,
+            code: word(link, "code"),
+            state: state_zh(&word(link, "state")),
+            behind: word(link, "behind"),
+        }
     }
 }
 

@@ -38,7 +38,13 @@ pub(crate) fn qingyuan(seed: u8, revision: u32) -> PackageDoc {
         header: header.into(),
         unit: (!unit.is_empty()).then(|| unit.into()),
     };
-    let headers = ["警告、通报批评", "罚款", "没收违法所得、没收非法财物", "暂扣许可证、执照，降低资质等级", "行政拘留"];
+    let headers = [
+        "警告、通报批评",
+        "罚款",
+        "没收违法所得、没收非法财物",
+        "暂扣许可证、执照，降低资质等级",
+        "行政拘留",
+    ];
     let mut columns: Vec<_> = headers.iter().map(|header| column(header, header, "宗")).collect();
     columns.push(column("total", "合计（宗）", "宗"));
     columns.push(column("fined", "罚没金额（万元）", "万元"));
@@ -65,7 +71,11 @@ pub(crate) fn qingyuan(seed: u8, revision: u32) -> PackageDoc {
         name: "行政许可实施情况统计表".into(),
         unit: Some("宗".into()),
         template: None,
-        columns: vec![column("c1", "单位", ""), column("c2", "申请数量", "宗"), column("c3", "许可数量", "宗")],
+        columns: vec![
+            column("c1", "单位", ""),
+            column("c2", "申请数量", "宗"),
+            column("c3", "许可数量", "宗"),
+        ],
         rows: vec![
             vec![label("林业局"), count("26569"), count("26462")],
             vec![label("水利局"), count("12"), count("12")],

@@ -75,8 +75,10 @@ struct Asset {
 impl Portal {
     fn new(source: Arc<dyn Source>, base_path: &str) -> Result<Self, BadBasePath> {
         let base = base_path.trim_end_matches('/');
-        let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        let segments = base.strip_prefix('/').map(|rest| rest.split('/').all(|s| plain(s) && s != "." && s != ".."));
+        let plain =
+            |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        let segments =
+            base.strip_prefix('/').map(|rest| rest.split('/').all(|s| plain(s) && s != "." && s != ".."));
         if !base.is_empty() && segments != Some(true) {
             return Err(BadBasePath(base_path.to_owned()));
         }
@@ -94,7 +96,11 @@ impl Portal {
 
     /// The file name of the asset with this ending.
     fn asset(&self, end: &str) -> String {
-        self.assets.iter().find(|asset| asset.file.ends_with(end)).map(|asset| asset.file.clone()).unwrap_or_default()
+        self.assets
+            .iter()
+            .find(|asset| asset.file.ends_with(end))
+            .map(|asset| asset.file.clone())
+            .unwrap_or_default()
     }
 
     /// Runs a read of the source off the async threads.

@@ -181,7 +181,8 @@ pub(super) async fn reports(
 }
 
 fn next_link(query: &PackageQuery, cursor: &str) -> String {
-    let mut link = format!("/reports?state={}&limit={}&after={}", query.state.word(), query.limit, segment(cursor));
+    let mut link =
+        format!("/reports?state={}&limit={}&after={}", query.state.word(), query.limit, segment(cursor));
     if let Some(year) = query.year {
         link.push_str(&format!("&year={year}"));
     }

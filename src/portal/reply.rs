@@ -54,7 +54,9 @@ impl Problem {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter", "参数有误"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "只接受 GET 和 HEAD"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_refused", "请求不得带正文"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "本节点暂时无法读取数据"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "本节点暂时无法读取数据")
+            }
         }
     }
 
@@ -112,9 +114,10 @@ impl IntoResponse for Problem {
         }
         let mut response = (status, document.to_string()).into_response();
         response.headers_mut().extend(self.headers());
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json; charset=utf-8"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json; charset=utf-8"),
+        );
         response
     }
 }

@@ -104,7 +104,8 @@ async fn report(portal: &Portal, digest: Digest) -> Result<Response, Problem> {
     let (node, found) = portal.read(move |source| Ok((source.node(), source.package(&digest)?))).await?;
     let doc = here(found)?;
     let base = portal.base.as_ref();
-    let texts = [Some(&doc.summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
+    let texts =
+        [Some(&doc.summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
     let synthetic = texts.into_iter().flatten().any(|text| text.contains(SYNTHETIC_LABEL));
     Ok(page(&ReportPage {
         tables: doc.tables.iter().map(TableView::new).collect(),
@@ -128,7 +129,10 @@ impl TableView {
         let columns = table.columns.iter().enumerate().map(|(at, column)| ColumnView {
             header: column.header.clone(),
             // Said once: not again where the header or the caption says it.
-            unit: column.unit.clone().filter(|u| !column.header.contains(u.as_str()) && table.unit.as_ref() != Some(u)),
+            unit: column.unit.clone().filter(|unit| {
+                let common = table.unit.as_deref().and_then(|line| line.split([';', '；', '，', ',']).next());
+                !column.header.contains(unit.as_str()) && common != Some(unit)
+            }),
             numeric: numeric(at),
         });
         let columns: Vec<ColumnView> = columns.collect();

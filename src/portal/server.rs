@@ -145,7 +145,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut shutd
             Ok((stream, peer)) => {
                 if let Some((place, phase)) = admit(&table, peer, &limits) {
                     let id = place.id;
-                    let connection = connection(stream, app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
+                    let connection =
+                        connection(stream, app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
                     let task = tasks.spawn(connection);
                     if let Some(open) = table.lock().open.get_mut(&id) {
                         open.task = Some(task);
@@ -184,7 +185,8 @@ fn peer_left(error: &io::Error) -> bool {
 fn admit(table: &SharedTable, peer: SocketAddr, limits: &Limits) -> Option<(Place, SharedPhase)> {
     let address = peer.ip().to_canonical();
     let group = group(address);
-    let exempt = address.is_loopback() || limits.trusted.iter().any(|trusted| trusted.to_canonical() == address);
+    let exempt =
+        address.is_loopback() || limits.trusted.iter().any(|trusted| trusted.to_canonical() == address);
     let mut guard = table.lock();
     if !exempt && guard.per_group.get(&group).is_some_and(|count| *count >= limits.per_address_max) {
         return None;
@@ -259,7 +261,9 @@ mod tests {
     async fn started(limits: Limits) -> (SocketAddr, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
-        let app = Router::new().route("/", get(|| async { "好" })).route("/big", get(|| async { vec![0; 8 << 20] }));
+        let app = Router::new()
+            .route("/", get(|| async { "好" }))
+            .route("/big", get(|| async { vec![0; 8 << 20] }));
         let (stop, stopped) = watch::channel(false);
         (at, stop, tokio::spawn(serve(listener, app, limits, stopped)))
     }
@@ -312,8 +316,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_response_that_nobody_reads_is_cut_off() {
+        let limits = Limits { write_stall: Duration::from_millis(100), ..Limits::default() };
+        let (at, _stop, _task) = started(limits).await;
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut got = Vec::new();
+        let _ = stream.read_to_end(&mut got).await;
+        assert!(got.len() < 8 << 20, "{}", got.len());
+    }
+
+    #[tokio::test]
     async fn when_all_places_are_taken_the_oldest_idle_one_makes_room() {
-        let limits = Limits { connections_max: 3, header_timeout: Duration::from_secs(60), ..Limits::default() };
+        let limits =
+            Limits { connections_max: 3, header_timeout: Duration::from_secs(60), ..Limits::default() };
         let (at, _stop, _task) = started(limits).await;
         let mut idle = Vec::new();
         for _ in 0..3 {

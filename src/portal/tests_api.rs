@@ -103,10 +103,13 @@ async fn lists_filter_page_and_clamp() {
     let first = get(many(), "/api/v1/packages?limit=2&year=2024&division=331126").await.json();
     assert_eq!(first["packages"].as_array().unwrap().len(), 2);
     let next = first["next"].as_str().unwrap().to_owned();
-    let last = get(many(), &format!("/api/v1/packages?limit=9999999999999999999999&after={next}")).await.json();
+    let last =
+        get(many(), &format!("/api/v1/packages?limit=9999999999999999999999&after={next}")).await.json();
     assert_eq!(last["packages"].as_array().unwrap().len(), 3);
     assert!(last.get("next").is_none());
-    for (query, count) in [("limit=0", 1), ("limit=-5", 1), ("limit=", 5), ("year=2023", 0), ("state=withdrawn", 0)] {
+    for (query, count) in
+        [("limit=0", 1), ("limit=-5", 1), ("limit=", 5), ("year=2023", 0), ("state=withdrawn", 0)]
+    {
         let page = get(many(), &format!("/api/v1/packages?{query}")).await.json();
         assert_eq!(page["packages"].as_array().unwrap().len(), count, "{query}");
     }
@@ -118,7 +121,16 @@ async fn lists_filter_page_and_clamp() {
 #[tokio::test]
 async fn bad_parameters_are_named() {
     let long = format!("agency={}", "a".repeat(600));
-    let cases = ["limit=x", "year=24", "year=0x7e8", "state=held", "division=33", "after=%00zz", "limit=1&limit=2", &long];
+    let cases = [
+        "limit=x",
+        "year=24",
+        "year=0x7e8",
+        "state=held",
+        "division=33",
+        "after=%00zz",
+        "limit=1&limit=2",
+        &long,
+    ];
     for query in cases {
         let answer = get(one(), &format!("/api/v1/packages?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
@@ -182,7 +194,16 @@ async fn tiles_have_one_spelling() {
     let tile = get(one(), "/tile/0/000.p/99").await;
     assert_eq!((tile.body.len(), tile.header("content-type")), (99 * 32, "application/octet-stream"));
     assert_eq!(get(one(), "/tile/entries/000.p/99").await.body.len(), 99);
-    for bad in ["0/000", "0/%30%30%30.p/99", "00/000.p/99", "0/000.p/099", "0/000.p%2F99", "entries/000", "x", "0//000"] {
+    for bad in [
+        "0/000",
+        "0/%30%30%30.p/99",
+        "00/000.p/99",
+        "0/000.p/099",
+        "0/000.p%2F99",
+        "entries/000",
+        "x",
+        "0//000",
+    ] {
         let answer = get(one(), &format!("/tile/{bad}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{bad}");
     }
@@ -208,15 +229,21 @@ async fn head_works_and_other_methods_and_bodies_do_not() {
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(answer.header("allow"), "GET, HEAD");
     }
-    let request = Request::builder().uri("/").header("content-length", "5").body(Body::from("hello")).unwrap();
+    let request =
+        Request::builder().uri("/").header("content-length", "5").body(Body::from("hello")).unwrap();
     assert_eq!(app().oneshot(request).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers_and_no_detail() {
-    for path in ["/", "/api/v1/node", "/nothing", "/checkpoint", "/robots.txt", "/tile/x", "/api/v1/packages?limit=x"] {
+    for path in
+        ["/", "/api/v1/node", "/nothing", "/checkpoint", "/robots.txt", "/tile/x", "/api/v1/packages?limit=x"]
+    {
         let answer = get(one(), path).await;
-        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; style-src 'self'"), "{path}");
+        assert!(
+            answer.header("content-security-policy").starts_with("default-src 'none'; style-src 'self'"),
+            "{path}"
+        );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
         assert!(!answer.header("cache-control").is_empty(), "{path}");

@@ -53,7 +53,8 @@ fn links(html: &str) -> BTreeSet<String> {
 async fn every_link_on_every_page_resolves_under_any_base_path() {
     for base in ["", "/gongshi"] {
         let app = || router(two().shared(), &PortalConfig { base_path: base.into() }).unwrap();
-        let mut waiting = vec![format!("{base}/"), format!("{base}/p/{}", digest(1)), format!("{base}/nothing")];
+        let mut waiting =
+            vec![format!("{base}/"), format!("{base}/p/{}", digest(1)), format!("{base}/nothing")];
         let mut seen = BTreeSet::new();
         while let Some(path) = waiting.pop() {
             if !seen.insert(path.clone()) {
@@ -73,7 +74,8 @@ async fn every_link_on_every_page_resolves_under_any_base_path() {
 
 #[tokio::test]
 async fn pages_with_nothing_to_list_say_what_is_missing() {
-    let paths = ["/", "/reports", "/reports?year=1999", "/rollcall", "/verify", "/nothing", "/a/x/2024", "/p/zz"];
+    let paths =
+        ["/", "/reports", "/reports?year=1999", "/rollcall", "/verify", "/nothing", "/a/x/2024", "/p/zz"];
     for path in paths {
         for fake in [Fake { empty: true, ..Fake::default() }, Fake::default()] {
             let empty = fake.empty;
@@ -89,7 +91,9 @@ async fn pages_with_nothing_to_list_say_what_is_missing() {
 #[tokio::test]
 async fn a_report_shows_its_figures_as_printed() {
     let html = get(two(), &report_path()).await.text();
-    for text in ["庆元县（县本级汇总", "第 2 版", "正式", "1753.79", "= 17,537,900 元", "空白", "不适用", "108156"] {
+    for text in
+        ["庆元县（县本级汇总", "第 2 版", "正式", "1753.79", "= 17,537,900 元", "空白", "不适用", "108156"]
+    {
         assert!(html.contains(text), "{text}");
     }
     assert!(html.contains("<span>0</span>") && html.contains(&digest(2).hex()));
@@ -99,7 +103,11 @@ async fn a_report_shows_its_figures_as_printed() {
     let old = get(two(), &format!("{}/v1", report_path())).await.text();
     assert!(old.contains("这一版已被更正") && old.contains(&digest(1).hex()));
     for bad in ["/v0", "/v3", "/v01", "/1", "/v+1", "/v"] {
-        assert_eq!(get(two(), &format!("{}{bad}", report_path())).await.status, StatusCode::NOT_FOUND, "{bad}");
+        assert_eq!(
+            get(two(), &format!("{}{bad}", report_path())).await.status,
+            StatusCode::NOT_FOUND,
+            "{bad}"
+        );
     }
 }
 
@@ -111,7 +119,8 @@ async fn labels_of_unusual_reports_are_seen() {
     doc.summary.status = super::doc::ReportStatus::Provisional;
     doc.summary.suspect = true;
     let html = get(Fake::with(vec![doc]), &report_path()).await.text();
-    for label in ["<li class=\"bad\">合成示例</li>", "预报", "按原样公布", "原表如此", "待核实"] {
+    for label in ["<li class=\"bad\">合成示例</li>", "预报", "按原样公布", "原表如此", "待核实"]
+    {
         assert!(html.contains(label), "{label}");
     }
 }
@@ -173,7 +182,9 @@ async fn hostile_text_is_only_ever_text() {
         let fake = || Fake::with(vec![hostile(payload)]);
         for path in ["/".to_owned(), "/reports".to_owned(), format!("/p/{}", digest(1))] {
             let html = get(fake(), &path).await.text();
-            for raw in ["<script", "<img src=x", "<svg", "<iframe", "onerror=alert(1)>", "='alert", "=\"alert"] {
+            for raw in
+                ["<script", "<img src=x", "<svg", "<iframe", "onerror=alert(1)>", "='alert", "=\"alert"]
+            {
                 assert!(!html.contains(raw), "{path} {payload}: {raw}");
             }
             assert!(!html.contains("href=\"javascript"), "{path} {payload}");

@@ -1,5 +1,6 @@
 //! Small words for pages: links, grouped digits, ages.
 
+use crate::time::WallMs;
 use std::fmt::Write as _;
 
 /// One path segment: everything but the unreserved characters of RFC 3986 §2.3 percent-encoded.
@@ -66,11 +67,21 @@ pub(crate) fn age_zh(ms: u64) -> String {
     }
 }
 
-/// A link target that is safe to follow: http or https, printable ASCII without quotes or angle brackets.
+/// A time to the minute, with its zone: 2025-01-16 12:00（北京时间）.
+pub(crate) fn time_zh(at: WallMs) -> String {
+    let full = at.to_string();
+    match full.split_once('T') {
+        Some((date, time)) => format!("{date} {}（北京时间）", time.get(..5).unwrap_or(time)),
+        None => full,
+    }
+}
+
+/// A link target that is safe to follow: http or https, no white space or control characters, at most 2,048 bytes.
 pub(crate) fn web_url(text: &str) -> Option<&str> {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     let scheme = lower.starts_with("http://") || lower.starts_with("https://");
-    (scheme && text.len() <= 2_048 && text.chars().all(|c| !c.is_control() && !c.is_whitespace())).then_some(text)
+    (scheme && text.len() <= 2_048 && text.chars().all(|c| !c.is_control() && !c.is_whitespace()))
+        .then_some(text)
 }
 
 #[cfg(test)]
@@ -100,9 +111,22 @@ mod tests {
     }
 
     #[test]
+    fn times_say_their_zone() {
+        assert_eq!(time_zh(WallMs(1_737_000_000_000)), "2025-01-16 12:00（北京时间）");
+    }
+
+    #[test]
     fn only_web_addresses_become_links() {
         assert!(web_url("https://www.zjqy.gov.cn/a?b=c").is_some());
-        for bad in ["javascript:alert(1)", "JAVASCRIPT://x", "data:text/html,x", "http://a b", "//x", "httpx://a", ""] {
+        for bad in [
+            "javascript:alert(1)",
+            "JAVASCRIPT://x",
+            "data:text/html,x",
+            "http://a b",
+            "//x",
+            "httpx://a",
+            "",
+        ] {
             assert_eq!(web_url(bad), None, "{bad}");
         }
     }

@@ -1,1 +1,165 @@
-//! (being written)
+//! The public portal: the HTTP contract and the pages, for people and programs.
+//!
+//! Everything is read through [`Source`]; nothing here changes any state. Pages are rendered on the server, need no
+//! JavaScript and load nothing from elsewhere. The routes stand on one screen below.
+//!
+//! - [`source`] the trait the node implements; [`doc`] the documents of the API
+//! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
+//! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
+//! - [`escape`] the one way text enters a page; `text` small words; `tile_path` paths of tiles
+//! - [`server`] the accept loop with its limits; [`console`] the ops side's status page
+
+pub mod console;
+pub mod doc;
+pub mod escape;
+pub mod server;
+pub mod source;
+
+mod api;
+mod pages;
+mod reply;
+mod report;
+mod stall;
+mod text;
+mod tile_path;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests_api;
+#[cfg(test)]
+mod tests_pages;
+
+pub use source::{ConsoleSource, Source};
+
+use crate::digest::Digest;
+use axum::Router;
+use axum::routing::get;
+use reply::Problem;
+use source::SourceError;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
+const READS_AT_ONCE: usize = 64;
+
+/// How a portal is mounted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortalConfig {
+    /// Path in front of every address, as the proxy passes it on: empty, or like `/gongshi`.
+    pub base_path: String,
+}
+
+/// The base path is not one.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is not a base path: want nothing, or segments of a-z A-Z 0-9 - _ . such as /gongshi")]
+pub struct BadBasePath(pub String);
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Portal {
+    source: Arc<dyn Source>,
+    reads: Arc<Semaphore>,
+    /// Base path without a trailing slash.
+    base: Arc<str>,
+    assets: Arc<[Asset]>,
+}
+
+/// A file compiled into the program, served under a name that contains its digest.
+struct Asset {
+    file: String,
+    bytes: &'static [u8],
+    media_type: &'static str,
+}
+
+impl Portal {
+    fn new(source: Arc<dyn Source>, base_path: &str) -> Result<Self, BadBasePath> {
+        let base = base_path.trim_end_matches('/');
+        let plain =
+            |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        let segments =
+            base.strip_prefix('/').map(|rest| rest.split('/').all(|s| plain(s) && s != "." && s != ".."));
+        if !base.is_empty() && segments != Some(true) {
+            return Err(BadBasePath(base_path.to_owned()));
+        }
+        let asset = |stem: &str, end: &str, bytes: &'static [u8], media_type| Asset {
+            file: format!("{stem}-{}.{end}", &Digest::of(&[bytes]).hex()[..12]),
+            bytes,
+            media_type,
+        };
+        let assets = Arc::new([
+            asset("portal", "css", include_bytes!("assets/portal.css"), "text/css; charset=utf-8"),
+            asset("icon", "svg", include_bytes!("assets/icon.svg"), "image/svg+xml"),
+        ]);
+        Ok(Self { source, reads: Arc::new(Semaphore::new(READS_AT_ONCE)), base: base.into(), assets })
+    }
+
+    /// The file name of the asset with this ending.
+    fn asset(&self, end: &str) -> String {
+        self.assets
+            .iter()
+            .find(|asset| asset.file.ends_with(end))
+            .map(|asset| asset.file.clone())
+            .unwrap_or_default()
+    }
+
+    /// Runs a read of the source off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Source) -> Result<T, SourceError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| Problem::Unavailable)?;
+        let source = Arc::clone(&self.source);
+        let task = tokio::task::spawn_blocking(move || {
+            let _held_while_reading = permit;
+            read(source.as_ref())
+        });
+        match task.await {
+            Ok(result) => Ok(result?),
+            Err(error) => {
+                tracing::error!(%error, "a read for the portal did not end");
+                Err(Problem::Unavailable)
+            }
+        }
+    }
+}
+
+/// The public portal's routes.
+pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, BadBasePath> {
+    let portal = Portal::new(source, &config.base_path)?;
+    let package = Router::new()
+        .route("/", get(api::package))
+        .route("/proof", get(api::proof))
+        .route("/statement", get(api::statement))
+        .route("/card", get(api::card))
+        .route("/body", get(api::body))
+        .route("/attachments/{body}", get(api::attachment));
+    let api = Router::new()
+        .route("/v1/node", get(api::node))
+        .route("/v1/packages", get(api::packages))
+        .nest("/v1/packages/{digest}", package)
+        .route("/v1/rollcall", get(api::rollcall))
+        .fallback(api::not_found);
+    let routes = Router::new()
+        .route("/", get(pages::start))
+        .route("/reports", get(pages::reports))
+        .route("/a/{agency}/{year}", get(report::current))
+        .route("/a/{agency}/{year}/{revision}", get(report::revision))
+        .route("/p/{digest}", get(report::by_digest))
+        .route("/verify", get(pages::verify))
+        .route("/rollcall", get(pages::rollcall))
+        .nest("/api", api)
+        .route("/.well-known/gongshi.json", get(api::identity))
+        .route("/checkpoint", get(api::checkpoint))
+        .route("/tile/{*path}", get(api::tile))
+        .route("/assets/{file}", get(api::asset))
+        .route("/robots.txt", get(api::robots))
+        .fallback(pages::not_found);
+    let mounted = if portal.base.is_empty() {
+        routes
+    } else {
+        let slash = format!("{}/", portal.base);
+        Router::new().nest(&portal.base, routes).route(&slash, get(pages::start)).fallback(pages::not_found)
+    };
+    Ok(mounted.layer(axum::middleware::from_fn(reply::guard)).with_state(portal))
+}

@@ -1,0 +1,124 @@
+//! The ops listener's status page and probes. Read-only: no route here changes any state.
+//!
+//! Mounted on its own listener (loopback by default), never on the portal's port.
+
+use super::doc::NodeDoc;
+use super::pages::page;
+use super::reply::{NO_STORE, Problem, content, guard};
+use super::source::{ConsoleSource, OverviewDoc, Source};
+use super::text::age_zh;
+use super::{BadBasePath, Portal, api};
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::Value;
+use std::sync::Arc;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+#[derive(Clone)]
+struct Console {
+    portal: Portal,
+    status: Arc<dyn ConsoleSource>,
+}
+
+/// The console's routes: `/`, `/healthz`, `/readyz`.
+pub fn router(source: Arc<dyn Source>, status: Arc<dyn ConsoleSource>) -> Result<Router, BadBasePath> {
+    let portal = Portal::new(source, "")?;
+    let assets = Router::new().route("/assets/{file}", get(api::asset)).with_state(portal.clone());
+    let routes = Router::new()
+        .route("/", get(overview))
+        .route("/healthz", get(async || content("ok", TEXT, NO_STORE)))
+        .route("/readyz", get(ready))
+        .fallback(api::not_found)
+        .with_state(Console { portal, status });
+    Ok(routes.merge(assets).layer(axum::middleware::from_fn(guard)))
+}
+
+/// 200 once the root log has been tailed, 503 before.
+async fn ready(State(console): State<Console>) -> Result<Response, Problem> {
+    let node = console.portal.read(|source| Ok(source.node())).await?;
+    let synced = node.root_log.size > 0;
+    let mut response = content(if synced { "ready" } else { "not synced" }, TEXT, NO_STORE);
+    if !synced {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "console.html")]
+struct ConsolePage {
+    css: String,
+    icon: String,
+    node: NodeDoc,
+    synced: bool,
+    state: String,
+    age: Option<String>,
+    unacknowledged: String,
+    links: Vec<Link>,
+}
+
+struct Link {
+    relation: &'static str,
+    code: String,
+    state: String,
+    behind: String,
+}
+
+async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
+    let status = Arc::clone(&console.status);
+    let read =
+        console.portal.read(move |source| Ok((source.node(), source.overview(), status.status_json()))).await;
+    let (node, overview, status): (NodeDoc, OverviewDoc, Value) = read?;
+    let upstream = status.get("upstream").filter(|link| link.is_object()).map(|link| Link::new("上级", link));
+    let children = status.get("children").and_then(Value::as_array).into_iter().flatten();
+    Ok(page(&ConsolePage {
+        css: console.portal.asset("css"),
+        icon: console.portal.asset("svg"),
+        synced: node.root_log.size > 0,
+        state: word(&status, "state"),
+        age: overview.checkpoint_age_ms.map(age_zh),
+        unacknowledged: word(&status, "unacknowledged"),
+        links: upstream.into_iter().chain(children.map(|link| Link::new("下级", link))).collect(),
+        node,
+    }))
+}
+
+impl Link {
+    fn new(relation: &'static str, link: &Value) -> Self {
+        Self {
+            relation,
+            code: word(link, "code"),
+            state: state_zh(&word(link, "state")),
+            behind: word(link, "behind"),
+        }
+    }
+}
+
+/// A field as text, whether it is a string or a number; 未知 when it is missing.
+fn word(value: &Value, field: &str) -> String {
+    match value.get(field) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "未知".to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The one word for each state of a link.
+fn state_zh(state: &str) -> String {
+    let zh = match state {
+        "up" => "在线",
+        "behind" => "落后",
+        "down" => "离线",
+        "blocked" => "网络不通",
+        "pending" => "待批准",
+        "skewed" => "时钟偏差",
+        "revoked" => "已吊销",
+        other => other,
+    };
+    zh.to_owned()
+}

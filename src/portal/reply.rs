@@ -1,0 +1,199 @@
+//! What every answer has in common: problem documents, caching, security headers, refusal of request bodies.
+
+use super::doc::PackageState;
+use super::source::{Found, SourceError};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Nothing is loaded from elsewhere, nothing inline runs, nobody frames us (trials.md, attack 47).
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+
+/// Bytes that can never change under their address.
+pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Bytes that never change but may be erased: caches must let go of them within five minutes.
+pub(crate) const ERASABLE: HeaderValue = HeaderValue::from_static("public, max-age=300, must-revalidate");
+/// May be kept, must be asked for again.
+pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// Never kept.
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Why a request is not answered with what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// Does not exist or is not public yet.
+    NotFound,
+    /// Was public; the reason as stated.
+    Withdrawn(String),
+    /// Public, but its body has not arrived yet.
+    BodyMissing,
+    /// Nothing of the root log has been tailed yet.
+    NotSynced,
+    /// A parameter of the query cannot be read; its name.
+    BadParameter(&'static str),
+    /// Not GET or HEAD.
+    Method,
+    /// The request carries a body.
+    Body,
+    /// The node could not read its store.
+    Unavailable,
+}
+
+impl Problem {
+    /// Status, stable code and title.
+    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "没有这项内容"),
+            Self::Withdrawn(_) => (StatusCode::GONE, "withdrawn", "已撤回"),
+            Self::BodyMissing => (StatusCode::SERVICE_UNAVAILABLE, "body_missing", "正文尚未到达本节点"),
+            Self::NotSynced => (StatusCode::SERVICE_UNAVAILABLE, "not_synced", "尚未同步"),
+            Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter", "参数有误"),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "只接受 GET 和 HEAD"),
+            Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_refused", "请求不得带正文"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "本节点暂时无法读取数据")
+            }
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// One line for people.
+    pub(crate) fn title(&self) -> &'static str {
+        self.parts().2
+    }
+
+    /// What to do about it, in a sentence; of a withdrawal the reason as stated.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::NotFound => "地址有误，或者内容不存在、尚未公开。".to_owned(),
+            Self::Withdrawn(reason) => reason.clone(),
+            Self::BodyMissing => "内容已公开，本节点正在向上级取回正文，请稍后重试。".to_owned(),
+            Self::NotSynced => "本节点还没有取得上级的公开日志，请稍后重试。".to_owned(),
+            Self::BadParameter(name) => format!("查询参数 {name} 无法识别。"),
+            Self::Method => "公示门户只供读取。".to_owned(),
+            Self::Body => "公示门户只供读取，请去掉请求正文后重试。".to_owned(),
+            Self::Unavailable => "请稍后重试；若持续出现，请联系本节点的运行单位。".to_owned(),
+        }
+    }
+
+    /// Headers that belong to the status, whatever the body's format.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            _ => {}
+        }
+        headers
+    }
+}
+
+impl IntoResponse for Problem {
+    /// `application/problem+json` (RFC 9457) with the code that `gongshi explain` knows.
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.parts();
+        let mut document = serde_json::json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": self.detail(), "code": code,
+        });
+        if let Self::Withdrawn(reason) = &self {
+            document["reason"] = reason.as_str().into();
+            document["state"] = PackageState::Withdrawn.word().into();
+        }
+        let mut response = (status, document.to_string()).into_response();
+        response.headers_mut().extend(self.headers());
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json; charset=utf-8"),
+        );
+        response
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::BadCursor => Self::BadParameter("after"),
+            SourceError::Unavailable(evidence) => {
+                tracing::warn!(%evidence, "the portal could not read the store");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+/// The value, or the problem that stands in its place.
+pub(crate) fn here<T>(found: Found<T>) -> Result<T, Problem> {
+    match found {
+        Found::Here(value) => Ok(value),
+        Found::Absent => Err(Problem::NotFound),
+        Found::Withdrawn { reason } => Err(Problem::Withdrawn(reason)),
+        Found::BodyMissing => Err(Problem::BodyMissing),
+    }
+}
+
+/// A body with its type and caching.
+pub(crate) fn content(bytes: impl Into<Body>, media_type: &'static str, cache: HeaderValue) -> Response {
+    let mut response = Response::new(bytes.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    response
+}
+
+/// A JSON document.
+pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Response {
+    match serde_json::to_vec(document) {
+        Ok(bytes) => content(bytes, "application/json", cache),
+        Err(error) => {
+            tracing::error!(%error, "a document could not be written as JSON");
+            Problem::Unavailable.into_response()
+        }
+    }
+}
+
+/// Around every route: refuses request bodies, and sets the security headers on every answer.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match refusal(request.method(), request.headers()) {
+        Some(problem) => {
+            let mut response = problem.into_response();
+            // The body is never read, so the connection cannot carry another request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+        None => next.run(request).await,
+    };
+    let fixed: [(HeaderName, &'static str); 6] = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in fixed {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn refusal(method: &Method, headers: &HeaderMap) -> Option<Problem> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let body = headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|value| value != "0");
+    match (method, body) {
+        (&Method::GET | &Method::HEAD, false) => None,
+        (&Method::GET | &Method::HEAD, true) => Some(Problem::Body),
+        _ => Some(Problem::Method),
+    }
+}

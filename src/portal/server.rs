@@ -1,0 +1,371 @@
+//! The accept loop: honest readers are served whatever strangers do (trials.md, attack 43).
+//!
+//! `axum::serve` can set none of these limits, and hyper drops the header timeout silently when it has no timer. A
+//! request's header, first byte to last and the wait before it, has [`Limits::header_timeout`]; so an idle
+//! connection lives no longer than that. A peer that does not read is dropped by `stall`. When all places are
+//! taken, the oldest idle connection makes room, else the oldest that is slow to read, else the newcomer goes away
+//! at once: nobody waits in a queue. Addresses with too many connections are refused, except loopback and trusted
+//! ones (a proxy in front of the portal).
+
+use super::stall::{Phase, SharedPhase, Stall};
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tower::ServiceExt as _;
+
+/// Pause after accept failed for want of descriptors or memory: short enough that nobody notices the recovery.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What open responses have to finish once a shutdown was asked for.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// What strangers may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections in all (the contract promises at least 1,024).
+    pub connections_max: usize,
+    /// Connections of one address (of one /64 in IPv6).
+    pub per_address_max: usize,
+    /// Time for a request's header, including the wait for its first byte.
+    pub header_timeout: Duration,
+    /// Time in which a peer must take the next part of a response.
+    pub write_stall: Duration,
+    /// Largest request header in bytes; at least 8,192, which is hyper's floor.
+    pub header_bytes_max: usize,
+    /// Addresses without a limit of their own, besides loopback.
+    pub trusted: Vec<IpAddr>,
+}
+
+impl Default for Limits {
+    /// The figures of trials.md, attack 43; 2,048 connections cost about 40 MB when all are open.
+    fn default() -> Self {
+        Self {
+            connections_max: 2_048,
+            per_address_max: 64,
+            header_timeout: Duration::from_secs(5),
+            write_stall: Duration::from_secs(30),
+            header_bytes_max: 16 * 1024,
+            trusted: Vec::new(),
+        }
+    }
+}
+
+/// One open connection.
+struct Open {
+    group: IpAddr,
+    phase: SharedPhase,
+    task: Option<AbortHandle>,
+}
+
+/// All open connections, oldest first.
+#[derive(Default)]
+struct Table {
+    next: u64,
+    open: BTreeMap<u64, Open>,
+    per_group: HashMap<IpAddr, usize>,
+}
+
+impl Table {
+    fn add(&mut self, group: IpAddr, phase: SharedPhase) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        *self.per_group.entry(group).or_default() += 1;
+        self.open.insert(id, Open { group, phase, task: None });
+        id
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        if let Some(count) = self.per_group.get_mut(&open.group) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_group.remove(&open.group);
+            }
+        }
+        Some(open)
+    }
+
+    /// Drops the oldest idle connection, else the oldest that is writing; false when all are being answered.
+    fn make_room(&mut self) -> bool {
+        let oldest = |phase| self.open.iter().find(|(_, open)| open.phase.is(phase)).map(|(id, _)| *id);
+        let Some(id) = oldest(Phase::Idle).or_else(|| oldest(Phase::Writing)) else {
+            return false;
+        };
+        if let Some(task) = self.remove(id).and_then(|open| open.task) {
+            task.abort();
+        }
+        true
+    }
+}
+
+/// The table, shared with the connections that leave it.
+#[derive(Clone, Default)]
+struct SharedTable(Arc<Mutex<Table>>);
+
+impl SharedTable {
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // No code panics while it holds the lock; if it did, the counts would still be sound enough to serve.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place: given back when its task ends, however it ends.
+struct Place {
+    table: SharedTable,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.lock().remove(self.id);
+    }
+}
+
+/// Serves `app` until `shutdown` turns true or its sender is gone; open responses then have five seconds.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut shutdown: watch::Receiver<bool>) {
+    let limits = Arc::new(limits);
+    let table = SharedTable::default();
+    let mut tasks = JoinSet::new();
+    let stop = shutdown.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut shutdown) => break,
+            Some(_) = tasks.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Some((place, phase)) = admit(&table, peer, &limits) {
+                    let id = place.id;
+                    let connection =
+                        connection(stream, app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
+                    let task = tasks.spawn(connection);
+                    if let Some(open) = table.lock().open.get_mut(&id) {
+                        open.task = Some(task);
+                    }
+                }
+            }
+            // The peer went away between its knock and our answer; nothing to wait for.
+            Err(error) if peer_left(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection failed; making room");
+                table.lock().make_room();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let all_done = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN_GRACE, all_done).await.is_err() {
+        tracing::info!("dropping connections that did not finish in time");
+    }
+    tasks.shutdown().await;
+}
+
+/// Ends when a shutdown was asked for, or nobody can ask any more.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // The guard over the value is dropped here, so that the caller's future can move between threads.
+    let _ = shutdown.wait_for(|stop| *stop).await.map(|stop| *stop);
+}
+
+fn peer_left(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// A place for the newcomer, or none: then its socket is closed.
+fn admit(table: &SharedTable, peer: SocketAddr, limits: &Limits) -> Option<(Place, SharedPhase)> {
+    let address = peer.ip().to_canonical();
+    let group = group(address);
+    let exempt =
+        address.is_loopback() || limits.trusted.iter().any(|trusted| trusted.to_canonical() == address);
+    let mut guard = table.lock();
+    if !exempt && guard.per_group.get(&group).is_some_and(|count| *count >= limits.per_address_max) {
+        return None;
+    }
+    if guard.open.len() >= limits.connections_max && !guard.make_room() {
+        return None;
+    }
+    let phase = SharedPhase::default();
+    let id = guard.add(group, phase.clone());
+    drop(guard);
+    Some((Place { table: table.clone(), id }, phase))
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address: one subscriber has a whole /64.
+fn group(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        other => other,
+    }
+}
+
+/// One connection, from its first request to its last.
+async fn connection(
+    stream: TcpStream,
+    app: Router,
+    limits: Arc<Limits>,
+    phase: SharedPhase,
+    mut shutdown: watch::Receiver<bool>,
+    _place: Place,
+) {
+    // Small responses must not wait for the peer's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let io = TokioIo::new(Stall::new(stream, limits.write_stall, phase.clone()));
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let app = app.clone();
+        let phase = phase.clone();
+        async move {
+            phase.set(Phase::Answering);
+            let response = app.oneshot(request.map(Body::new)).await;
+            phase.set(Phase::Writing);
+            response
+        }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.header_bytes_max.max(8_192))
+        .half_close(false);
+    let mut connection = std::pin::pin!(http.serve_connection(io, service));
+    tokio::select! {
+        ended = connection.as_mut() => { trace_end(&ended); }
+        () = stopped(&mut shutdown) => {
+            connection.as_mut().graceful_shutdown();
+            trace_end(&connection.await);
+        }
+    }
+}
+
+fn trace_end(ended: &hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use std::time::Instant;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    async fn started(limits: Limits) -> (SocketAddr, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let app = Router::new()
+            .route("/", get(|| async { "好" }))
+            .route("/big", get(|| async { vec![0; 8 << 20] }));
+        let (stop, stopped) = watch::channel(false);
+        (at, stop, tokio::spawn(serve(listener, app, limits, stopped)))
+    }
+
+    async fn ask(at: SocketAddr, request: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect(at).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    const HONEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn three_hundred_stalled_readers_do_not_delay_an_honest_one() {
+        let (at, _stop, _task) = started(Limits::default()).await;
+        let mut held = Vec::new();
+        for n in 0..300 {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            let sent = match n % 3 {
+                0 => "GET / HT",
+                1 => "",
+                _ => "GET / HTTP/1.1\r\nHost: a\r\n",
+            };
+            stream.write_all(sent.as_bytes()).await.unwrap();
+            held.push(stream);
+        }
+        for _ in 0..8 {
+            let mut stream = TcpStream::connect(at).await.unwrap();
+            stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            held.push(stream);
+        }
+        let start = Instant::now();
+        assert!(ask(at, HONEST).await.unwrap().starts_with("HTTP/1.1 200"));
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_header_that_never_ends_is_cut_off_and_one_too_large_is_refused() {
+        let limits = Limits { header_timeout: Duration::from_millis(100), ..Limits::default() };
+        let (at, _stop, _task) = started(limits).await;
+        let start = Instant::now();
+        let _ = ask(at, "GET / HTTP/1.1\r\nHost: a\r\n").await;
+        assert!(start.elapsed() < Duration::from_secs(3));
+        let large = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(20_000));
+        let refused = ask(at, &large).await.is_ok_and(|answer| answer.starts_with("HTTP/1.1 431"));
+        let _closed_before_we_read_is_fine_too = refused;
+        assert!(ask(at, HONEST).await.unwrap().contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_response_that_nobody_reads_is_cut_off() {
+        let limits = Limits { write_stall: Duration::from_millis(100), ..Limits::default() };
+        let (at, _stop, _task) = started(limits).await;
+        let mut stream = TcpStream::connect(at).await.unwrap();
+        stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut got = Vec::new();
+        let _ = stream.read_to_end(&mut got).await;
+        assert!(got.len() < 8 << 20, "{}", got.len());
+    }
+
+    #[tokio::test]
+    async fn when_all_places_are_taken_the_oldest_idle_one_makes_room() {
+        let limits =
+            Limits { connections_max: 3, header_timeout: Duration::from_secs(60), ..Limits::default() };
+        let (at, _stop, _task) = started(limits).await;
+        let mut idle = Vec::new();
+        for _ in 0..3 {
+            idle.push(TcpStream::connect(at).await.unwrap());
+        }
+        assert!(ask(at, HONEST).await.unwrap().contains("200 OK"));
+        let first = idle[0].read(&mut [0; 8]).await;
+        assert!(matches!(first, Ok(0) | Err(_)), "the oldest was closed");
+    }
+
+    #[test]
+    fn addresses_are_limited_except_loopback_and_trusted() {
+        let limits =
+            Limits { per_address_max: 2, trusted: vec!["192.0.2.9".parse().unwrap()], ..Limits::default() };
+        let table = SharedTable::default();
+        let admitted = |ip: &str| admit(&table, SocketAddr::new(ip.parse().unwrap(), 1), &limits);
+        let held: Vec<_> = (0..5).filter_map(|_| admitted("192.0.2.1")).collect();
+        assert_eq!(held.len(), 2);
+        assert_eq!((0..5).filter_map(|_| admitted("192.0.2.9")).count(), 5);
+        assert!((0..5).map(|_| admitted("127.0.0.1")).collect::<Vec<_>>().iter().all(Option::is_some));
+        let one = admitted("2001:db8::1");
+        let two = admitted("::ffff:192.0.2.1");
+        assert!(one.is_some() && two.is_none());
+        drop(held);
+        assert!(admitted("192.0.2.1").is_some());
+        assert_eq!(group("2001:db8::1".parse().unwrap()), group("2001:db8::2:0:0:9".parse().unwrap()));
+    }
+
+    #[tokio::test]
+    async fn shutdown_ends_idle_connections_and_the_server() {
+        let (at, stop, task) = started(Limits::default()).await;
+        let mut idle = TcpStream::connect(at).await.unwrap();
+        assert!(ask(at, HONEST).await.is_ok());
+        stop.send(true).unwrap();
+        tokio::time::timeout(Duration::from_secs(2), task).await.unwrap().unwrap();
+        assert!(matches!(idle.read(&mut [0; 8]).await, Ok(0) | Err(_)));
+    }
+}

@@ -1,0 +1,160 @@
+//! The one trait between the portal and the node.
+//!
+//! The daemon writes the adapter over store, fold and record; tests use an in-memory fake. Every method is
+//! synchronous and may read the disk: the portal calls it off the async threads. A package that is not public yet
+//! MUST be answered exactly as one that does not exist (`Absent`, or left out of lists).
+
+use super::doc::{IdentityDoc, NodeDoc, PackageDoc, PackagePage, PackageState, PackageSummary, RollcallDoc};
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+
+/// Packages on one page of a list when the caller does not say.
+pub const LIST_LIMIT_DEFAULT: usize = 100;
+/// Most packages on one page of a list: about 400 KB of JSON.
+pub const LIST_LIMIT_MAX: usize = 1_000;
+
+/// The node could not answer. The evidence is for the log; the public reads a generic sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// `after` is not a cursor this node gave out.
+    #[error("not a cursor")]
+    BadCursor,
+    /// The store or record could not be read.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// What became of something addressed by digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// It is public and held.
+    Here(T),
+    /// It does not exist, or is not public yet: indistinguishable on purpose (404).
+    Absent,
+    /// It was public and was withdrawn (410).
+    Withdrawn {
+        /// The reason as stated, any text.
+        reason: String,
+    },
+    /// It is public, but its body has not arrived here yet (503 `body_missing`).
+    BodyMissing,
+}
+
+impl<T> Found<T> {
+    /// The same verdict over another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
+        match self {
+            Self::Here(value) => Found::Here(change(value)),
+            Self::Absent => Found::Absent,
+            Self::Withdrawn { reason } => Found::Withdrawn { reason },
+            Self::BodyMissing => Found::BodyMissing,
+        }
+    }
+}
+
+/// Which packages a list asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageQuery {
+    /// Exactly this division.
+    pub division: Option<DivisionCode>,
+    /// Exactly this agency id.
+    pub agency: Option<String>,
+    /// Exactly this year.
+    pub year: Option<u16>,
+    /// In this state.
+    pub state: PackageState,
+    /// At most so many, 1 to [`LIST_LIMIT_MAX`].
+    pub limit: usize,
+    /// Cursor from an earlier page's `next`.
+    pub after: Option<String>,
+}
+
+impl Default for PackageQuery {
+    fn default() -> Self {
+        Self {
+            division: None,
+            agency: None,
+            year: None,
+            state: PackageState::default(),
+            limit: LIST_LIMIT_DEFAULT,
+            after: None,
+        }
+    }
+}
+
+/// Public reports of one year.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YearCount {
+    /// The year.
+    pub year: u16,
+    /// Released packages of that year.
+    pub count: u64,
+}
+
+/// A child as the start page links it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildLink {
+    /// Division code.
+    pub code: DivisionCode,
+    /// Name as delegated.
+    pub name: String,
+    /// Address of its portal, if its delegation names one.
+    pub portal: Option<String>,
+}
+
+/// What the start page needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverviewDoc {
+    /// Years with public reports, newest first.
+    pub years: Vec<YearCount>,
+    /// The newest released packages, newest first, about twenty.
+    pub newest: Vec<PackageSummary>,
+    /// Age of the root's newest timestamped cosignature in milliseconds; none before the first tail.
+    pub checkpoint_age_ms: Option<u64>,
+    /// Nodes of the roll call that agree.
+    pub nodes_agreeing: usize,
+    /// Nodes of the roll call.
+    pub nodes_total: usize,
+    /// Children, by code.
+    pub children: Vec<ChildLink>,
+}
+
+/// The node, as the public portal reads it.
+pub trait Source: Send + Sync + 'static {
+    /// `/api/v1/node`; size 0 and the empty roots before the first tail.
+    fn node(&self) -> NodeDoc;
+    /// `/.well-known/gongshi.json`.
+    fn identity(&self) -> IdentityDoc;
+    /// A page of public packages in root-log order.
+    fn packages(&self, query: &PackageQuery) -> Result<PackagePage, SourceError>;
+    /// A package by digest.
+    fn package(&self, digest: &Digest) -> Result<Found<PackageDoc>, SourceError>;
+    /// All public revisions of an agency's year, oldest first; empty when there is none.
+    fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError>;
+    /// C2SP tlog-proof text of a package in the root log.
+    fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError>;
+    /// The root-log leaf of a package: times and statement.
+    fn leaf(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// The card's bytes.
+    fn card(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// salt ‖ content of the card's first body.
+    fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// salt ‖ content of another body that the package's card names.
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// The newest checkpoint of the root log as a signed note; none before the first tail.
+    fn checkpoint(&self) -> Option<String>;
+    /// A tile of hashes; `width` is none for a full tile.
+    fn tile(&self, level: u8, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
+    /// A tile of entries.
+    fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
+    /// The roll call of this node's subtree and the root.
+    fn rollcall(&self) -> RollcallDoc;
+    /// The start page's figures.
+    fn overview(&self) -> OverviewDoc;
+}
+
+/// What the console shows beyond the public [`Source`].
+pub trait ConsoleSource: Send + Sync + 'static {
+    /// The document of `gongshi status --json` (schema `gongshi.status/1`).
+    fn status_json(&self) -> serde_json::Value;
+}

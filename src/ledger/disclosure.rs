@@ -89,6 +89,8 @@ pub struct Disclosures {
     /// `division:NAME` to the id that stands for it: the first id under which the agency was known.
     aliases: BTreeMap<String, String>,
     public_years: BTreeSet<u16>,
+    /// Packages that are public now, by year: the newest revision of each agency, unless it was withdrawn.
+    released: BTreeMap<u16, u64>,
 }
 
 impl Disclosures {
@@ -105,10 +107,17 @@ impl Disclosures {
         self.chains.get(&(agency_id.to_owned(), year)).map_or(&[], Vec::as_slice)
     }
 
-    /// Packages that are public now: the newest revision of each agency and year, unless it was withdrawn.
-    pub fn public_count(&self) -> usize {
-        let revisions = self.chains.values().flatten();
-        revisions.filter(|revision| revision.state == RevisionState::Released).count()
+    /// Packages that are public now, by year: the newest revision of each agency, unless it was withdrawn.
+    pub const fn released(&self) -> &BTreeMap<u16, u64> {
+        &self.released
+    }
+
+    fn count(&mut self, year: u16, before: u64, after: u64) {
+        let count = self.released.entry(year).or_default();
+        *count = (*count + after).saturating_sub(before);
+        if *count == 0 {
+            self.released.remove(&year);
+        }
     }
 
     /// True when a revision of `year` is public.
@@ -160,7 +169,9 @@ impl Disclosures {
             let shown = standing.state != RevisionState::Held;
             standing.state = RevisionState::Withdrawn;
             standing.withdrawn = Some((leaf.sequenced_at, report.reason));
-            return if shown || public { vec![standing.clone()] } else { Vec::new() };
+            let changed = if shown { vec![standing.clone()] } else { Vec::new() };
+            self.count(report.year, u64::from(shown), 0);
+            return changed;
         }
         let mut changed = Vec::new();
         if public {
@@ -190,6 +201,7 @@ impl Disclosures {
             withdrawn: None,
         };
         chain.push(revision.clone());
+        self.count(report.year, changed.len() as u64, u64::from(public));
         changed.push(revision);
         changed
     }
@@ -217,6 +229,8 @@ impl Disclosures {
         if !changed.is_empty() {
             self.public_years.insert(year);
         }
+        let released = changed.iter().filter(|revision| revision.state == RevisionState::Released).count();
+        self.count(year, 0, released as u64);
         changed
     }
 }

@@ -49,8 +49,23 @@ pub(super) enum Request {
     RevokeInvite(DivisionCode),
     /// The roll call.
     RollCall,
+    /// The roll call's lines, for the portal.
+    RollCallLines,
     /// Verify everything held.
     VerifyAll,
+}
+
+/// One line of the roll call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RollCallRow {
+    /// The node's division.
+    pub(super) code: DivisionCode,
+    /// Size it shows.
+    pub(super) size: u64,
+    /// It shows what we show at that size.
+    pub(super) agrees: bool,
+    /// When it said so.
+    pub(super) at: Option<WallMs>,
 }
 
 /// An answer.
@@ -65,6 +80,8 @@ pub(super) enum Reply {
     },
     /// Sequenced at an index, refused with a code, or neither yet.
     Outcome(Option<Result<u64, String>>),
+    /// The roll call's lines.
+    RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
     /// It was not done.
@@ -138,6 +155,7 @@ pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) ->
             Err(error) => Reply::Failure(invite_failure(error)?),
         },
         Request::RollCall => document(&roll_call(node)),
+        Request::RollCallLines => Reply::RollCall(roll_call_rows(node)),
         Request::VerifyAll => {
             let target = verify::Target::of(node);
             let store: &dyn Read = turn.store;
@@ -249,7 +267,7 @@ pub(super) fn status(node: &Node) -> Value {
         "view_root": node.ledger().view_root().base64(),
         "upstream": upstream.as_ref().map(link),
         "children": children,
-        "held": {"packages": node.ledger().disclosures().public_count()},
+        "held": {"packages": node.ledger().disclosures().released().values().sum::<u64>()},
         "received": node.received(),
         "unacknowledged": node.unacknowledged(),
     })
@@ -258,8 +276,7 @@ pub(super) fn status(node: &Node) -> Value {
 /// The document of `gongshi rollcall --json` and `/api/v1/rollcall`.
 pub(super) fn roll_call(node: &Node) -> Value {
     let (size, root_hash) = node.root_log();
-    let nodes: Vec<Value> = node
-        .roll_call()
+    let nodes: Vec<Value> = roll_call_rows(node)
         .iter()
         .map(|line| {
             let at = line.at.map(|at| at.to_string());
@@ -270,6 +287,16 @@ pub(super) fn roll_call(node: &Node) -> Value {
         "size": size, "root_hash": root_hash.base64(), "view_root": node.ledger().view_root().base64(),
         "nodes": nodes,
     })
+}
+
+fn roll_call_rows(node: &Node) -> Vec<RollCallRow> {
+    let row = |line: crate::sync::attest::RollCallLine| RollCallRow {
+        code: line.code,
+        size: line.size,
+        agrees: line.agrees,
+        at: line.at,
+    };
+    node.roll_call().into_iter().map(row).collect()
 }
 
 fn invitations(node: &Node, now: WallMs) -> Value {

@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::sync::Node;
 use crate::trust::key::PublicKey;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Sizes, roots and the served checkpoint, of one moment.
@@ -16,8 +17,10 @@ pub(super) struct Snapshot {
     pub(super) view_root: Digest,
     /// Statements held with card and bodies.
     pub(super) received: u64,
-    /// The newest checkpoint, with this node's cosignature.
-    pub(super) note: Option<String>,
+    /// Public packages by year.
+    pub(super) released: BTreeMap<u16, u64>,
+    /// The newest checkpoint, with this node's cosignature, and its size.
+    pub(super) note: Option<(String, u64)>,
     /// When the root last cosigned it, seconds since 1970.
     pub(super) renewed_at: u64,
     /// The root node's signing key.
@@ -26,13 +29,14 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn of(node: &Node) -> Self {
-        let note = node.checkpoint_note().map(str::to_owned);
+        let note = node.checkpoint_note().map(|(text, size)| (text.to_owned(), size));
         Self {
             own: node.own_log(),
             root_log: node.root_log(),
             view_root: node.ledger().view_root(),
             received: node.received(),
-            renewed_at: note.as_deref().map_or(0, |note| node.renewed_at(note)),
+            released: node.ledger().disclosures().released().clone(),
+            renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),
             note,
         }

@@ -45,7 +45,7 @@ impl Target {
             own: *node.own_key(),
             root_log: node.root_log(),
             view_root: node.ledger().view_root(),
-            note: node.checkpoint_note().map(str::to_owned),
+            note: node.checkpoint_note().map(|(text, _)| text.to_owned()),
             own_size,
             own_root,
         }

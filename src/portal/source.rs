@@ -41,6 +41,15 @@ pub enum Found<T> {
 }
 
 impl<T> Found<T> {
+    /// The same verdict for another kind of thing; what is here is absent as that other thing.
+    pub fn elsewhere<U>(self) -> Found<U> {
+        match self {
+            Self::Here(_) | Self::Absent => Found::Absent,
+            Self::Withdrawn { reason } => Found::Withdrawn { reason },
+            Self::BodyMissing => Found::BodyMissing,
+        }
+    }
+
     /// The same verdict over another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Found<U> {
         match self {

@@ -431,9 +431,9 @@ impl SignedCheckpoint {
 
 /// What is shown of the node.
 impl Node {
-    /// The newest root checkpoint with this node's cosignature; none before the first tail.
-    pub fn checkpoint_note(&self) -> Option<&str> {
-        self.root_note.as_ref().map(|note| note.text.as_str())
+    /// The newest root checkpoint with this node's cosignature, and its size; none before the first tail.
+    pub fn checkpoint_note(&self) -> Option<(&str, u64)> {
+        self.root_note.as_ref().map(|note| (note.text.as_str(), note.size))
     }
     /// Size and root of our own log.
     pub fn own_log(&self) -> (u64, Digest) {

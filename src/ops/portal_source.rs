@@ -1,0 +1,448 @@
+//! The portal's view of the node: the index and the newest snapshot, never the node itself.
+
+use super::daemon::Ask;
+use super::service::{Reply, Request};
+use super::snapshot::{Current, Snapshot};
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::ledger::{Revision, RevisionState};
+use crate::log::checkpoint::{node_origin, root_origin};
+use crate::log::note::{self, Note};
+use crate::log::proof::TlogProof;
+use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
+use crate::log::tree;
+use crate::portal::doc::{
+    AgencyDoc, AttachmentDoc, CosignerDoc, DivisionDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage,
+    PackageState, PackageSummary, ReportScope, ReportStatus, RevisionDoc, RollcallDoc, RollcallNode, TableDoc,
+    VerifierDoc,
+};
+use crate::portal::source::{Found, OverviewDoc, PackageQuery, SourceError, YearCount};
+use crate::portal::{ConsoleSource, Source};
+use crate::statement::{BodyRole, Entry, ReportCard, Scope, Status};
+use crate::store::{Read, Store, StoreError, layout, prefix_end};
+use crate::sync::body::PackedBody;
+use crate::sync::fact::Identity;
+use crate::sync::{read_entry, read_leaf, read_tile};
+use crate::time::WallMs;
+use crate::wire;
+use data_encoding::BASE64URL_NOPAD;
+use std::sync::Arc;
+
+/// Rows read at once while a list is filtered.
+const SCAN_ROWS: usize = 512;
+/// Packages on the start page.
+const NEWEST_COUNT: usize = 20;
+/// A revision's row is a few hundred bytes.
+const ROW_BYTES_MAX: usize = 8192;
+
+/// What pages are made from.
+#[derive(Clone)]
+pub(super) struct PortalSource {
+    pub(super) identity: Arc<Identity>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) current: Current,
+    pub(super) ask: Ask,
+    pub(super) clock: super::data_dir::Clock,
+}
+
+/// The part of a package's content that pages show.
+#[derive(serde::Deserialize)]
+struct Content {
+    tables: Vec<TableDoc>,
+    #[serde(default)]
+    narrative: Option<String>,
+    #[serde(default)]
+    source_url: Option<String>,
+    #[serde(default)]
+    as_printed: Option<String>,
+    #[serde(default)]
+    members: Vec<String>,
+    #[serde(default)]
+    notes: Option<String>,
+}
+
+impl From<StoreError> for SourceError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl PortalSource {
+    fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
+        let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
+        let row: Revision =
+            wire::decode(&row, ROW_BYTES_MAX).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        Ok(Some(row).filter(|row| row.state != RevisionState::Held))
+    }
+
+    /// What is public of a statement: a report that is not held, or any sequenced governance statement.
+    fn public_entry(&self, digest: &Digest) -> Result<Option<(u64, Entry)>, SourceError> {
+        let Some(index) = self.store.get(&layout::sequenced(digest))? else { return Ok(None) };
+        let index = index.try_into().map(u64::from_be_bytes).unwrap_or(u64::MAX);
+        let Some(entry) = read_entry(self.store.as_ref(), digest)? else { return Ok(None) };
+        let public = !entry.is_report() || self.revision(digest)?.is_some();
+        Ok(Some((index, entry)).filter(|_| public))
+    }
+
+    fn of_entry<T>(&self, digest: &Digest, make: impl FnOnce(u64, &Entry) -> T) -> Result<Found<T>, SourceError> {
+        Ok(match self.public_entry(digest)? {
+            Some((index, entry)) => Found::Here(make(index, &entry)),
+            None => Found::Absent,
+        })
+    }
+
+    fn checkpoint_size(snapshot: &Snapshot) -> u64 {
+        snapshot.note.as_ref().map_or(0, |(_, size)| *size)
+    }
+
+    fn salted_body(&self, digest: &Digest, bytes: u64) -> Result<Found<Vec<u8>>, SourceError> {
+        let Some(packed) = PackedBody::read(self.store.as_ref(), digest)? else {
+            return Ok(Found::BodyMissing);
+        };
+        // Checked against its digest before it is shown.
+        let content =
+            packed.unpack(digest, bytes).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        Ok(Found::Here([packed.salt.as_slice(), &content].concat()))
+    }
+
+    fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
+        let Some(revision) = self.revision(digest)? else { return Ok(Found::Absent) };
+        if let Some((_, reason)) = revision.withdrawn {
+            return Ok(Found::Withdrawn { reason: format!("已撤回（原因代码 {reason}）") });
+        }
+        let entry = read_entry(self.store.as_ref(), digest)?;
+        let card = entry.and_then(|entry| entry.card.act.report().cloned());
+        Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
+    }
+
+    /// Revisions under a prefix that a filter keeps, from a cursor on.
+    fn list(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        keep: impl Fn(&Revision) -> bool,
+        state: PackageState,
+    ) -> Result<PackagePage, SourceError> {
+        let until = prefix_end(prefix);
+        let mut from = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
+        let mut page = PackagePage::default();
+        loop {
+            let rows = self.store.scan(&from, &until, SCAN_ROWS)?;
+            let last = rows.len() < SCAN_ROWS;
+            for (key, value) in rows {
+                from = [key.as_slice(), &[0]].concat();
+                let Some((digest, [row_state])) = value.split_first_chunk::<32>() else { continue };
+                if *row_state != ledger_state(state) as u8 {
+                    continue;
+                }
+                let Some(revision) = self.revision(&Digest::from_bytes(*digest))?.filter(&keep) else { continue };
+                if page.packages.len() == limit {
+                    return Ok(page);
+                }
+                page.packages.push(summary(&revision));
+                page.next = Some(BASE64URL_NOPAD.encode(&key));
+            }
+            if last {
+                page.next = None;
+                return Ok(page);
+            }
+        }
+    }
+}
+
+impl Source for PortalSource {
+    fn node(&self) -> NodeDoc {
+        let snapshot = self.current.get();
+        let log = |(size, root_hash): (u64, Digest)| LogDoc { size, root_hash };
+        NodeDoc {
+            code: self.identity.division.clone(),
+            level: self.identity.level,
+            name: self.identity.name.clone(),
+            federation: self.identity.federation(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            log: log(snapshot.own),
+            root_log: log(snapshot.root_log),
+            view_root: snapshot.view_root,
+            received: snapshot.received,
+        }
+    }
+
+    fn identity(&self) -> IdentityDoc {
+        let snapshot = self.current.get();
+        let federation = self.identity.federation();
+        let origin = root_origin(&federation);
+        let vkey = snapshot.root_key.map(|key| note::vkey(&origin, note::ALGORITHM_ED25519, &key));
+        let name = node_origin(&self.identity.signing);
+        let own = note::vkey(&name, note::ALGORITHM_COSIGNATURE, &self.identity.signing);
+        IdentityDoc {
+            federation,
+            anchor_key: data_encoding::HEXLOWER.encode(self.identity.anchor.as_bytes()),
+            root_log: VerifierDoc { origin, vkey: vkey.unwrap_or_default() },
+            code: self.identity.division.clone(),
+            cosigner: CosignerDoc { name, vkey: own },
+        }
+    }
+
+    fn packages(&self, query: &PackageQuery) -> Result<PackagePage, SourceError> {
+        let prefix = match (&query.agency, &query.division, query.year) {
+            (Some(agency), _, year) => layout::by_agency_prefix(agency, year),
+            (None, Some(division), year) => layout::by_division_prefix(division.as_str(), year),
+            (None, None, Some(year)) => layout::by_year_prefix(year),
+            (None, None, None) => vec![layout::BY_INDEX],
+        };
+        let after = match &query.after {
+            None => None,
+            Some(text) => {
+                let key = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| SourceError::BadCursor)?;
+                Some(Some(key).filter(|key| key.starts_with(&prefix)).ok_or(SourceError::BadCursor)?)
+            }
+        };
+        let keep = |row: &Revision| {
+            query.division.as_ref().is_none_or(|division| *division == row.division)
+                && query.agency.as_ref().is_none_or(|agency| *agency == row.agency_id)
+                && query.year.is_none_or(|year| year == row.year)
+        };
+        self.list(&prefix, after.as_deref(), query.limit, keep, query.state)
+    }
+
+    fn package(&self, digest: &Digest) -> Result<Found<PackageDoc>, SourceError> {
+        let (revision, card) = match self.report(digest)? {
+            Found::Here(found) => found,
+            other => return Ok(other.elsewhere()),
+        };
+        let Some(package) = card.package() else { return Ok(Found::Absent) };
+        let salted = match self.salted_body(&package.digest, package.bytes)? {
+            Found::Here(salted) => salted,
+            other => return Ok(other.elsewhere()),
+        };
+        let content = salted.get(32..).unwrap_or_default();
+        let content: Content =
+            serde_json::from_slice(content).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        let attachments = card.bodies.iter().filter(|body| body.role == BodyRole::Attachment);
+        Ok(Found::Here(PackageDoc {
+            summary: summary(&revision),
+            scope: match card.scope {
+                Scope::Own => ReportScope::Own,
+                Scope::Consolidated => ReportScope::Consolidated,
+            },
+            tables: content.tables,
+            narrative: content.narrative,
+            revisions: self.history(&revision.agency_id, revision.year)?.iter().map(revision_doc).collect(),
+            members: content.members,
+            source_url: content.source_url,
+            as_printed: content.as_printed,
+            notes: content.notes,
+            attachments: attachments.map(|b| AttachmentDoc { digest: b.digest, bytes: b.bytes }).collect(),
+        }))
+    }
+
+    fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {
+        Ok(self.history(agency_id, year)?.iter().map(summary).collect())
+    }
+
+    fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
+        let snapshot = self.current.get();
+        let (Some((index, _)), Some((text, size))) = (self.public_entry(digest)?, &snapshot.note) else {
+            return Ok(Found::Absent);
+        };
+        if index >= *size {
+            return Ok(Found::Absent);
+        }
+        let subtrees = TileSubtrees::new(|id| read_tile(self.store.as_ref(), id, *size));
+        let hashes = tree::inclusion_proof(&subtrees, index, *size)
+            .map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        let checkpoint = Note::parse(text).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+        Ok(Found::Here(TlogProof::new(index, hashes, checkpoint).to_text()))
+    }
+
+    fn leaf(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
+        let Some((index, _)) = self.public_entry(digest)? else { return Ok(Found::Absent) };
+        let leaf = read_leaf(self.store.as_ref(), index)?;
+        Ok(leaf.map_or(Found::Absent, |leaf| Found::Here(leaf.to_bytes().to_vec())))
+    }
+
+    fn card(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
+        self.of_entry(digest, |_, entry| entry.card_bytes.to_vec())
+    }
+
+    fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
+        match self.report(digest)? {
+            Found::Here((_, card)) => match card.package() {
+                Some(package) => self.salted_body(&package.digest, package.bytes),
+                None => Ok(Found::Absent),
+            },
+            other => Ok(other.elsewhere()),
+        }
+    }
+
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
+        match self.report(package)? {
+            Found::Here((_, card)) => match card.bodies.iter().find(|named| named.digest == *body) {
+                Some(named) => self.salted_body(&named.digest, named.bytes),
+                None => Ok(Found::Absent),
+            },
+            other => Ok(other.elsewhere()),
+        }
+    }
+
+    fn checkpoint(&self) -> Option<String> {
+        self.current.get().note.as_ref().map(|(text, _)| text.clone())
+    }
+
+    fn tile(&self, level: u8, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError> {
+        let size = Self::checkpoint_size(&self.current.get());
+        let Some(mut hashes) = read_tile(self.store.as_ref(), TileId { level, index }, size) else {
+            return Ok(None);
+        };
+        let wanted = usize::from(width.unwrap_or(256)) * 32;
+        if hashes.len() < wanted {
+            return Ok(None);
+        }
+        hashes.truncate(wanted);
+        Ok(Some(hashes))
+    }
+
+    fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError> {
+        let size = Self::checkpoint_size(&self.current.get());
+        let (Some(first), count) = (index.checked_mul(256), u64::from(width.unwrap_or(256))) else {
+            return Ok(None);
+        };
+        if first.checked_add(count).is_none_or(|end| end > size) {
+            return Ok(None);
+        }
+        let mut leaves = Vec::new();
+        for index in first..first + count {
+            match read_leaf(self.store.as_ref(), index)? {
+                Some(leaf) => leaves.push(leaf.to_bytes()),
+                None => return Ok(None),
+            }
+        }
+        Ok(entry_bundle(leaves))
+    }
+
+    fn rollcall(&self) -> RollcallDoc {
+        let snapshot = self.current.get();
+        let nodes = match self.ask.call(Request::RollCallLines) {
+            Some(Reply::RollCall(lines)) => lines,
+            _ => Vec::new(),
+        };
+        let node = |line: super::service::RollCallRow| RollcallNode {
+            name: division_name(&line.code),
+            code: line.code,
+            size: line.size,
+            agrees: line.agrees,
+            at: line.at,
+        };
+        RollcallDoc {
+            size: snapshot.root_log.0,
+            root_hash: snapshot.root_log.1,
+            view_root: snapshot.view_root,
+            nodes: nodes.into_iter().map(node).collect(),
+        }
+    }
+
+    fn overview(&self) -> OverviewDoc {
+        let snapshot = self.current.get();
+        let years = snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
+        let nodes = self.rollcall().nodes;
+        let now = self.clock.now().wall.0;
+        OverviewDoc {
+            years: years.collect(),
+            newest: self.newest().unwrap_or_default(),
+            checkpoint_age_ms: snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000)),
+            nodes_agreeing: nodes.iter().filter(|node| node.agrees).count(),
+            nodes_total: nodes.len(),
+            children: Vec::new(),
+        }
+    }
+}
+
+impl PortalSource {
+    fn history(&self, agency_id: &str, year: u16) -> Result<Vec<Revision>, SourceError> {
+        let prefix = layout::by_agency_prefix(agency_id, Some(year));
+        let rows = self.store.scan(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
+        let digests = rows.iter().filter_map(|(_, value)| value.first_chunk::<32>());
+        let found = digests.map(|digest| self.revision(&Digest::from_bytes(*digest)));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    fn newest(&self) -> Result<Vec<PackageSummary>, SourceError> {
+        let prefix = [layout::BY_INDEX];
+        let rows = self.store.scan_back(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
+        let mut newest = Vec::new();
+        for (_, value) in rows {
+            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+            if *state != RevisionState::Released as u8 {
+                continue;
+            }
+            newest.extend(self.revision(&Digest::from_bytes(*digest))?.as_ref().map(summary));
+            if newest.len() == NEWEST_COUNT {
+                break;
+            }
+        }
+        Ok(newest)
+    }
+}
+
+impl ConsoleSource for PortalSource {
+    fn status_json(&self) -> serde_json::Value {
+        match self.ask.call(Request::Status) {
+            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            _ => serde_json::Value::Null,
+        }
+    }
+}
+
+fn ledger_state(state: PackageState) -> RevisionState {
+    match state {
+        PackageState::Released => RevisionState::Released,
+        PackageState::Superseded => RevisionState::Superseded,
+        PackageState::Withdrawn => RevisionState::Withdrawn,
+    }
+}
+
+fn public_state(state: RevisionState) -> PackageState {
+    match state {
+        RevisionState::Held | RevisionState::Released => PackageState::Released,
+        RevisionState::Superseded => PackageState::Superseded,
+        RevisionState::Withdrawn => PackageState::Withdrawn,
+    }
+}
+
+fn division_name(code: &DivisionCode) -> String {
+    code.registry_name().map_or_else(|| code.to_string(), str::to_owned)
+}
+
+fn summary(row: &Revision) -> PackageSummary {
+    PackageSummary {
+        digest: row.digest,
+        index: row.index,
+        agency: AgencyDoc {
+            id: row.agency_id.clone(),
+            name: row.agency_name.clone(),
+            code: Some(row.agency_code.clone()).filter(|code| !code.is_empty()),
+        },
+        division: DivisionDoc { name: division_name(&row.division), code: row.division.clone() },
+        year: row.year,
+        revision: row.revision,
+        state: public_state(row.state),
+        status: match row.status {
+            Status::Final => ReportStatus::Final,
+            Status::Provisional => ReportStatus::Provisional,
+        },
+        template: Some(row.template.clone()).filter(|template| !template.is_empty()),
+        suspect: false,
+    }
+}
+
+fn revision_doc(row: &Revision) -> RevisionDoc {
+    RevisionDoc {
+        revision: row.revision,
+        digest: row.digest,
+        index: row.index,
+        state: public_state(row.state),
+        sequenced_at: WallMs(row.sequenced_at.0),
+        reason: row.withdrawn.map(|(_, code)| format!("原因代码 {code}")),
+    }
+}

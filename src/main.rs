@@ -1,2 +1,7 @@
 //! The `gongshi` program: parse, run, exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(gongshi::ops::cli::run(std::env::args_os()))
+}

@@ -148,12 +148,18 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Lays the value of a flag over all others. Lists are separated by commas.
+    /// Lays the values of flags `(flag, key, value)` over all others, together: two that only fit each other are
+    /// fine. Lists are separated by commas.
     ///
     /// # Errors
     /// [`ConfigError::Value`], or [`ConfigError::UnknownKey`] if the program asks for a key that does not exist.
-    pub fn set(&mut self, flag: &str, key: &str, value: &str) -> Result<(), ConfigError> {
-        self.lay_text(Origin::CommandLine { flag: flag.to_owned() }, key, value)?;
+    pub fn set<'a>(
+        &mut self,
+        flags: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+    ) -> Result<(), ConfigError> {
+        for (flag, key, value) in flags {
+            self.lay_text(Origin::CommandLine { flag: flag.to_owned() }, key, value)?;
+        }
         self.check_together()
     }
 

@@ -44,7 +44,10 @@ pub(super) async fn connect(dir: &Path, name: &str) -> Option<UnixStream> {
 }
 
 /// Writes one frame.
-pub(super) async fn write<T: Serialize>(stream: &mut (impl AsyncWriteExt + Unpin), value: &T) -> io::Result<()> {
+pub(super) async fn write<T: Serialize>(
+    stream: &mut (impl AsyncWriteExt + Unpin),
+    value: &T,
+) -> io::Result<()> {
     let bytes = wire::encode(value);
     let length = u32::try_from(bytes.len()).map_err(|_| io::Error::other("frame too long"))?;
     stream.write_all(&length.to_le_bytes()).await?;

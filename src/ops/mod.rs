@@ -1,4 +1,11 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+pub mod cli;
+mod control;
+pub mod daemon;
 pub mod data_dir;
 pub mod engine;
+mod portal_source;
+mod service;
+mod snapshot;
+mod verify;

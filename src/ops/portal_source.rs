@@ -12,14 +12,14 @@ use crate::log::proof::TlogProof;
 use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
 use crate::log::tree;
 use crate::portal::doc::{
-    AgencyDoc, AttachmentDoc, CosignerDoc, DivisionDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage,
-    PackageState, PackageSummary, ReportScope, ReportStatus, RevisionDoc, RollcallDoc, RollcallNode, TableDoc,
-    VerifierDoc,
+    AgencyDoc, AttachmentDoc, CosignerDoc, DivisionDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc,
+    PackagePage, PackageState, PackageSummary, ReportScope, ReportStatus, RevisionDoc, RollcallDoc,
+    RollcallNode, TableDoc, VerifierDoc,
 };
 use crate::portal::source::{Found, OverviewDoc, PackageQuery, SourceError, YearCount};
 use crate::portal::{ConsoleSource, Source};
 use crate::statement::{BodyRole, Entry, ReportCard, Scope, Status};
-use crate::store::{Read, Store, StoreError, layout, prefix_end};
+use crate::store::{Store, StoreError, layout, prefix_end};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{read_entry, read_leaf, read_tile};
@@ -84,7 +84,11 @@ impl PortalSource {
         Ok(Some((index, entry)).filter(|_| public))
     }
 
-    fn of_entry<T>(&self, digest: &Digest, make: impl FnOnce(u64, &Entry) -> T) -> Result<Found<T>, SourceError> {
+    fn of_entry<T>(
+        &self,
+        digest: &Digest,
+        make: impl FnOnce(u64, &Entry) -> T,
+    ) -> Result<Found<T>, SourceError> {
         Ok(match self.public_entry(digest)? {
             Some((index, entry)) => Found::Here(make(index, &entry)),
             None => Found::Absent,
@@ -136,7 +140,9 @@ impl PortalSource {
                 if *row_state != ledger_state(state) as u8 {
                     continue;
                 }
-                let Some(revision) = self.revision(&Digest::from_bytes(*digest))?.filter(&keep) else { continue };
+                let Some(revision) = self.revision(&Digest::from_bytes(*digest))?.filter(&keep) else {
+                    continue;
+                };
                 if page.packages.len() == limit {
                     return Ok(page);
                 }
@@ -344,7 +350,8 @@ impl Source for PortalSource {
 
     fn overview(&self) -> OverviewDoc {
         let snapshot = self.current.get();
-        let years = snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
+        let years =
+            snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
         let nodes = self.rollcall().nodes;
         let now = self.clock.now().wall.0;
         OverviewDoc {

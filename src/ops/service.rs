@@ -13,7 +13,6 @@ use crate::sync::token::Token;
 use crate::sync::{Node, SayError, Turn};
 use crate::time::WallMs;
 use crate::trust::delegation::Hosting;
-use crate::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -119,7 +118,11 @@ pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) ->
         Request::Status => document(&status(node)),
         Request::Invite { level, code, name, hosting, ttl_ms, auto } => {
             let Ok(secret) = random_seed() else {
-                return Ok(Reply::Failure(Failure::new(1, "no_randomness", "操作系统没有随机数 / no randomness")));
+                return Ok(Reply::Failure(Failure::new(
+                    1,
+                    "no_randomness",
+                    "操作系统没有随机数 / no randomness",
+                )));
             };
             let secret = Digest::from_bytes(secret);
             let expires = WallMs(turn.now.wall.0.saturating_add(ttl_ms.unwrap_or(INVITE_MS)));
@@ -194,12 +197,16 @@ fn publish_failure(error: PublishError) -> Result<Failure, StoreError> {
         PublishError::ForeignDivision(code) => Failure::new(
             6,
             "foreign_division",
-            format!("本节点无权为 {code} 发布：只能发布本级及受托管的区划 / this node does not publish for {code}: only its own division and those it hosts"),
+            format!(
+                "本节点无权为 {code} 发布：只能发布本级及受托管的区划 / this node does not publish for {code}: only its own division and those it hosts"
+            ),
         ),
         PublishError::AlreadyReported { digest, revision } => Failure::new(
             6,
             "already_reported",
-            format!("该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"),
+            format!(
+                "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
+            ),
         ),
         PublishError::TooLong(bytes) => Failure::new(
             5,
@@ -213,9 +220,11 @@ fn publish_failure(error: PublishError) -> Result<Failure, StoreError> {
 fn say_failure(error: SayError) -> Result<Failure, StoreError> {
     match error {
         SayError::Store(error) => Err(error),
-        SayError::Refused(code) => {
-            Ok(Failure::new(6, code.as_str(), format!("按规则不予受理：{0} / refused by a rule: {0}", code.as_str())))
-        }
+        SayError::Refused(code) => Ok(Failure::new(
+            6,
+            code.as_str(),
+            format!("按规则不予受理：{0} / refused by a rule: {0}", code.as_str()),
+        )),
         SayError::Card(error) => Ok(Failure::new(5, "bad_card", format!("内容超出限制 / {error}"))),
     }
 }
@@ -225,7 +234,10 @@ fn invite_failure(error: InviteError) -> Result<Failure, StoreError> {
         InviteError::LevelNotLower(level) => Failure::new(
             6,
             "level_not_lower",
-            format!("只能邀请更低层级的节点，{} 不低于本级 / level {level} is not below this node's", level.zh()),
+            format!(
+                "只能邀请更低层级的节点，{} 不低于本级 / level {level} is not below this node's",
+                level.zh()
+            ),
         ),
         InviteError::Taken(code) => {
             Failure::new(6, "division_taken", format!("{code} 已有节点 / division {code} has a node already"))
@@ -312,10 +324,4 @@ fn invitations(node: &Node, now: WallMs) -> Value {
         })
         .collect();
     json!({"schema": "gongshi.invite.list/1", "invitations": lines})
-}
-
-impl Request {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        wire::encode(self)
-    }
 }

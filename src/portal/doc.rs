@@ -19,6 +19,13 @@ fn rfc3339<S: Serializer>(at: &WallMs, s: S) -> Result<S::Ok, S::Error> {
     s.collect_str(at)
 }
 
+fn rfc3339_or_null<S: Serializer>(at: &Option<WallMs>, s: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => s.collect_str(at),
+        None => s.serialize_none(),
+    }
+}
+
 /// Size and root hash of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogDoc {
@@ -350,9 +357,9 @@ pub struct RollcallNode {
     pub size: u64,
     /// Its newest attestation equals ours at that size.
     pub agrees: bool,
-    /// When it signed.
-    #[serde(serialize_with = "rfc3339")]
-    pub at: WallMs,
+    /// When it signed; null when it never did.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub at: Option<WallMs>,
 }
 
 /// `GET /api/v1/rollcall`.

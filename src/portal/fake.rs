@@ -221,7 +221,7 @@ impl Source for Fake {
             name: "某地".into(),
             size: 99,
             agrees,
-            at: WallMs(1_737_000_000_000),
+            at: Some(WallMs(1_737_000_000_000)),
         };
         let nodes = if self.empty { vec![] } else { vec![node("330000", true), node("331126", false)] };
         RollcallDoc { size: 99, root_hash: digest(1), view_root: digest(2), nodes }

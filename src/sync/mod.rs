@@ -15,8 +15,8 @@ mod node;
 pub mod publish;
 mod sequence;
 mod session;
-mod tail;
 pub mod status;
+mod tail;
 pub mod token;
 mod turn;
 

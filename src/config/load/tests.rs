@@ -17,7 +17,7 @@ fn later_layers_win_and_are_remembered() {
     let env =
         [("GONGSHI_LISTEN__PORTAL", "host:22"), ("GONGSHI_LISTEN__CONSOLE", "host:33"), ("HOME", "/x__y")];
     let mut loaded = parse(file, &env).unwrap();
-    loaded.set("--console", "listen.console", "host:333").unwrap();
+    loaded.set([("--console", "listen.console", "host:333")]).unwrap();
     let shown: Vec<String> =
         loaded.settings().map(|s| format!("{} = {} ({})", s.key, s.value, s.origin)).collect();
     for line in [
@@ -84,7 +84,7 @@ fn the_console_never_shares_the_portals_port() {
     assert!(said.starts_with("D/gongshi.toml:2:listen.portal:"), "{said}");
     assert!(parse("[listen]\nportal = '127.0.0.1:0'\nconsole = '127.0.0.1:0'\n", &[]).is_ok());
     let mut loaded = parse("", &[]).unwrap();
-    assert!(loaded.set("--console", "listen.console", "127.0.0.1:4780").is_err());
+    assert!(loaded.set([("--console", "listen.console", "127.0.0.1:4780")]).is_err());
 }
 
 #[test]

@@ -1,0 +1,202 @@
+//! Arguments: every command and option, with the help people read.
+
+use crate::division::{DivisionCode, Level};
+use crate::ops::data_dir::DataDir;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// 行政执法数据年报公示联邦同步守护进程 / federated sync daemon for annual enforcement disclosures
+#[derive(Parser)]
+#[command(name = "gongshi", version, disable_help_subcommand = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(ClapArgs)]
+pub(super) struct Global {
+    /// 数据目录 / data directory
+    #[arg(long, global = true, value_name = "DIR", env = "GONGSHI_DATA", default_value = "/var/lib/gongshi")]
+    pub(super) data: PathBuf,
+    /// 配置文件（默认为数据目录内 gongshi.toml）/ configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// 在标准输出给出一个 JSON 文档 / one JSON document on stdout
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// 语言 / language
+    #[arg(long, global = true, value_name = "zh|en", env = "GONGSHI_LANG", default_value = "zh")]
+    pub(super) lang: String,
+    /// 从不提问 / never ask
+    #[arg(long, global = true)]
+    pub(super) no_input: bool,
+}
+
+impl Global {
+    pub(super) fn data(&self) -> DataDir {
+        DataDir::new(&self.data)
+    }
+    pub(super) fn english(&self) -> bool {
+        self.lang.starts_with("en")
+    }
+    /// The sentence in the language asked for.
+    pub(super) fn words<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+        if self.english() { en } else { zh }
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// 在本机演示四级联动 / four levels on this machine, with real figures
+    Demo(Demo),
+    /// 建立联邦（省级根节点）/ found a federation
+    Init(Init),
+    /// 邀请下级节点加入 / invite a lower node
+    Invite(Invite),
+    /// 凭邀请码加入 / join with a token
+    Join(Join),
+    /// 运行节点 / run the node
+    Serve(Serve),
+    /// 校验报告文件，不公示 / validate report files
+    Check(Check),
+    /// 校验、签名并上报 / validate, sign and publish
+    Publish(Publish),
+    /// 查看节点状态 / show the node's state
+    Status,
+    /// 核验所存全部数据 / verify what is held
+    Verify(Verify),
+    /// 点名：各节点所示是否一致 / which nodes show the same
+    Rollcall,
+    /// 版本 / version
+    Version,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Demo {
+    /// 演示目录（默认为临时目录）/ where the four nodes are kept
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// 各级一致后退出 / stop when all levels agree
+    #[arg(long)]
+    pub(super) exit: bool,
+}
+
+/// Addresses of a node.
+#[derive(ClapArgs, Clone)]
+pub(super) struct Addresses {
+    /// 同步监听地址 HOST:PORT（UDP）/ peers (QUIC)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) listen: Option<String>,
+    /// 公示门户监听地址 / public portal
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) portal: Option<String>,
+    /// 运维控制台监听地址 / console
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) console: Option<String>,
+    /// 告知下级的连接地址（可多次）/ address told to children
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) announce: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Init {
+    /// 层级 province|city|district|town
+    #[arg(long)]
+    pub(super) level: Level,
+    /// 区划代码 / division code
+    #[arg(long)]
+    pub(super) code: DivisionCode,
+    /// 名称 / display name
+    #[arg(long)]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) addresses: Addresses,
+    /// 未定公开时间的年度：open 即时公开，held 待统一公开 / years without a schedule
+    #[arg(long, value_name = "open|held", default_value = "open", value_parser = ["open", "held"])]
+    pub(super) release: String,
+}
+
+#[derive(ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Invite {
+    #[command(subcommand)]
+    pub(super) action: Option<InviteAction>,
+    /// 层级 / level
+    #[arg(long, required = true)]
+    pub(super) level: Option<Level>,
+    /// 区划代码 / division code
+    #[arg(long, required = true)]
+    pub(super) code: Option<DivisionCode>,
+    /// 名称 / display name
+    #[arg(long, required = true)]
+    pub(super) name: Option<String>,
+    /// 托管 own|subtree|all|CODE,.. / what else it publishes for
+    #[arg(long, default_value = "own")]
+    pub(super) hosts: String,
+    /// 有效期，如 24h、30m（最长 72h）/ life of the token
+    #[arg(long)]
+    pub(super) ttl: Option<String>,
+    /// 无需人工批准 / no approval needed
+    #[arg(long)]
+    pub(super) auto: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum InviteAction {
+    /// 列出邀请 / list invitations
+    List,
+    /// 批准等待中的加入请求 / approve a pending request
+    Approve {
+        /// 区划代码 / division code
+        code: DivisionCode,
+    },
+    /// 收回邀请 / take invitations back
+    Revoke {
+        /// 区划代码 / division code
+        code: DivisionCode,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Join {
+    /// 邀请码；- 从标准输入读，@FILE 从文件读 / token, - for stdin, @FILE
+    pub(super) token: String,
+    #[command(flatten)]
+    pub(super) addresses: Addresses,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Serve {
+    /// 标准输入关闭时退出 / stop when standard input closes
+    #[arg(long, hide = true)]
+    pub(super) until_stdin_closes: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Check {
+    /// 报告文件或目录 / report files or directories
+    #[arg(required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    /// 区划代码（补缺或替代文件中的）/ division, in place of the file's
+    #[arg(long)]
+    pub(super) division: Option<DivisionCode>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Publish {
+    #[command(flatten)]
+    pub(super) check: Check,
+    /// 等到省级编号 / wait until sequenced
+    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
+    pub(super) wait: Option<String>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Verify {
+    /// 核验所存全部数据 / everything held
+    #[arg(long, required = true)]
+    pub(super) all: bool,
+}

@@ -1,0 +1,350 @@
+//! `gongshi demo`: four real nodes on this machine, from nothing to four portals that agree.
+//!
+//! Everything goes through the real paths: the same `init`, `invite`, `join`, `serve` and `publish` that an
+//! operator runs, real QUIC, a process, a record and an index for each node.
+
+use super::args::{Addresses, Check, Demo, Global, Init, Join, Publish};
+use super::link::{Link, pause};
+use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
+use crate::division::Level;
+use crate::ops::control;
+use crate::ops::data_dir::{Clock, DataDir};
+use crate::ops::service::{Failure, Reply, Request};
+use crate::trust::delegation::Hosting;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// How long a node may take to answer, and all levels to agree: 300 tries of 100 ms.
+const TRIES: u32 = 300;
+/// First of the ports the demo prefers; taken ones are replaced by free ones.
+const PORT: u16 = 17_330;
+
+/// One node of the chain and what it publishes: file name, division override, report.
+struct Station {
+    dir: &'static str,
+    level: Level,
+    code: &'static str,
+    name: &'static str,
+    reports: &'static [(&'static str, Option<&'static str>, &'static str)],
+}
+
+/// The chain for which real reports exist. The reports are those of `tests/published`, with their sources.
+const CHAIN: [Station; 4] = [
+    Station {
+        dir: "province",
+        level: Level::Province,
+        code: "330000",
+        name: "浙江省",
+        reports: &[
+            (
+                "zj-qingyuan-county-2024.json",
+                None,
+                include_str!("../../../tests/published/zj-qingyuan-county-2024.json"),
+            ),
+            (
+                "zj-xinchang-zhzf-2022.json",
+                None,
+                include_str!("../../../tests/published/zj-xinchang-zhzf-2022.json"),
+            ),
+            (
+                "zj-huzhou-jianshe-2025.json",
+                None,
+                include_str!("../../../tests/published/zj-huzhou-jianshe-2025.json"),
+            ),
+            (
+                "zj-hangzhou-xihu-gongan-2022.json",
+                Some("330100-xihu"),
+                include_str!("../../../tests/published/zj-hangzhou-xihu-gongan-2022.json"),
+            ),
+        ],
+    },
+    Station {
+        dir: "city",
+        level: Level::City,
+        code: "330200",
+        name: "宁波市",
+        reports: &[(
+            "zj-ningbo-city-2022-2023.json",
+            None,
+            include_str!("../../../tests/published/zj-ningbo-city-2022-2023.json"),
+        )],
+    },
+    Station {
+        dir: "district",
+        level: Level::District,
+        code: "330282",
+        name: "慈溪市",
+        reports: &[("synthetic-cixi-2024.json", None, SYNTHETIC)],
+    },
+    Station {
+        dir: "town",
+        level: Level::Town,
+        code: "330282108",
+        name: "附海镇",
+        reports: &[(
+            "zj-cixi-fuhai-town-2021.json",
+            None,
+            include_str!("../../../tests/published/zj-cixi-fuhai-town-2021.json"),
+        )],
+    },
+];
+
+/// The one report of the demo that nobody published.
+const SYNTHETIC: &str = r#"{
+ "agency_name": "慈溪市示范执法局（合成示例）",
+ "division_code": "330282",
+ "year": 2024,
+ "tables": {
+  "行政处罚实施情况统计表": {
+   "unit": "宗;罚没金额为万元",
+   "columns": ["警告", "罚款", "其他行政处罚", "合计（宗）", "罚没金额（万元）"],
+   "values": [12, 30, 0, 42, 18.5]
+  }
+ },
+ "narrative": "合成示例：本报告为演示而编造，不是任何机关公布的数据。",
+ "notes": "合成示例"
+}"#;
+
+/// A node of the running demo. Its process ends when this is dropped, or when the demo is killed: its standard
+/// input is a pipe of ours.
+struct Running {
+    station: &'static Station,
+    data: DataDir,
+    portal: String,
+    console: String,
+    process: Child,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
+    let clock = Clock::start();
+    let dir = match &demo.dir {
+        Some(dir) => dir.clone(),
+        None => std::env::temp_dir().join(format!("gongshi-demo-{}", std::process::id())),
+    };
+    fs::create_dir_all(&dir).map_err(|error| failed(&dir, &error))?;
+    let dir = fs::canonicalize(&dir).map_err(|error| failed(&dir, &error))?;
+    let mut nodes: Vec<Running> = Vec::new();
+    for station in &CHAIN {
+        say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
+        let node = start(&dir, station, nodes.last())?;
+        nodes.push(node);
+    }
+    for node in &nodes {
+        publish_reports(&dir, node)?;
+    }
+    let runtime = runtime()?;
+    let mut document = runtime.block_on(agreement(&nodes))?;
+    document["elapsed_ms"] = json!(clock.now().steady_ms);
+    let text = summary(global, &document, demo.exit);
+    if demo.exit {
+        drop(nodes);
+        clean_up(demo, &dir);
+        return Ok(Outcome::done(document, text));
+    }
+    let first = if global.json { document.to_string() } else { text };
+    super::print(&format!("{first}\n"));
+    runtime.block_on(async {
+        let _ = tokio::signal::ctrl_c().await;
+    });
+    drop(nodes);
+    clean_up(demo, &dir);
+    // The document was printed when all levels agreed; there is nothing to add.
+    std::process::exit(0);
+}
+
+fn clean_up(demo: &Demo, dir: &Path) {
+    if demo.dir.is_none() {
+        let _ = fs::remove_dir_all(dir);
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(1, "io", format!("{}: {error}", path.display()))
+}
+
+/// The options a command of this node would be run with.
+fn global_of(data: &DataDir) -> Global {
+    Global { data: data.path().to_path_buf(), config: None, json: true, lang: "zh".into(), no_input: true }
+}
+
+/// Founds or joins a node if it is new, and serves it.
+fn start(dir: &Path, station: &'static Station, parent: Option<&Running>) -> Result<Running, Failure> {
+    let data = DataDir::new(&dir.join(station.dir));
+    let code = station.code.parse().map_err(|_| unexpected())?;
+    if !data.is_initialised() {
+        let addresses = Addresses {
+            listen: Some(free_address(true)?),
+            portal: Some(free_address(false)?),
+            console: Some(free_address(false)?),
+            announce: Vec::new(),
+        };
+        let name = station.name.to_owned();
+        match parent {
+            None => {
+                let init = Init { level: station.level, code, name, addresses, release: "open".into() };
+                init::run(&global_of(&data), &init)?;
+            }
+            Some(parent) => {
+                let (level, hosting) = (station.level, Hosting::Own);
+                let invite = Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true };
+                let document =
+                    runtime()?.block_on(async { Link::open(&parent.data).await?.document(invite).await })?;
+                let token = document["token"].as_str().ok_or_else(unexpected)?.to_owned();
+                join::run(&global_of(&data), &Join { token, addresses })?;
+            }
+        }
+    }
+    serve(data, station)
+}
+
+fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
+    let config = super::serve::load(&global_of(&data))?;
+    let program = std::env::current_exe().map_err(|error| failed(data.path(), &error))?;
+    let log = data.path().join("serve.log");
+    let log = fs::File::create(&log).map_err(|error| failed(&log, &error))?;
+    let mut process = Command::new(program)
+        .arg("serve")
+        .arg("--until-stdin-closes")
+        .arg("--data")
+        .arg(data.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(log))
+        .spawn()
+        .map_err(|error| failed(data.path(), &error))?;
+    let ready = runtime()?.block_on(async {
+        for _ in 0..TRIES {
+            if control::connect(data.path(), DataDir::SOCKET).await.is_some() {
+                return true;
+            }
+            if process.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return false;
+            }
+            pause().await;
+        }
+        false
+    });
+    let portal = format!("http://{}", config.listen.portal);
+    let console = format!("http://{}", config.listen.console);
+    let node = Running { station, data, portal, console, process };
+    if ready {
+        return Ok(node);
+    }
+    let log = fs::read_to_string(node.data.path().join("serve.log")).unwrap_or_default();
+    let message = format!("{} 未能启动 / did not start: {}", station.name, log.trim());
+    Err(Failure::new(UNREACHABLE, "node_not_started", message))
+}
+
+/// A loopback address that nothing listens on: near [`PORT`] if possible.
+fn free_address(udp: bool) -> Result<String, Failure> {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(PORT);
+    for _ in 0..200 {
+        let port = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let address = format!("127.0.0.1:{port}");
+        let free = if udp { UdpSocket::bind(&address).is_ok() } else { TcpListener::bind(&address).is_ok() };
+        if free {
+            return Ok(address);
+        }
+    }
+    Err(Failure::new(UNREACHABLE, "no_free_port", "本机没有空闲端口 / no free port on this machine"))
+}
+
+fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
+    let reports = dir.join("reports").join(node.station.dir);
+    fs::create_dir_all(&reports).map_err(|error| failed(&reports, &error))?;
+    for (file, division, text) in node.station.reports {
+        let path: PathBuf = reports.join(file);
+        let written = fs::File::create(&path).and_then(|mut out| out.write_all(text.as_bytes()));
+        written.map_err(|error| failed(&path, &error))?;
+        let division = division.map(str::parse).transpose().map_err(|_| unexpected())?;
+        let publish = Publish { check: Check { paths: vec![path.clone()], division }, wait: None };
+        let outcome = publish::publish(&global_of(&node.data), &publish)?;
+        if outcome.exit != 0 {
+            let message = format!("{}: {}", path.display(), outcome.text);
+            return Err(Failure::new(outcome.exit, "demo_report_refused", message));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until all nodes show the same set with every report in it.
+async fn agreement(nodes: &[Running]) -> Result<Value, Failure> {
+    let wanted: u64 = CHAIN.iter().map(|station| station.reports.len() as u64).sum();
+    for _ in 0..TRIES {
+        let mut seen = Vec::new();
+        for node in nodes {
+            let status = match Link::open(&node.data).await?.call(Request::Status).await? {
+                Reply::Document(text) => serde_json::from_str::<Value>(&text).unwrap_or_default(),
+                _ => Value::Null,
+            };
+            seen.push(status);
+        }
+        let shown = |status: &Value| (status["root_log"].clone(), status["view_root"].clone());
+        let same = seen.iter().all(|status| Some(shown(status)) == seen.first().map(shown));
+        let whole =
+            seen.iter().all(|s| s["held"]["packages"] == json!(wanted) && s["unacknowledged"] == json!(0));
+        if same && whole {
+            return Ok(report(nodes, &seen));
+        }
+        pause().await;
+    }
+    let message = "各级未能在 30 秒内一致，请查看各节点 serve.log / the levels did not agree within 30 s";
+    Err(Failure::new(UNREACHABLE, "no_agreement", message))
+}
+
+fn report(nodes: &[Running], seen: &[Value]) -> Value {
+    let node = |(node, status): (&Running, &Value)| {
+        json!({
+            "level": node.station.level, "code": node.station.code, "name": node.station.name,
+            "data": node.data.path().display().to_string(), "portal": node.portal, "console": node.console,
+            "log_size": status["root_log"]["size"], "root_hash": status["root_log"]["root_hash"],
+            "view_root": status["view_root"], "packages": status["held"]["packages"],
+        })
+    };
+    let nodes: Vec<Value> = nodes.iter().zip(seen).map(node).collect();
+    json!({"schema": "gongshi.demo/1", "agree": true, "nodes": nodes})
+}
+
+fn summary(global: &Global, document: &Value, exit: bool) -> String {
+    let nodes = document["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut lines = Vec::new();
+    if let Some(first) = nodes.first() {
+        let (zh, en) = ("四级一致", "four levels agree");
+        lines.push(format!(
+            "{}  {}  {}  {}  ({} ms)",
+            global.words(zh, en),
+            first["log_size"],
+            text(&first["root_hash"]),
+            text(&first["view_root"]),
+            document["elapsed_ms"]
+        ));
+    }
+    for node in nodes {
+        let (packages, unit) = (&node["packages"], global.words("份", "reports"));
+        lines.push(format!(
+            "  {} {}  {packages} {unit}  {}",
+            text(&node["code"]),
+            text(&node["name"]),
+            text(&node["portal"])
+        ));
+    }
+    if let Some(first) = nodes.first() {
+        lines.push(format!("  {}  {}", global.words("控制台", "console"), text(&first["console"])));
+    }
+    if !exit {
+        lines.push(global.words("按 Ctrl-C 结束", "Ctrl-C ends it").to_owned());
+    }
+    lines.join("\n")
+}

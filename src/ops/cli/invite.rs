@@ -1,0 +1,104 @@
+//! `gongshi invite`: tokens for lower nodes, their list, approval and taking back.
+
+use super::args::{Global, Invite, InviteAction};
+use super::link::Link;
+use super::{Outcome, runtime};
+use crate::ops::service::{Failure, Request};
+use crate::trust::delegation::Hosting;
+use serde_json::Value;
+
+pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> {
+    let request = match &invite.action {
+        Some(InviteAction::List) => Request::Invitations,
+        Some(InviteAction::Approve { code }) => Request::Approve(code.clone()),
+        Some(InviteAction::Revoke { code }) => Request::RevokeInvite(code.clone()),
+        None => {
+            let (Some(level), Some(code), Some(name)) = (invite.level, &invite.code, &invite.name) else {
+                return Err(usage(
+                    "--level、--code、--name 缺一不可 / --level, --code and --name are required",
+                ));
+            };
+            Request::Invite {
+                level,
+                code: code.clone(),
+                name: name.clone(),
+                hosting: hosting(&invite.hosts)?,
+                ttl_ms: invite.ttl.as_deref().map(milliseconds).transpose()?,
+                auto: invite.auto,
+            }
+        }
+    };
+    let document =
+        runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })?;
+    let text = match &invite.action {
+        None => document["token"].as_str().unwrap_or_default().to_owned(),
+        Some(InviteAction::List) => list(&document),
+        Some(InviteAction::Approve { code }) => {
+            let digits = document["digits"].as_str().unwrap_or_default();
+            let zh = format!("已批准 {code}，核对码 {digits}（两端应一致）");
+            let en = format!("{code} approved; both screens must show {digits}");
+            global.words(&zh, &en).to_owned()
+        }
+        Some(InviteAction::Revoke { code }) => {
+            let (zh, en) = (format!("已收回 {code} 的邀请"), format!("invitations of {code} taken back"));
+            global.words(&zh, &en).to_owned()
+        }
+    };
+    Ok(Outcome::done(document, text))
+}
+
+fn list(document: &Value) -> String {
+    let lines = document["invitations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let field = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let line = |line: &Value| {
+        ["code", "state", "expires", "digits", "name"].map(|name| field(line, name)).join("  ")
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
+}
+
+fn hosting(text: &str) -> Result<Hosting, Failure> {
+    Ok(match text {
+        "own" | "" => Hosting::Own,
+        "subtree" => Hosting::Subtree,
+        "all" => Hosting::All,
+        codes => {
+            let codes = codes.split(',').map(|code| code.trim().parse()).collect::<Result<_, _>>();
+            Hosting::List(
+                codes.map_err(|error: crate::division::NotADivisionCode| usage(&error.to_string()))?,
+            )
+        }
+    })
+}
+
+/// `90s`, `30m`, `24h`, `3d`, or a bare number of seconds.
+fn milliseconds(text: &str) -> Result<u64, Failure> {
+    let wrong = || usage("--ttl 应如 30m、24h（最长 72h）/ --ttl wants 30m or 24h, at most 72h");
+    let (digits, unit_ms) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(digits) if text.ends_with('m') => (digits, 60_000),
+        Some(digits) if text.ends_with('h') => (digits, 3_600_000),
+        Some(digits) if text.ends_with('d') => (digits, 86_400_000),
+        Some(digits) => (digits, 1_000),
+        None => (text, 1_000),
+    };
+    let count: u64 = digits.parse().map_err(|_| wrong())?;
+    count.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_has_a_unit_or_means_seconds() {
+        let ms = |text| milliseconds(text).ok();
+        assert_eq!(
+            [ms("90s"), ms("30m"), ms("24h"), ms("3d"), ms("5")],
+            [90_000, 1_800_000, 86_400_000, 259_200_000, 5_000].map(Some)
+        );
+        assert_eq!([ms("0h"), ms("h"), ms("-1h"), ms("1w"), ms("99999999999999999999h")], [None; 5]);
+    }
+}

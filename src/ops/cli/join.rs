@@ -1,0 +1,203 @@
+//! `gongshi join`: enrols this machine with a token from its parent.
+
+use super::args::{Global, Join};
+use super::init::{announced, configure};
+use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
+use crate::net::{Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::ops::daemon::Driver;
+use crate::ops::data_dir::{Clock, DataDir};
+use crate::ops::engine::{Engine, EngineError};
+use crate::ops::service::Failure;
+use crate::sync::Node;
+use crate::sync::enrol::{check_joined, six_digits};
+use crate::sync::fact::Identity;
+use crate::sync::frame::{Frame, JoinRequest, Joined};
+use crate::sync::token::Token;
+use crate::trust::delegation::prove_possession;
+use crate::trust::key::SecretKey;
+use serde_json::json;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// A parent that cannot be reached within this time is not reached.
+const REACH_WITHIN: Duration = Duration::from_secs(25);
+/// Catching up may take as long as there is progress; without any for this long the join ends.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(25);
+/// A token file is one line.
+const TOKEN_BYTES_MAX: u64 = 4096;
+
+pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
+    let token = Token::parse(&token_text(&join.token)?).map_err(|error| {
+        Failure::new(2, "bad_token", format!("邀请码无法识别，请完整复制：{error} / {error}"))
+    })?;
+    let loaded = configure(&join.addresses)?;
+    let data = global.data();
+    let clock = Clock::start();
+    let lock = data.begin()?;
+    // Keys are kept before they are shown to anyone, so that a join that was interrupted can be run again.
+    let signing = data.key("keys/signing.pem", true)?;
+    let transport = data.key("keys/transport.pem", true)?;
+    let (signing_proof, transport_proof) =
+        prove_possession(&token.federation, &token.parent_signing, &signing, &transport, &token.division);
+    let request = JoinRequest {
+        secret: token.secret,
+        signing: signing.public(),
+        transport: transport.public(),
+        signing_proof: *signing_proof.as_bytes(),
+        transport_proof: *transport_proof.as_bytes(),
+        addresses: announced(&loaded),
+    };
+    let runtime = runtime()?;
+    let joined = runtime.block_on(ask(global, &token, request, &transport))?;
+    let identity = check_joined(&joined, &token.federation, &signing.public(), &transport.public())
+        .filter(|identity| identity.division == token.division)
+        .ok_or_else(|| {
+            let message = "上级的授权链不能验证，已停止加入；请核对邀请码来源 / the parent's chain of delegations does not verify";
+            Failure::new(REFUSED, "bad_chain", message)
+        })?;
+    data.write_config(&loaded.config().to_toml())?;
+    let caught_up = catch_up(&runtime, &data, identity, signing, &transport, &joined, clock);
+    drop(lock);
+    let size = caught_up?;
+    let (code, name, path) = (&token.division, &token.name, data.path().display());
+    let document = json!({
+        "schema": "gongshi.join/1", "code": code, "level": token.level, "name": name,
+        "federation": token.federation, "root_log": {"size": size},
+    });
+    let zh = format!("已加入：{code} {name}，根日志 {size} 条已核验\n下一步：gongshi serve --data {path}");
+    let en = format!(
+        "joined as {code} {name}, {size} root-log entries verified\nNext: gongshi serve --data {path}"
+    );
+    Ok(Outcome::done(document, global.words(&zh, &en)))
+}
+
+fn token_text(argument: &str) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::new(2, "no_token", format!("无法读取邀请码：{error} / the token cannot be read"))
+    };
+    let mut text = String::new();
+    match argument.strip_prefix('@') {
+        _ if argument == "-" => {
+            std::io::stdin().lock().take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        }
+        Some(file) => {
+            let file = std::fs::File::open(file).map_err(unreadable)?;
+            file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        }
+        None => text.push_str(argument),
+    }
+    Ok(text)
+}
+
+/// Shows the token to the parent and waits for its answer.
+async fn ask(
+    global: &Global,
+    token: &Token,
+    request: JoinRequest,
+    transport: &SecretKey,
+) -> Result<Joined, Failure> {
+    let digits = six_digits(&request);
+    let unreachable = |why: String| {
+        let address = &token.address;
+        let message = format!(
+            "无法连接上级 {address}（UDP）：{why}。请确认上级节点在运行、UDP 端口未被防火墙拦截 / cannot reach the parent at {address} over UDP: {why}"
+        );
+        Failure::new(UNREACHABLE, "parent_unreachable", message)
+    };
+    let secret =
+        TransportSecret::new(transport).map_err(|error| Failure::new(1, "key", error.to_string()))?;
+    let (sender, mut events) = mpsc::channel(64);
+    // A joining node accepts nobody; it only dials.
+    let config = NetConfig::new(None, secret, Arc::new(|_| Admit::Refuse));
+    let net = Net::start(config, sender).await.map_err(|error| unreachable(error.to_string()))?;
+    net.dial(&token.address, token.parent_transport);
+    let mut pending = false;
+    let answer = loop {
+        let event = if pending {
+            // Approval takes as long as a person takes; Ctrl-C ends it, and running the command again resumes.
+            events.recv().await
+        } else {
+            match tokio::time::timeout(REACH_WITHIN, events.recv()).await {
+                Ok(event) => event,
+                Err(_) => break Err(unreachable("没有答复 / no answer".to_owned())),
+            }
+        };
+        match event {
+            Some(NetEvent::Connected { conn, .. }) => {
+                net.send(conn, Frame::Join(Box::new(request.clone())).to_bytes());
+            }
+            Some(NetEvent::Frame { bytes, .. }) => match Frame::from_bytes(&bytes) {
+                Ok(Frame::Joined(joined)) => break Ok(*joined),
+                Ok(Frame::JoinPending { digits: theirs }) => {
+                    pending = true;
+                    if theirs != digits {
+                        break Err(Failure::new(
+                            REFUSED,
+                            "digits_differ",
+                            "两端核对码不一致 / the six digits differ",
+                        ));
+                    }
+                    let (zh, en) = (
+                        format!(
+                            "等待上级批准，核对码 {digits}：请上级执行 gongshi invite approve {}",
+                            token.division
+                        ),
+                        format!(
+                            "waiting for approval, digits {digits}: gongshi invite approve {}",
+                            token.division
+                        ),
+                    );
+                    say(global.words(&zh, &en));
+                }
+                Ok(Frame::Refused { code, message }) => break Err(Failure::new(REFUSED, &code, message)),
+                _ => break Err(unreachable("答复无法识别 / the answer is not understood".to_owned())),
+            },
+            Some(NetEvent::Closed { why, .. }) => break Err(unreachable(format!("{why:?}"))),
+            Some(NetEvent::DialFailed { why, .. }) => break Err(unreachable(why)),
+            None => break Err(unreachable("网络已停止 / the network stopped".to_owned())),
+        }
+    };
+    net.shutdown().await;
+    answer
+}
+
+/// Tails the root log until as much is held as the parent had when it answered.
+fn catch_up(
+    runtime: &tokio::runtime::Runtime,
+    data: &DataDir,
+    identity: Identity,
+    signing: SecretKey,
+    transport: &SecretKey,
+    joined: &Joined,
+    clock: Clock,
+) -> Result<u64, Failure> {
+    let (record, guard, store) = data.create_keepers()?;
+    let mut engine = Engine::create(identity, signing, Box::new(record), Box::new(guard), store);
+    engine.turn(clock.now(), Node::enrolled)?;
+    let wanted = joined.root_size;
+    let (stop_sender, stop) = watch::channel(false);
+    let (progress_sender, progress) = watch::channel(0);
+    let (driver, _ask) = runtime.block_on(Driver::start(engine, transport, None, clock))?;
+    runtime.spawn(watch_progress(progress, stop_sender));
+    let engine = driver.run(runtime.handle(), stop, |node| {
+        let size = node.root_log().0;
+        progress_sender.send_if_modified(|held| std::mem::replace(held, size) != size);
+        size >= wanted && (wanted == 0 || node.checkpoint_note().is_some())
+    })?;
+    engine.store().flush().map_err(EngineError::from)?;
+    let size = engine.node().root_log().0;
+    if size < wanted {
+        let message = format!(
+            "已获授权，但同步中断于 {size}/{wanted} 条；运行 gongshi serve 会继续 / enrolled, but catching up stopped at {size} of {wanted}; gongshi serve goes on"
+        );
+        return Err(Failure::new(UNREACHABLE, "not_caught_up", message));
+    }
+    Ok(size)
+}
+
+async fn watch_progress(mut progress: watch::Receiver<u64>, stop: watch::Sender<bool>) {
+    while let Ok(Ok(())) = tokio::time::timeout(PROGRESS_WITHIN, progress.changed()).await {}
+    let _ = stop.send(true);
+}

@@ -1,0 +1,102 @@
+//! The way to a node: through the daemon's socket, or by opening the data directory when no daemon runs.
+
+use super::{UNREACHABLE, unexpected};
+use crate::ops::control;
+use crate::ops::data_dir::{Clock, DataDir, DataDirError, Opened};
+use crate::ops::service::{Failure, Reply, Request, answer};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// How often a directory that is locked but does not answer is tried again: a daemon that starts or stops.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Requests in one offline turn: a group commit's worth.
+const TURN_REQUEST_COUNT: usize = 256;
+/// A daemon that does not answer within this time is not reached.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+pub(super) enum Link {
+    Daemon(UnixStream),
+    Offline(Box<Opened>, Clock),
+}
+
+impl Link {
+    /// Opens the way.
+    pub(super) async fn open(data: &DataDir) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let mut tries = 0;
+        loop {
+            if let Some(stream) = control::connect(data.path(), DataDir::SOCKET).await {
+                return Ok(Self::Daemon(stream));
+            }
+            match data.open(clock.now()) {
+                Ok(opened) => return Ok(Self::Offline(Box::new(opened), clock)),
+                Err(DataDirError::Locked { .. }) if tries < TRIES => {
+                    tries += 1;
+                    pause().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends requests and hands each reply on, in order.
+    pub(super) async fn calls(
+        self,
+        requests: Vec<Request>,
+        mut on_reply: impl FnMut(Reply),
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Daemon(stream) => control::calls(stream, requests, on_reply).await.map_err(|error| {
+                Failure::new(
+                    UNREACHABLE,
+                    "daemon_gone",
+                    format!("守护进程未答复：{error} / the daemon did not answer: {error}"),
+                )
+            }),
+            Self::Offline(mut opened, clock) => {
+                for group in requests.chunks(TURN_REQUEST_COUNT) {
+                    let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
+                        let replies = group.iter().map(|request| answer(node, turn, request)).collect();
+                        node.settle(turn)?;
+                        replies
+                    })?;
+                    let replies: Vec<Reply> = replies;
+                    replies.into_iter().for_each(&mut on_reply);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends one request.
+    pub(super) async fn call(self, request: Request) -> Result<Reply, Failure> {
+        let mut reply = None;
+        let call = self.calls(vec![request], |answer| reply = Some(answer));
+        tokio::time::timeout(ANSWER_WITHIN, call).await.map_err(|_| {
+            Failure::new(
+                UNREACHABLE,
+                "daemon_silent",
+                "守护进程 30 秒内未答复 / the daemon did not answer within 30 s",
+            )
+        })??;
+        match reply.ok_or_else(unexpected)? {
+            Reply::Failure(failure) => Err(failure),
+            other => Ok(other),
+        }
+    }
+
+    /// Sends a request whose answer is a document.
+    pub(super) async fn document(self, request: Request) -> Result<Value, Failure> {
+        match self.call(request).await? {
+            Reply::Document(text) => serde_json::from_str(&text).map_err(|_| unexpected()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the command line waits, at the edge")]
+pub(super) async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}

@@ -1,0 +1,170 @@
+//! The command line: one file a command. Data goes to stdout, everything else to stderr.
+
+mod args;
+mod demo;
+mod init;
+mod invite;
+mod join;
+mod link;
+mod look;
+mod publish;
+mod serve;
+
+use super::daemon::DaemonError;
+use super::data_dir::DataDirError;
+use super::service::Failure;
+use crate::config::ConfigError;
+use args::{Args, Command};
+use clap::Parser;
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Exit code: done.
+const DONE: u8 = 0;
+/// Exit code: done, with findings.
+const FINDINGS: u8 = 3;
+/// Exit code: verification failed.
+const NOT_VERIFIED: u8 = 4;
+/// Exit code: data not valid.
+const NOT_VALID: u8 = 5;
+/// Exit code: refused by a rule.
+const REFUSED: u8 = 6;
+/// Exit code: cannot reach daemon or peer.
+const UNREACHABLE: u8 = 7;
+/// Exit code: another process holds the directory.
+const LOCKED: u8 = 8;
+/// Exit code: store damaged.
+const DAMAGED: u8 = 9;
+/// Exit code: not initialised, or configuration missing or wrong.
+const NOT_INITIALISED: u8 = 10;
+
+/// What a command has to say: a document for programs, lines for people, and how it ended.
+struct Outcome {
+    exit: u8,
+    document: Value,
+    text: String,
+}
+
+impl Outcome {
+    fn done(document: Value, text: impl Into<String>) -> Self {
+        Self { exit: DONE, document, text: text.into() }
+    }
+}
+
+/// Parses and runs a command line; returns the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to stdout and end 0, the rest to stderr and ends 2.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let global = args.global;
+    let result = match args.command {
+        Command::Demo(demo) => demo::run(&global, &demo),
+        Command::Init(init) => init::run(&global, &init),
+        Command::Invite(invite) => invite::run(&global, &invite),
+        Command::Join(join) => join::run(&global, &join),
+        Command::Serve(serve) => serve::run(&global, &serve),
+        Command::Check(check) => publish::check(&global, &check),
+        Command::Publish(publish) => publish::publish(&global, &publish),
+        Command::Status => look::status(&global),
+        Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Rollcall => look::roll_call(&global),
+        Command::Version => Ok(look::version()),
+    };
+    let english = global.english();
+    match result {
+        Ok(outcome) => {
+            if global.json {
+                print(&format!("{}\n", outcome.document));
+            } else if !outcome.text.is_empty() {
+                print(&format!("{}\n", outcome.text));
+            }
+            outcome.exit
+        }
+        Err(failure) => {
+            if global.json {
+                let document = json!({
+                    "schema": "gongshi.error/1", "code": failure.code, "message": failure.message, "exit": failure.exit,
+                });
+                print(&format!("{document}\n"));
+            }
+            let word = if english { "error" } else { "错误" };
+            say(&format!("{word} [{}] {}", failure.code, failure.message));
+            failure.exit
+        }
+    }
+}
+
+/// Writes to stdout; a closed pipe ends nothing here.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line to stderr.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+impl From<DataDirError> for Failure {
+    fn from(error: DataDirError) -> Self {
+        let (exit, code) = match &error {
+            DataDirError::NotInitialised(_) => (NOT_INITIALISED, "not_initialised"),
+            DataDirError::AlreadyThere(_) => (REFUSED, "already_initialised"),
+            DataDirError::Locked { .. } => (LOCKED, "locked"),
+            DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
+            DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::Io { .. } => (1, "io"),
+        };
+        Self::new(exit, code, error.to_string())
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Data(error) => error.into(),
+            DaemonError::Engine(error) => {
+                Self::new(DAMAGED, "engine", format!("节点停止：{error} / the node stopped: {error}"))
+            }
+            DaemonError::Listen { .. } | DaemonError::Net(_) => {
+                Self::new(UNREACHABLE, "listen", error.to_string())
+            }
+            DaemonError::Io(_) => Self::new(1, "io", error.to_string()),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(NOT_INITIALISED, "config", error.to_string())
+    }
+}
+
+impl From<super::engine::EngineError> for Failure {
+    fn from(error: super::engine::EngineError) -> Self {
+        DaemonError::from(error).into()
+    }
+}
+
+/// A runtime for commands that talk to a daemon or a peer.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn unexpected() -> Failure {
+    Failure::new(
+        1,
+        "unexpected_reply",
+        "守护进程的回答无法识别，版本可能不同 / the daemon's answer is not understood; versions may differ",
+    )
+}

@@ -1,0 +1,251 @@
+//! `gongshi check` and `gongshi publish`: from report files to findings or statements.
+
+use super::args::{Check, Global, Publish};
+use super::link::{Link, pause};
+use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
+use crate::digest::Digest;
+use crate::ops::data_dir::Clock;
+use crate::ops::service::{Failure, Reply, Request};
+use crate::package::body;
+use crate::package::finding::{Finding, Grade};
+use crate::package::report_file::{ReadOptions, read_json};
+use crate::sync::publish::Submission;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Most files in one call.
+const FILE_COUNT_MAX: usize = 20_000;
+/// Longest report file in bytes.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+/// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
+const WAIT_TRIES: u32 = 300;
+
+/// A file and what became of it.
+struct ReadFile {
+    file: String,
+    submission: Option<Submission>,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
+    let files = read_all(check)?;
+    let refused: Vec<&ReadFile> = files.iter().filter(|file| file.submission.is_none()).collect();
+    let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
+    let document = json!({
+        "schema": "gongshi.publish/1", "published": [],
+        "refused": refused.iter().map(|file| findings(file)).collect::<Vec<_>>(),
+        "checked": files.iter().map(findings).collect::<Vec<_>>(),
+    });
+    let mut lines: Vec<String> = files.iter().flat_map(|file| finding_lines(global, file)).collect();
+    let (good, bad) = (files.len() - refused.len(), refused.len());
+    lines.push(match global.english() {
+        true => format!("{good} valid, {bad} to fix"),
+        false => format!("{good} 份合格，{bad} 份有误"),
+    });
+    let exit = if refused.is_empty() { DONE } else { NOT_VALID };
+    Ok(Outcome { exit, document, text: lines.join("\n") })
+}
+
+pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {
+    let mut files = read_all(&publish.check)?;
+    let data_refused = files.iter().any(|file| file.submission.is_none());
+    let mut requests = Vec::new();
+    let mut places = Vec::new();
+    for (place, file) in files.iter_mut().enumerate() {
+        if let Some(submission) = file.submission.take() {
+            requests.push(Request::Publish(Box::new(submission)));
+            places.push(place);
+        }
+    }
+    let mut published: Vec<(usize, Digest, u32)> = Vec::new();
+    let mut rule_refused = false;
+    let mut exit = DONE;
+    let mut places = places.into_iter();
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let on_reply = |reply| {
+            let Some(place) = places.next() else { return };
+            match reply {
+                Reply::Published { digest, revision } => published.push((place, digest, revision)),
+                Reply::Failure(failure) => {
+                    rule_refused |= failure.exit == REFUSED;
+                    exit = exit.max(failure.exit);
+                    let finding = Finding::must_fix("refused", &failure.message, "");
+                    if let Some(file) = files.get_mut(place) {
+                        file.findings.push(Finding {
+                            code: failure.code.into(),
+                            message: failure.message,
+                            ..finding
+                        });
+                    }
+                }
+                _ => exit = 1,
+            }
+        };
+        Link::open(&global.data()).await?.calls(requests, on_reply).await
+    })?;
+    if publish.wait.is_some() {
+        let digests: Vec<Digest> = published.iter().map(|(_, digest, _)| *digest).collect();
+        runtime.block_on(wait_sequenced(global, &digests))?;
+    }
+    if data_refused {
+        exit = NOT_VALID;
+    } else if rule_refused {
+        exit = REFUSED;
+    }
+    let done: Vec<usize> = published.iter().map(|(place, ..)| *place).collect();
+    let rows: Vec<Value> = published
+        .iter()
+        .filter_map(|(place, digest, revision)| {
+            let file = files.get(*place)?;
+            Some(
+                json!({"file": file.file, "digest": digest, "revision": revision, "findings": file.findings}),
+            )
+        })
+        .collect();
+    let refused: Vec<Value> = files
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| done.binary_search(place).is_err())
+        .map(|(_, file)| json!({"file": file.file, "findings": file.findings}))
+        .collect();
+    let mut lines: Vec<String> = files.iter().flat_map(|file| finding_lines(global, file)).collect();
+    for (place, digest, revision) in &published {
+        let file = files.get(*place).map_or("", |file| file.file.as_str());
+        lines.push(match global.english() {
+            true => format!("signed  {file}  revision {revision}  {digest}"),
+            false => format!("已签名  {file}  第 {revision} 版  {digest}"),
+        });
+    }
+    let document = json!({"schema": "gongshi.publish/1", "published": rows, "refused": refused});
+    Ok(Outcome { exit, document, text: lines.join("\n") })
+}
+
+/// Waits until the root has given every statement its place, or refused one.
+async fn wait_sequenced(global: &Global, digests: &[Digest]) -> Result<(), Failure> {
+    let mut open: Vec<Digest> = digests.to_vec();
+    for _ in 0..WAIT_TRIES {
+        let requests = open.iter().map(|digest| Request::Outcome(*digest)).collect();
+        let mut outcomes = Vec::new();
+        Link::open(&global.data()).await?.calls(requests, |reply| outcomes.push(reply)).await?;
+        let mut still = Vec::new();
+        for (digest, outcome) in open.iter().zip(outcomes) {
+            match outcome {
+                Reply::Outcome(Some(Ok(_))) => {}
+                Reply::Outcome(None) => still.push(*digest),
+                Reply::Outcome(Some(Err(code))) => {
+                    let message = format!("{digest} 被根节点拒收：{code} / refused by the root: {code}");
+                    return Err(Failure::new(REFUSED, &code, message));
+                }
+                _ => return Err(unexpected()),
+            }
+        }
+        if still.is_empty() {
+            return Ok(());
+        }
+        open = still;
+        pause().await;
+    }
+    let message = format!(
+        "已安全存放于本节点，但 30 秒内 {0} 份未获省级编号；上级恢复后会自动上报 / durable here, but {0} not sequenced within 30 s; they will climb by themselves",
+        open.len()
+    );
+    Err(Failure::new(UNREACHABLE, "not_sequenced", message))
+}
+
+fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
+    let grade = |grade| match grade {
+        Grade::MustFix => global.words("必须改", "must fix").to_owned(),
+        Grade::Confirm => global.words("请核实", "please confirm").to_owned(),
+        Grade::Hint => global.words("提示", "hint").to_owned(),
+    };
+    let line = |finding: &Finding| {
+        let place =
+            [finding.table.as_str(), finding.column.as_str(), finding.cell.as_deref().unwrap_or_default()];
+        let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
+        let place = place.join(" · ");
+        format!("{}  {} [{}] {place} {}", grade(finding.grade), file.file, finding.code, finding.message)
+    };
+    file.findings.iter().map(line).collect()
+}
+
+fn read_all(check: &Check) -> Result<Vec<ReadFile>, Failure> {
+    let mut paths = Vec::new();
+    for path in &check.paths {
+        collect(path, true, &mut paths)?;
+    }
+    if paths.len() > FILE_COUNT_MAX {
+        let message =
+            format!("一次最多 {FILE_COUNT_MAX} 个文件 / at most {FILE_COUNT_MAX} files in one call");
+        return Err(Failure::new(2, "too_many_files", message));
+    }
+    let year = Clock::start().now().wall.year();
+    let options = ReadOptions { division_override: check.division.as_ref(), current_year: year };
+    Ok(paths.iter().map(|path| read_one(path, &options)).collect())
+}
+
+/// Files as named; directories recursively, report files only, in path order.
+fn collect(path: &Path, named: bool, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(2, "no_such_file", format!("{}: 无法读取：{error} / cannot be read", path.display()))
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        let mut inside = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            inside.push(entry.map_err(failed)?.path());
+        }
+        inside.sort();
+        for path in inside {
+            // A dangling link inside a directory is not somebody's report.
+            if path.exists() {
+                collect(&path, false, out)?;
+            }
+        }
+    } else if named || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
+        out.push(path.to_path_buf());
+    }
+    Ok(())
+}
+
+fn read_one(path: &Path, options: &ReadOptions<'_>) -> ReadFile {
+    let file = path.display().to_string();
+    let unreadable = |code: &'static str, zh: &str, en: &str| ReadFile {
+        file: file.clone(),
+        submission: None,
+        findings: vec![Finding::must_fix(code, zh, en)],
+    };
+    let other = path
+        .extension()
+        .is_some_and(|end| ["csv", "xlsx", "xls"].iter().any(|e| end.eq_ignore_ascii_case(e)));
+    if other {
+        return unreadable(
+            "format_not_supported",
+            "此版本只接受 JSON 报告文件，请另存为 JSON 后重试",
+            "this version takes JSON report files only: convert the file and try again",
+        );
+    }
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return unreadable("unreadable", &format!("无法读取文件：{error}"), "the file cannot be read");
+    }
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return unreadable("file_too_long", "文件超过 8 MB", "the file is over 8 MB");
+    }
+    let (report, findings) = read_json(&bytes, options);
+    let submission = report.map(|report| Submission {
+        content: body::encode(&report),
+        division: report.division,
+        agency_name: report.agency_name,
+        agency_code: report.agency_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        year: report.year,
+        scope: report.scope,
+        status: report.status,
+        template: String::new(),
+        as_printed: report.as_printed.is_some(),
+    });
+    ReadFile { file, submission, findings }
+}

@@ -1,0 +1,59 @@
+//! `gongshi serve`: runs the node.
+
+use super::args::{Global, Serve};
+use super::{Outcome, say};
+use crate::config::{Config, LogFormat};
+use crate::ops::daemon;
+use crate::ops::service::Failure;
+use std::io::Read;
+
+pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
+    let data = global.data();
+    if !data.is_initialised() {
+        return Err(crate::ops::data_dir::DataDirError::NotInitialised(global.data.clone()).into());
+    }
+    let config = load(global)?;
+    start_logging(&config);
+    if serve.until_stdin_closes {
+        end_with_stdin();
+    }
+    let portal = config.listen.portal.to_string();
+    daemon::run(&data, &config, || {
+        say(&format!("{} http://{portal}/", global.words("公示门户", "portal")));
+    })?;
+    Ok(Outcome::done(serde_json::json!({"schema": "gongshi.serve/1", "stopped": true}), ""))
+}
+
+/// The configuration of the data directory, or of `--config`.
+pub(super) fn load(global: &Global) -> Result<Config, Failure> {
+    let path = global.config.clone().unwrap_or_else(|| global.data().config());
+    let loaded = Config::load(&path, environment())?;
+    Ok(loaded.config().clone())
+}
+
+#[allow(clippy::disallowed_methods, reason = "the edge where the environment enters")]
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn start_logging(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("gongshi={0}", config.log.level.as_str()));
+    let filter = filter.unwrap_or_default();
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // A second subscriber in one process changes nothing; that is all that can go wrong here.
+    let _ = match config.log.format {
+        LogFormat::Json => logs.json().try_init(),
+        LogFormat::Text => logs.try_init(),
+    };
+}
+
+/// The demo's nodes end with it, also when it is killed: its end of the pipe closes.
+#[allow(clippy::disallowed_methods, reason = "a thread that only waits for the end of a pipe")]
+fn end_with_stdin() {
+    std::thread::spawn(|| {
+        let mut byte = [0];
+        while std::io::stdin().lock().read(&mut byte).is_ok_and(|count| count > 0) {}
+        std::process::exit(0);
+    });
+}

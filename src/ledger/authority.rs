@@ -15,6 +15,8 @@ pub struct Registry {
     /// The live node of each division.
     nodes: BTreeMap<DivisionCode, PublicKey>,
     by_transport: BTreeMap<PublicKey, PublicKey>,
+    /// Keys that another took the place of, and the last index of their logs that stands.
+    replaced: BTreeMap<PublicKey, u64>,
     root: Option<PublicKey>,
 }
 
@@ -30,6 +32,11 @@ impl Registry {
     /// True when a delegation of the key is sequenced.
     pub fn knows(&self, key: &PublicKey) -> bool {
         self.authorities.contains_key(key)
+    }
+    /// True when the key was replaced, and `index` of its log lies beyond the last that its successor's
+    /// delegation lets stand.
+    pub fn is_beyond(&self, key: &PublicKey, index: u64) -> bool {
+        self.replaced.get(key).is_some_and(|last| index > *last)
     }
     /// The delegation of a key.
     pub fn delegation(&self, key: &PublicKey) -> Option<&Delegation> {
@@ -100,7 +107,7 @@ impl Registry {
     }
 
     /// The rules for a `Delegate`: narrower than the issuer's, new keys, and a division without a live node
-    /// unless it names that node as its predecessor.
+    /// unless the issuer stands above that node and names it as the predecessor.
     ///
     /// # Errors
     /// The code the root refuses it with.
@@ -112,7 +119,12 @@ impl Registry {
     ) -> Result<(), RefusalCode> {
         self.derive(federation, issuer, delegation)?;
         let live = self.nodes.get(&delegation.division);
-        let replaces = live.is_none() || live == delegation.predecessor.as_ref().map(|(key, _)| key);
+        let named = delegation.predecessor.as_ref().map(|(key, _)| key);
+        // Naming a node is not enough: whoever replaces it stands above it.
+        let replaces = live.is_none_or(|live| {
+            let above = self.root.as_ref() == Some(issuer) || self.is_ancestor(issuer, live);
+            named == Some(live) && live != issuer && above
+        });
         let reused = self.knows(&delegation.signing)
             || self.by_transport.contains_key(&delegation.transport)
             || delegation.signing == *issuer
@@ -127,7 +139,10 @@ impl Registry {
         if issuer.id() == *federation {
             self.root = Some(delegation.signing);
         }
-        self.nodes.insert(delegation.division.clone(), delegation.signing);
+        let replaced = self.nodes.insert(delegation.division.clone(), delegation.signing);
+        if let Some((key, last)) = delegation.predecessor.filter(|(key, _)| replaced == Some(*key)) {
+            self.replaced.insert(key, last);
+        }
         self.by_transport.insert(delegation.transport, delegation.signing);
         self.authorities.insert(delegation.signing, authority);
     }

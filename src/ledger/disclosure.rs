@@ -85,9 +85,11 @@ impl Revision {
 /// Chains of revisions by agency and year; names that a later code has become the id of.
 #[derive(Clone, Debug, Default)]
 pub struct Disclosures {
-    chains: BTreeMap<(String, u16), Vec<Revision>>,
+    pub(super) chains: BTreeMap<(String, u16), Vec<Revision>>,
     /// `division:NAME` to the id that stands for it: the first id under which the agency was known.
     aliases: BTreeMap<String, String>,
+    /// Division of the newest accepted report of each agency.
+    divisions: BTreeMap<String, DivisionCode>,
     public_years: BTreeSet<u16>,
     /// Packages that are public now, by year: the newest revision of each agency, unless it was withdrawn.
     released: BTreeMap<u16, u64>,
@@ -100,6 +102,12 @@ impl Disclosures {
         let known = |id: &String| self.aliases.get(id).cloned();
         let by_code = Some(&report.agency_code).filter(|code| !code.is_empty()).and_then(known);
         by_code.or_else(|| known(&report.agency_name_id())).unwrap_or_else(|| report.agency_id())
+    }
+
+    /// The division that last reported for the agency: a code is a name, not authority, so who changes an
+    /// agency's year speaks for that division too.
+    pub fn division(&self, report: &ReportCard) -> Option<&DivisionCode> {
+        self.divisions.get(&self.resolve(report))
     }
 
     /// All accepted revisions of an agency's year, oldest first.
@@ -162,6 +170,7 @@ impl Disclosures {
         if !report.agency_code.is_empty() {
             self.aliases.entry(report.agency_code.clone()).or_insert_with(|| id.clone());
         }
+        self.divisions.insert(id.clone(), report.division.clone());
         let chain = self.chains.entry((id.clone(), report.year)).or_default();
         if report.act == ReportAct::Withdraw {
             let Some(standing) = chain.last_mut() else { return Vec::new() };
@@ -208,15 +217,22 @@ impl Disclosures {
 
     /// Makes a year public: the newest held revision of each chain is released, older ones superseded.
     pub(super) fn release(&mut self, year: u16) -> Vec<Revision> {
-        let mut changed = Vec::new();
+        let (mut changed, mut superseded) = (Vec::new(), 0);
         for ((_, _), chain) in self.chains.iter_mut().filter(|((_, of), _)| *of == year) {
-            let mut newest = true;
+            let (mut newest, mut released) = (true, false);
             for revision in chain.iter_mut().rev() {
                 match revision.state {
                     RevisionState::Held => {
                         revision.state =
                             if newest { RevisionState::Released } else { RevisionState::Superseded };
+                        released |= newest;
                         newest = false;
+                        changed.push(revision.clone());
+                    }
+                    // Public before the year was held, and corrected since.
+                    RevisionState::Released if released => {
+                        revision.state = RevisionState::Superseded;
+                        superseded += 1;
                         changed.push(revision.clone());
                     }
                     // What was withdrawn before the release was never public and stays so.
@@ -230,7 +246,7 @@ impl Disclosures {
             self.public_years.insert(year);
         }
         let released = changed.iter().filter(|revision| revision.state == RevisionState::Released).count();
-        self.count(year, 0, released as u64);
+        self.count(year, superseded, released as u64);
         changed
     }
 }

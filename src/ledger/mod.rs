@@ -159,6 +159,9 @@ impl Ledger {
             };
         }
         let authority = self.registry.authority(author).ok_or(RefusalCode::NoAuthority)?;
+        if self.registry.is_beyond(author, entry.statement.index()) {
+            return Err(RefusalCode::NoAuthority);
+        }
         if !authority.valid_at(at) {
             return Err(RefusalCode::OutsideValidity);
         }
@@ -174,7 +177,8 @@ impl Ledger {
             }
             Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => self.only_root(author),
             Act::Report(report) => {
-                if !self.registry.may_publish(author, &report.division) {
+                let foreign = |division| !self.registry.may_publish(author, division);
+                if foreign(&report.division) || self.disclosures.division(report).is_some_and(foreign) {
                     return Err(RefusalCode::ForeignDivision);
                 }
                 if !(1949..=at.year()).contains(&report.year) {

@@ -153,3 +153,6 @@ impl std::fmt::Debug for Statement {
 fn signed_message(fields: &[u8]) -> Vec<u8> {
     [STATEMENT_DOMAIN, fields].concat()
 }
+
+#[cfg(test)]
+mod tests;

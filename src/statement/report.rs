@@ -133,7 +133,28 @@ impl ReportCard {
         self.bodies.iter().filter(|body| body.role != BodyRole::Attachment)
     }
 
+    /// What fields must be beside their layout; asked before writing too, so that nothing is signed that no
+    /// one reads.
+    fn check(&self) -> Result<(), LayoutError> {
+        if self.agency_name.is_empty() {
+            return Err(LayoutError::invalid("agency name", "empty"));
+        }
+        // A colon would make the code the id of an agency that is known by name.
+        if !self.agency_code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(LayoutError::invalid("agency code", "not ASCII letters and digits"));
+        }
+        let carries_package = matches!(self.act, ReportAct::Submit | ReportAct::Correct);
+        if carries_package != self.package().is_some() {
+            return Err(LayoutError::invalid(
+                "bodies",
+                "the first body must be the package, for these kinds alone",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn write(&self, out: &mut Writer) -> Result<(), LayoutError> {
+        self.check()?;
         out.text("division", self.division.as_str(), DIVISION_CODE_BYTES_MAX)?;
         out.text("agency name", &self.agency_name, AGENCY_NAME_BYTES_MAX)?;
         out.text("agency code", &self.agency_code, AGENCY_CODE_BYTES_MAX)?;
@@ -152,9 +173,6 @@ impl ReportCard {
     pub(super) fn read(act: ReportAct, input: &mut Reader<'_>) -> Result<Self, LayoutError> {
         let division = read_division(input, "division")?;
         let agency_name = input.text("agency name", AGENCY_NAME_BYTES_MAX)?.to_owned();
-        if agency_name.is_empty() {
-            return Err(LayoutError::invalid("agency name", "empty"));
-        }
         let agency_code = input.text("agency code", AGENCY_CODE_BYTES_MAX)?.to_owned();
         let year = input.u16("year")?;
         let revision = input.u32("revision")?;
@@ -181,14 +199,7 @@ impl ReportCard {
                 Ok(BodyRef { role, digest: input.digest("body digest")?, bytes: input.u64("body length")? })
             })
             .collect::<Result<Vec<_>, LayoutError>>()?;
-        let carries_package = matches!(act, ReportAct::Submit | ReportAct::Correct);
-        if carries_package != bodies.first().is_some_and(|body| body.role == BodyRole::Package) {
-            return Err(LayoutError::invalid(
-                "bodies",
-                "the first body must be the package, for this kind alone",
-            ));
-        }
-        Ok(Self {
+        let report = Self {
             act,
             division,
             agency_name,
@@ -202,6 +213,8 @@ impl ReportCard {
             template,
             reason,
             bodies,
-        })
+        };
+        report.check()?;
+        Ok(report)
     }
 }

@@ -77,9 +77,9 @@ impl Authority {
             let hosting_within = match (&delegation.hosting, &own.hosting) {
                 (Hosting::Own | Hosting::Subtree, _) | (_, Hosting::All) => true,
                 (Hosting::All, _) => false,
-                (Hosting::List(codes), _) => codes
-                    .iter()
-                    .all(|code| self.may_publish(code, in_subtree) || *code == delegation.division),
+                (Hosting::List(codes), _) => codes.iter().all(|code| {
+                    self.may_publish(code, in_subtree) || in_subtree(code) || *code == delegation.division
+                }),
             };
             if !hosting_within {
                 return Err(ChainError::HostingWider);

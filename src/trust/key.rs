@@ -49,20 +49,27 @@ impl PublicKey {
     pub fn id(&self) -> Digest {
         Digest::of(&[&self.0])
     }
+    /// The point, if the bytes are its canonical encoding: the library keeps the bytes it was given, so that a y
+    /// of 2^255 - 19 or more has to be seen here.
+    fn point(&self) -> Result<VerifyingKey, KeyError> {
+        let [low, middle @ .., high] = self.0;
+        let reduced = low < 0xed || high & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff);
+        let point = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::BadKey)?;
+        if reduced { Ok(point) } else { Err(KeyError::BadKey) }
+    }
     /// Refuses keys that must never be registered: not on the curve, not canonical, small order.
     ///
     /// # Errors
     /// [`KeyError::BadKey`].
     pub fn checked(self) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::BadKey)?;
-        if key.is_weak() || key.to_bytes() != self.0 { Err(KeyError::BadKey) } else { Ok(self) }
+        if self.point()?.is_weak() { Err(KeyError::BadKey) } else { Ok(self) }
     }
     /// Verifies `signature` over `message`, strictly.
     ///
     /// # Errors
     /// [`KeyError::BadKey`] or [`KeyError::BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::BadKey)?;
+        let key = self.point()?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         key.verify_strict(message, &signature).map_err(|_| KeyError::BadSignature)
     }
@@ -71,7 +78,7 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::BadKey`].
     pub fn to_spki_der(&self) -> Result<Vec<u8>, KeyError> {
-        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::BadKey)?;
+        let key = self.point()?;
         Ok(key.to_public_key_der().map_err(|_| KeyError::BadEncoding)?.into_vec())
     }
     /// Reads what [`PublicKey::to_spki_der`] writes and refuses weak keys.

@@ -7,6 +7,7 @@ of the first one. A mutation that is accepted, refused for a reason that is not 
 import base64, contextlib, hashlib, io, json, re, struct, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+sys.dont_write_bytecode = True
 import verify
 
 PACKAGE = r"/api/v1/packages/[0-9a-f]{64}"
@@ -135,7 +136,8 @@ def body_figure(data):
 
 
 def lie(doc):
-    cell = next((c for c in each_figure(doc.get("tables", [])) if "value" in c and re.fullmatch("[1-8][0-9]*", c["printed"])), None)
+    plain = (c for c in each_figure(doc.get("tables", [])) if "value" in c and re.fullmatch("[1-8][0-9]*", c["printed"]))
+    cell = next(plain, None)
     if cell and cell["printed"] == cell["value"].rstrip("0").ljust(len(cell["printed"]), "0"):
         cell["value"] = cell["value"].replace(cell["printed"], other_digit(cell["printed"]), 1)
         cell["printed"] = other_digit(cell["printed"])
@@ -144,6 +146,12 @@ def lie(doc):
 def report(change):
     """On the cards of reports alone: governance cards are read before them."""
     return lambda card: change(card) if card[33:34] >= b"\x20" else card
+
+
+def first_again():
+    """The first answer, given to every later question too."""
+    kept = []
+    return lambda data: kept.append(data) or kept[0]
 
 
 def relist(change):
@@ -207,10 +215,10 @@ MUTATIONS = {
     "no cosignature": ([(NOTE, lines(no_cosigner))], "without the .*cosignature"),
     "the checkpoint without its last newline": ([(NOTE, lambda x: x[:-1])], "not a signed note"),
     "wrong federation in well-known": ([(r"/\.well-known/.*", document(wrong_federation))], "federation is not"),
-    "another anchor in well-known": ([(r"/\.well-known/.*", document(own_anchor))], "does not verify|not the three|not signed by|another fed"),
+    "another anchor in well-known": ([(r"/\.well-known/.*", document(own_anchor))], "checkpoint: not the three lines"),
     "a byte of a card": ([(PACKAGE + "/card", report(lambda x: flip(x, len(x) - 2)))], "card: digest is not"),
     "a byte after a card": ([(PACKAGE + "/card", report(lambda x: x + b"\0"))], "card: digest is not"),
-    "another package's card": ([(PACKAGE + "/card", report(lambda x, kept=[]: kept.append(x) or kept[0]))], "card: digest is not"),
+    "another package's card": ([(PACKAGE + "/card", report(first_again()))], "card: digest is not"),
     "a bit of a salt": ([(PACKAGE + "/body", lambda x: flip(x, 7))], "digest is not the card's"),
     "a printed figure in the body": ([(PACKAGE + "/body", body_figure)], "(digest|length) is not the card's"),
     "a body cut": ([(PACKAGE + "/body", lambda x: x[:-1])], "length is not the card's"),

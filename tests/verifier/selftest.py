@@ -7,6 +7,7 @@
 import base64, contextlib, http.server, io, json, re, sys, threading, unicodedata, urllib.parse
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+sys.dont_write_bytecode = True
 import mutations, verify
 from verify import sha, tree
 
@@ -68,7 +69,8 @@ class Federation:
         self.report(35, "附海镇人民政府", 2023, 2, "released", "8", "80000", previous=old)
         self.report(32, "附海镇综合行政执法队", 2024, 1, "withdrawn", "3", "30000")
         self.report(33, "附海镇消防队", 2024, 1, "released", None, None)
-        self.report(32, "附海镇水务站", 2022, 1, "released", "1,753.790", "17537900", code="11330282MB0X", agency=Key("agency"))
+        self.report(32, "附海镇水务站", 2022, 1, "released", "1,753.790", "17537900", code="11330282MB0X",
+                    agency=Key("agency"))
         self.report(32, "附海镇档案馆", 2022, 1, "released", "x" * 140000, None)
         self.figure = one
 
@@ -142,7 +144,8 @@ class Federation:
             self.files[at + "/statement"] = self.leaves[-1]
             if body:
                 self.files[at + "/body"] = body
-            self.files[at] = json.dumps({**p, "tables": tables, "narrative": "合成示例\n" + name if printed else None}).encode()
+            narrative = "合成示例\n" + name if printed else None
+            self.files[at] = json.dumps({**p, "tables": tables, "narrative": narrative}).encode()
         return digest
 
     def checkpoint(self, node, hashes):
@@ -273,8 +276,8 @@ def main():
         failed.extend([] if good else [what])
     for n, want in ((0, "000"), (256 * 999, "999"), (256 * 1234067, "x001/x234/067")):
         check(list(verify.tile_paths("entries", n + 5))[-1][0] == f"/tile/entries/{want}.p/5", f"tile path {want}")
-    example = '{"format":"gongshi.package/1","tables":[{"id":"t1","name":"行政检查","unit":"万次","columns":[{"id":"c1","header":' \
-        '"检查","unit":"次"}],"rows":[[{"printed":"1.19","value":"11900","unit":"次","state":"value"}]]}]}'
+    example = '{"format":"gongshi.package/1","tables":[{"id":"t1","name":"行政检查","unit":"万次",' \
+        '"columns":[{"id":"c1","header":"检查","unit":"次"}],"rows":[[{"printed":"1.19","value":"11900","unit":"次","state":"value"}]]}]}'
     digest = bytes.fromhex("2e1c18da96591b3e5a5dc558cae47735fc9234bca8a2a1f889ba7e65f9713f76")
     content = verify.check_body(bytes(range(32)) + example.encode(), (1, digest, 221), "the example of FORMAT.md")
     check(verify.parse_content(content, "example")["tables"], "the example of package/FORMAT.md")
@@ -285,7 +288,8 @@ def main():
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         code = verify.main([*urls, "--anchor", honest.anchor.public.hex(), "--figure", figure + "1.19"])
-    check(code == 0 and out.getvalue().count("ok http") == 2 and "= 1.19 (11900 次)" in out.getvalue(), "honest portals over HTTP")
+    said = out.getvalue()
+    check(code == 0 and said.count("ok http") == 2 and "= 1.19 (11900 次)" in said, "honest portals over HTTP")
     for why, arguments in {"a figure that is not there": [urls[0], "--figure", figure + "1.2"],
                            "another anchor": [urls[0], "--anchor", "00" * 32], "nobody there": ["http://127.0.0.1:1"],
                            "not a portal": [urls[0] + "/nothing"]}.items():
@@ -302,7 +306,8 @@ def main():
     fork = Federation(fill=3)
     fork.report(32, "附海镇某站", 2021, 1, "released", "5", "50000")
     honest.report(32, "附海镇某站", 2021, 1, "released", "6", "60000")
-    code, said = verify_in_memory({"http://one": (honest, honest.portal(honest.root)), "http://two": (fork, fork.portal(fork.city))})
+    both = {"http://one": (honest, honest.portal(honest.root)), "http://two": (fork, fork.portal(fork.city))}
+    code, said = verify_in_memory(both)
     check(code == 1 and "root differs" in said, f"a split view: {said}")
     hidden = honest.portal(honest.town)
     for leaf in honest.leaves[:3]:

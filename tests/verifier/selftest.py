@@ -4,11 +4,11 @@
 1. An honest federation, served over HTTP by two portals, is accepted; every mutation of it is refused.
 2. Federations whose root signs anything are refused: what only the root could forge is not caught by digests.
 """
-import base64, contextlib, http.server, io, json, re, sys, threading, unicodedata, urllib.parse
+import base64, contextlib, http.server, io, json, pathlib, re, sys, threading, urllib.parse
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 sys.dont_write_bytecode = True
-import mutations, verify
+import formats, mutations, verify
 from verify import sha, tree
 
 
@@ -268,6 +268,13 @@ DEFECTS = {
 }
 
 
+def refuses(function, *arguments):
+    try:
+        function(*arguments)
+    except verify.Refused as error:
+        return "small order" in str(error) or "key not canonical" in str(error)
+
+
 def main():
     failed = []
 
@@ -281,6 +288,18 @@ def main():
     digest = bytes.fromhex("2e1c18da96591b3e5a5dc558cae47735fc9234bca8a2a1f889ba7e65f9713f76")
     content = verify.check_body(bytes(range(32)) + example.encode(), (1, digest, 221), "the example of FORMAT.md")
     check(verify.parse_content(content, "example")["tables"], "the example of package/FORMAT.md")
+
+    golden = pathlib.Path(__file__).parent.parent / "golden" / "log" / "rfc6962-tree.txt"
+    vectors = [line.split(" ") for line in golden.read_text().splitlines()]
+    hashes = [sha(b"\x00", bytes.fromhex(v[1].strip("-"))) for v in vectors if v[0] == "leaf"]
+    roots = {int(v[1]): bytes.fromhex(v[2]) for v in vectors if v[0] == "root"}
+    paths = [(int(v[1]), int(v[2]), [bytes.fromhex(h) for h in v[3:]]) for v in vectors if v[0] == "inclusion"]
+    check(len(roots) == 9 and all(tree(hashes[:n]) == root for n, root in roots.items()), "published roots of RFC 6962")
+    check(paths and all(verify.path_root(i, n, hashes[i], path) == roots[n] for i, n, path in paths), "published proofs")
+    y = [0, 1, formats.P - 1, formats.ORDER8, formats.P - formats.ORDER8]
+    for key in [n + sign for n in [*y, formats.P, formats.P + 1, 2**255 - 1] for sign in (0, 2**255)]:
+        key = key.to_bytes(32, "little")
+        check(refuses(formats.ed25519, key, b"", key + bytes(32), "key"), f"key {key.hex()}")
 
     honest = Federation()
     servers, urls = zip(*(serve(honest, node) for node in (honest.root, honest.town)))

@@ -184,7 +184,7 @@ def wrong_federation(doc):
 def own_anchor(doc):
     """A federation of the liar's own, coherent within itself."""
     anchor = hashlib.sha256(b"somebody else").digest()
-    doc["anchor"], doc["federation"] = anchor.hex(), hashlib.sha256(anchor).hexdigest()
+    doc["anchor_key"], doc["federation"] = anchor.hex(), hashlib.sha256(anchor).hexdigest()
     doc["root_log"]["origin"] = "gongshi/root/" + doc["federation"]
     _, hash_hex, data = doc["root_log"]["vkey"].split("+", 2)
     key = base64.b64decode(data)[1:]

@@ -189,7 +189,7 @@ class Federation:
                     f"c2sp.org/tlog-proof@v1\nindex {p['index']}\n{proof}\n".encode() + self.checkpoint(node, hashes[:small])
         root = base64.b64encode(tree(hashes)).decode()
         files["/.well-known/gongshi.json"] = json.dumps({
-            "federation": self.id.hex(), "anchor": self.anchor.public.hex(), "code": "1",
+            "federation": self.id.hex(), "anchor_key": self.anchor.public.hex(), "code": "1",
             "root_log": {"origin": self.origin, "vkey": self.root.vkey(self.origin, 1)},
             "cosigner": {"name": node.name, "vkey": node.vkey(node.name, 4)}}).encode()
         view = verify.view_root(self.packages[1:] if self.defect == "view root" else self.packages)

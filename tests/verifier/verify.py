@@ -165,7 +165,7 @@ def well_known(base, expected_anchor):
     """Federation, anchor, root log's origin and key, this node's cosigner name and key."""
     doc = parse_json(fetch(base + "/.well-known/gongshi.json"), "well-known")
     try:
-        federation, anchor = key32(doc["federation"], "federation"), key32(doc["anchor"], "anchor")
+        federation, anchor = key32(doc["federation"], "federation"), key32(doc["anchor_key"], "anchor_key")
         origin, vkey = doc["root_log"]["origin"], doc["root_log"]["vkey"]
         name, node_vkey = doc["cosigner"]["name"], doc["cosigner"]["vkey"]
     except (KeyError, TypeError) as error:

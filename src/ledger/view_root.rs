@@ -40,11 +40,14 @@ impl ViewLine {
     }
 }
 
+/// What a line is about: agency id, year, revision, digest.
+type LineKey = (String, u16, u32, Digest);
+
 /// The lines and the tree over their buckets.
 #[derive(Clone, Debug)]
 pub struct ViewTree {
-    /// Per bucket: (agency id, year, revision, digest) to the whole line.
-    buckets: BTreeMap<u16, BTreeMap<(String, u16, u32, Digest), String>>,
+    /// Per bucket: the whole lines.
+    buckets: BTreeMap<u16, BTreeMap<LineKey, String>>,
     /// Heap order: node 1 is the root, node n has children 2n and 2n+1; leaves start at 4,096.
     nodes: Vec<Digest>,
 }

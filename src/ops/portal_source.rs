@@ -1,10 +1,10 @@
 //! The portal's view of the node: the index and the newest snapshot, never the node itself.
 
-use super::daemon::Ask;
+use super::driver::Ask;
+use super::packages::{division_name, package_doc, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use crate::digest::Digest;
-use crate::division::DivisionCode;
 use crate::ledger::{Revision, RevisionState};
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
@@ -12,26 +12,20 @@ use crate::log::proof::TlogProof;
 use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
 use crate::log::tree;
 use crate::portal::doc::{
-    AgencyDoc, AttachmentDoc, CosignerDoc, DivisionDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc,
-    PackagePage, PackageState, PackageSummary, ReportScope, ReportStatus, RevisionDoc, RollcallDoc,
-    RollcallNode, TableDoc, VerifierDoc,
+    CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary, RollcallDoc,
+    RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{Found, OverviewDoc, PackageQuery, SourceError, YearCount};
 use crate::portal::{ConsoleSource, Source};
-use crate::statement::{BodyRole, Entry, ReportCard, Scope, Status};
-use crate::store::{Store, StoreError, layout, prefix_end};
+use crate::statement::{Entry, ReportCard};
+use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{read_entry, read_leaf, read_tile};
-use crate::time::WallMs;
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
 
-/// Rows read at once while a list is filtered.
-const SCAN_ROWS: usize = 512;
-/// Packages on the start page.
-const NEWEST_COUNT: usize = 20;
 /// A revision's row is a few hundred bytes.
 const ROW_BYTES_MAX: usize = 8192;
 
@@ -45,22 +39,6 @@ pub(super) struct PortalSource {
     pub(super) clock: super::data_dir::Clock,
 }
 
-/// The part of a package's content that pages show.
-#[derive(serde::Deserialize)]
-struct Content {
-    tables: Vec<TableDoc>,
-    #[serde(default)]
-    narrative: Option<String>,
-    #[serde(default)]
-    source_url: Option<String>,
-    #[serde(default)]
-    as_printed: Option<String>,
-    #[serde(default)]
-    members: Vec<String>,
-    #[serde(default)]
-    notes: Option<String>,
-}
-
 impl From<StoreError> for SourceError {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(error.to_string())
@@ -68,7 +46,7 @@ impl From<StoreError> for SourceError {
 }
 
 impl PortalSource {
-    fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
+    pub(super) fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
         let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
         let row: Revision =
             wire::decode(&row, ROW_BYTES_MAX).map_err(|error| SourceError::Unavailable(error.to_string()))?;
@@ -117,43 +95,6 @@ impl PortalSource {
         let entry = read_entry(self.store.as_ref(), digest)?;
         let card = entry.and_then(|entry| entry.card.act.report().cloned());
         Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
-    }
-
-    /// Revisions under a prefix that a filter keeps, from a cursor on.
-    fn list(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        keep: impl Fn(&Revision) -> bool,
-        state: PackageState,
-    ) -> Result<PackagePage, SourceError> {
-        let until = prefix_end(prefix);
-        let mut from = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
-        let mut page = PackagePage::default();
-        loop {
-            let rows = self.store.scan(&from, &until, SCAN_ROWS)?;
-            let last = rows.len() < SCAN_ROWS;
-            for (key, value) in rows {
-                from = [key.as_slice(), &[0]].concat();
-                let Some((digest, [row_state])) = value.split_first_chunk::<32>() else { continue };
-                if *row_state != ledger_state(state) as u8 {
-                    continue;
-                }
-                let Some(revision) = self.revision(&Digest::from_bytes(*digest))?.filter(&keep) else {
-                    continue;
-                };
-                if page.packages.len() == limit {
-                    return Ok(page);
-                }
-                page.packages.push(summary(&revision));
-                page.next = Some(BASE64URL_NOPAD.encode(&key));
-            }
-            if last {
-                page.next = None;
-                return Ok(page);
-            }
-        }
     }
 }
 
@@ -222,25 +163,8 @@ impl Source for PortalSource {
             Found::Here(salted) => salted,
             other => return Ok(other.elsewhere()),
         };
-        let content = salted.get(32..).unwrap_or_default();
-        let content: Content =
-            serde_json::from_slice(content).map_err(|error| SourceError::Unavailable(error.to_string()))?;
-        let attachments = card.bodies.iter().filter(|body| body.role == BodyRole::Attachment);
-        Ok(Found::Here(PackageDoc {
-            summary: summary(&revision),
-            scope: match card.scope {
-                Scope::Own => ReportScope::Own,
-                Scope::Consolidated => ReportScope::Consolidated,
-            },
-            tables: content.tables,
-            narrative: content.narrative,
-            revisions: self.history(&revision.agency_id, revision.year)?.iter().map(revision_doc).collect(),
-            members: content.members,
-            source_url: content.source_url,
-            as_printed: content.as_printed,
-            notes: content.notes,
-            attachments: attachments.map(|b| AttachmentDoc { digest: b.digest, bytes: b.bytes }).collect(),
-        }))
+        let history = self.history(&revision.agency_id, revision.year)?;
+        package_doc(&revision, &card, salted.get(32..).unwrap_or_default(), &history).map(Found::Here)
     }
 
     fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {
@@ -365,91 +289,11 @@ impl Source for PortalSource {
     }
 }
 
-impl PortalSource {
-    fn history(&self, agency_id: &str, year: u16) -> Result<Vec<Revision>, SourceError> {
-        let prefix = layout::by_agency_prefix(agency_id, Some(year));
-        let rows = self.store.scan(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
-        let digests = rows.iter().filter_map(|(_, value)| value.first_chunk::<32>());
-        let found = digests.map(|digest| self.revision(&Digest::from_bytes(*digest)));
-        found.filter_map(Result::transpose).collect()
-    }
-
-    fn newest(&self) -> Result<Vec<PackageSummary>, SourceError> {
-        let prefix = [layout::BY_INDEX];
-        let rows = self.store.scan_back(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
-        let mut newest = Vec::new();
-        for (_, value) in rows {
-            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
-            if *state != RevisionState::Released as u8 {
-                continue;
-            }
-            newest.extend(self.revision(&Digest::from_bytes(*digest))?.as_ref().map(summary));
-            if newest.len() == NEWEST_COUNT {
-                break;
-            }
-        }
-        Ok(newest)
-    }
-}
-
 impl ConsoleSource for PortalSource {
     fn status_json(&self) -> serde_json::Value {
         match self.ask.call(Request::Status) {
             Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
             _ => serde_json::Value::Null,
         }
-    }
-}
-
-fn ledger_state(state: PackageState) -> RevisionState {
-    match state {
-        PackageState::Released => RevisionState::Released,
-        PackageState::Superseded => RevisionState::Superseded,
-        PackageState::Withdrawn => RevisionState::Withdrawn,
-    }
-}
-
-fn public_state(state: RevisionState) -> PackageState {
-    match state {
-        RevisionState::Held | RevisionState::Released => PackageState::Released,
-        RevisionState::Superseded => PackageState::Superseded,
-        RevisionState::Withdrawn => PackageState::Withdrawn,
-    }
-}
-
-fn division_name(code: &DivisionCode) -> String {
-    code.registry_name().map_or_else(|| code.to_string(), str::to_owned)
-}
-
-fn summary(row: &Revision) -> PackageSummary {
-    PackageSummary {
-        digest: row.digest,
-        index: row.index,
-        agency: AgencyDoc {
-            id: row.agency_id.clone(),
-            name: row.agency_name.clone(),
-            code: Some(row.agency_code.clone()).filter(|code| !code.is_empty()),
-        },
-        division: DivisionDoc { name: division_name(&row.division), code: row.division.clone() },
-        year: row.year,
-        revision: row.revision,
-        state: public_state(row.state),
-        status: match row.status {
-            Status::Final => ReportStatus::Final,
-            Status::Provisional => ReportStatus::Provisional,
-        },
-        template: Some(row.template.clone()).filter(|template| !template.is_empty()),
-        suspect: false,
-    }
-}
-
-fn revision_doc(row: &Revision) -> RevisionDoc {
-    RevisionDoc {
-        revision: row.revision,
-        digest: row.digest,
-        index: row.index,
-        state: public_state(row.state),
-        sequenced_at: WallMs(row.sequenced_at.0),
-        reason: row.withdrawn.map(|(_, code)| format!("原因代码 {code}")),
     }
 }

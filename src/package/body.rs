@@ -212,5 +212,4 @@ pub fn content_fingerprint(
 }
 
 #[cfg(test)]
-#[path = "body_tests.rs"]
 mod tests;

@@ -1,10 +1,10 @@
-#![doc = include_str!("FORMAT.md")]
+//! Packages: a report's tables and prose, from a clerk's file to the bytes of a body.
 //!
-//! # Modules
 //! Reading a clerk's file: [`document`] (JSON as it stands), [`fields`] and [`report_file`] (a file to a
 //! [`report::Report`]), [`cell`], [`mod@unit`] and [`table`] (figures and their units), [`validate`] (the hard
 //! identity), [`finding`] (what is wrong, where, what next), [`normal`] (spellings that compare equal).
 //! Publishing it: [`body`] (content, chunks, digests, fingerprint). Nothing here does I/O or reads a clock.
+#![doc = include_str!("FORMAT.md")]
 
 pub mod body;
 pub mod cell;

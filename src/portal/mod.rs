@@ -104,6 +104,7 @@ impl Portal {
     }
 
     /// Runs a read of the source off the async threads.
+    #[allow(clippy::disallowed_methods, reason = "an edge: reads of the disk leave the async threads here")]
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Source) -> Result<T, SourceError> + Send + 'static,

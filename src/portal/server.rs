@@ -7,6 +7,11 @@
 //! at once: nobody waits in a queue. Addresses with too many connections are refused, except loopback and trusted
 //! ones (a proxy in front of the portal).
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an edge: sockets, tasks and timers live here and nowhere below"
+)]
+
 use super::stall::{Phase, SharedPhase, Stall};
 use axum::Router;
 use axum::body::Body;

@@ -3,6 +3,11 @@
 //! hyper bounds the time a header may take, not the time a response may take. [`Stall`] does: once a write has to
 //! wait, the peer must take [`PROGRESS_BYTES`], or all that is left, within the bound; then the next bound begins.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an edge: sockets, tasks and timers live here and nowhere below"
+)]
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

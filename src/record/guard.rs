@@ -324,5 +324,4 @@ fn scan(bytes: &[u8]) -> Result<Found, u64> {
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

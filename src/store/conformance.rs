@@ -66,6 +66,7 @@ fn a_refused_batch_changes_nothing(store: &dyn Store) -> Result<(), StoreError> 
     Ok(())
 }
 
+#[allow(clippy::disallowed_methods, reason = "readers beside a writer are what is tested")]
 fn readers_see_whole_batches(store: &dyn Store) -> Result<(), StoreError> {
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| -> Result<(), StoreError> {

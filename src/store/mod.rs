@@ -16,9 +16,9 @@ mod sled;
 #[cfg(test)]
 mod conformance;
 
+pub use self::sled::SledStore;
 pub use memory::MemoryStore;
 pub use overlay::Overlay;
-pub use sled::SledStore;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;

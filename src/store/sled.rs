@@ -265,11 +265,12 @@ mod tests {
         let dir = parent.path().join("store");
         filled(&dir)?;
         let db = std::fs::read(dir.join("db"))?;
-        let used = db.iter().rposition(|&byte| byte != 0).unwrap_or(0);
         let mut met = 0;
-        for place in (0..used).step_by((used / 24).max(1)) {
+        // One bit in every 4 KiB, at another offset each time: most of the file is superseded pages, where a
+        // single bit harms nothing.
+        for place in (0..4096).step_by(700) {
             let mut bytes = db.clone();
-            bytes[place] ^= 0x40;
+            bytes.iter_mut().skip(place).step_by(4096).for_each(|byte| *byte ^= 0x40);
             std::fs::write(dir.join("db"), &bytes)?;
             // What sled does not notice is found by comparing positions with the record.
             let read = SledStore::open(&dir).and_then(|store| store.scan(b"", &prefix_end(b""), 9999));
@@ -281,7 +282,7 @@ mod tests {
             SledStore::wipe(&dir)?;
             filled(&dir)?;
         }
-        assert!(met > 0, "of {used} bytes");
+        assert!(met > 0);
         Ok(())
     }
 

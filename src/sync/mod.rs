@@ -4,6 +4,7 @@
 //! read through and write into; the driver makes the writes durable before it does the actions.
 #![doc = include_str!("PROTOCOL.md")]
 
+mod apply;
 pub mod attest;
 pub mod body;
 mod climb;

@@ -6,19 +6,18 @@
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
 use super::session::{Redial, Session};
-use super::turn::{Action, Event, Turn};
+use super::turn::Turn;
 use crate::digest::Digest;
-use crate::ledger::{Effect, Ledger, Registry, Revision};
+use crate::ledger::{Ledger, Registry};
 use crate::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use crate::log::note::Note;
-use crate::log::tile::{self, TileId};
-use crate::log::tree::{Frontier, leaf_hash};
+use crate::log::tile::TileId;
+use crate::log::tree::Frontier;
 use crate::statement::card::RefusalCode;
-use crate::statement::{Act, Entry, Leaf, STATEMENT_BYTES};
+use crate::statement::{Act, Entry, STATEMENT_BYTES};
 use crate::store::{StoreError, layout};
 use crate::time::WallMs;
 use crate::trust::key::{PublicKey, SecretKey};
-use crate::wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A connection, as the edge numbers them; never reused while the process lives.
@@ -40,7 +39,7 @@ pub(super) struct OriginLog {
     /// The newest checkpoint that fits them.
     pub(super) note: Option<SignedCheckpoint>,
     /// True when entries beyond a gap are held.
-    beyond: bool,
+    pub(super) beyond: bool,
     /// Two statements at one index were seen: nothing more is taken from it.
     pub(super) stopped: bool,
 }
@@ -182,183 +181,6 @@ impl Node {
         self.apply(turn, &fact)
     }
 
-    /// Applies a fact: the only way the lasting state changes.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the index cannot be read.
-    pub fn apply(&mut self, turn: &mut Turn<'_>, fact: &Fact) -> Step {
-        match fact {
-            Fact::Identity(_) => {}
-            Fact::Entry { received_at, entry } => self.apply_entry(turn, *received_at, entry)?,
-            Fact::Leaf { sequenced_at, received_at, statement } => {
-                self.apply_leaf(turn, *sequenced_at, *received_at, statement)?;
-            }
-            Fact::OriginNote { origin, note } => {
-                if let Some(note) = SignedCheckpoint::parse(note) {
-                    self.origins.entry(*origin).or_default().note = Some(note);
-                    self.dirty.insert(*origin);
-                }
-            }
-            Fact::RootNote { note } => {
-                self.root_note = SignedCheckpoint::parse(note);
-                let size = self.ledger.size();
-                self.views.insert(size, (self.root_frontier.root(), self.ledger.view_root()));
-                while self.views.len() > super::limits::VIEW_HISTORY_COUNT {
-                    self.views.pop_first();
-                }
-            }
-            Fact::Receipt { note } => {
-                if let Some(note) = SignedCheckpoint::parse(note) {
-                    self.receipt_size = self.receipt_size.max(note.size);
-                }
-            }
-            Fact::Invited(invite) => {
-                let state = InviteState { invite: invite.clone(), used: None, revoked: false };
-                self.invites.insert(invite.secret, state);
-            }
-            Fact::InviteUsed { secret, signing } => {
-                if let Some(state) = self.invites.get_mut(secret) {
-                    state.used = Some(*signing);
-                }
-            }
-            Fact::InviteRevoked { secret } => {
-                if let Some(state) = self.invites.get_mut(secret) {
-                    state.revoked = true;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn apply_entry(&mut self, turn: &mut Turn<'_>, received_at: Option<WallMs>, entry: &Entry) -> Step {
-        let (origin, index, digest) = (*entry.statement.key(), entry.statement.index(), entry.digest());
-        let mut row = received_at.map_or(0, |at| at.0).to_be_bytes().to_vec();
-        row.extend_from_slice(entry.statement.as_bytes());
-        row.extend_from_slice(&entry.card_bytes);
-        turn.out.puts.put(layout::entry(&origin, index), row);
-        let place = [origin.as_bytes().as_slice(), &index.to_be_bytes()].concat();
-        turn.out.puts.put(layout::locator(&digest), place);
-        self.received += 1;
-
-        let log = self.origins.entry(origin).or_default();
-        if log.frontier.size() == index {
-            log.frontier.push(leaf_hash(entry.statement.as_bytes()));
-            while log.beyond {
-                match turn.get(&layout::entry(&origin, log.frontier.size()))? {
-                    Some(row) => {
-                        log.frontier.push(leaf_hash(row.get(8..8 + STATEMENT_BYTES).unwrap_or_default()))
-                    }
-                    None => break,
-                }
-            }
-        } else {
-            log.beyond = true;
-        }
-        if let Act::Delegate(delegation) = &entry.card.act {
-            self.learn(turn, &origin, delegation);
-        }
-        if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
-            for id in report.ids() {
-                self.waiting.entry((id, report.year)).or_default().insert(index);
-            }
-        }
-        if self.is_root() {
-            self.ready.insert(origin);
-        }
-        Ok(())
-    }
-
-    /// Enters a delegation into the provisional registry.
-    pub(super) fn learn(
-        &mut self,
-        turn: &mut Turn<'_>,
-        issuer: &PublicKey,
-        delegation: &crate::trust::delegation::Delegation,
-    ) {
-        if self.registry.judge_delegate(&self.identity.federation(), issuer, delegation).is_ok() {
-            self.registry.delegate(&self.identity.federation(), issuer, delegation);
-            turn.out.actions.push(Action::Admit(delegation.transport));
-        }
-    }
-
-    fn apply_leaf(
-        &mut self,
-        turn: &mut Turn<'_>,
-        sequenced_at: WallMs,
-        received_at: WallMs,
-        statement: &Digest,
-    ) -> Step {
-        let Some((_, entry)) = self.entry_by_digest(turn, statement)? else {
-            return Err(StoreError::Damaged(format!("no entry for leaf {statement}")));
-        };
-        let leaf = Leaf { sequenced_at, received_at, statement: (*entry.statement).clone() };
-        let (index, bytes) = (self.root_frontier.size(), leaf.to_bytes());
-        let hash = leaf_hash(&bytes);
-        let tiles = {
-            let read = turn.read();
-            let stored = |id: TileId| read_tile(&read, id, index);
-            tile::extend(index, &[hash], &stored)
-        };
-        let Some(tiles) = tiles else {
-            return Err(StoreError::Damaged(format!("a tile is missing at leaf {index}")));
-        };
-        for (id, hashes) in tiles {
-            turn.out.puts.put(layout::tile(id.level, id.index), hashes);
-        }
-        self.root_frontier.push(hash);
-        turn.out.puts.put(layout::leaf(index), bytes.to_vec());
-        turn.out.puts.put(layout::sequenced(statement), index.to_be_bytes().to_vec());
-        for effect in self.ledger.apply(&leaf, &entry) {
-            self.follow(turn, index, effect)?;
-        }
-        self.no_longer_waiting(&entry);
-        Ok(())
-    }
-
-    fn follow(&mut self, turn: &mut Turn<'_>, index: u64, effect: Effect) -> Step {
-        match effect {
-            Effect::Revision(revision) => put_revision(turn, &revision),
-            Effect::Delegated(key) => {
-                if let Some(authority) = self.ledger.registry().authority(&key).cloned()
-                    && let (Some(issuer), Some(delegation)) = (authority.issuer(), authority.delegation())
-                {
-                    self.registry.delegate(&self.identity.federation(), issuer, delegation);
-                    turn.out.actions.push(Action::Admit(delegation.transport));
-                }
-                if self.is_root() {
-                    self.ready.insert(key);
-                }
-            }
-            Effect::Refused { origin, index: own, statement, code } => {
-                let row = wire::encode(&(origin, own, statement, code as u8));
-                turn.out.puts.put(layout::refused(index), row);
-                if origin == *self.own_key() {
-                    if let Some((_, entry)) = self.entry_by_digest(turn, &statement)? {
-                        self.no_longer_waiting(&entry);
-                    }
-                    self.own_refused.insert(statement, code);
-                    turn.event(Event::OwnRefused(statement, code));
-                }
-            }
-            Effect::Rejected(code) => turn.event(Event::RejectedLeaf(index, code)),
-        }
-        Ok(())
-    }
-
-    fn no_longer_waiting(&mut self, entry: &Entry) {
-        let Some(report) = entry.card.act.report().filter(|_| entry.statement.key() == self.own_key()) else {
-            return;
-        };
-        for id in report.ids() {
-            if let Some(indexes) = self.waiting.get_mut(&(id.clone(), report.year)) {
-                indexes.remove(&entry.statement.index());
-                if indexes.is_empty() {
-                    self.waiting.remove(&(id, report.year));
-                }
-            }
-        }
-    }
-
     /// An entry by origin and index: when it was received, and the entry.
     pub(super) fn entry(
         &self,
@@ -408,48 +230,11 @@ pub fn read_tile(store: &dyn crate::store::Read, id: TileId, size: u64) -> Optio
     Some(hashes)
 }
 
-fn put_revision(turn: &mut Turn<'_>, revision: &Revision) {
-    let Revision { digest, index, division, year, agency_id, revision: number, .. } = revision;
-    let mut short = digest.as_bytes().to_vec();
-    short.push(revision.state as u8);
-    let puts = &mut turn.out.puts;
-    puts.put(layout::revision(digest), wire::encode(revision));
-    puts.put(layout::by_index(*index), short.clone());
-    puts.put(layout::by_division(division.as_str(), *year, agency_id, *number), short.clone());
-    puts.put(layout::by_agency(agency_id, *year, *number), short.clone());
-    puts.put(layout::by_year(*year, division.as_str(), agency_id, *number), short);
-}
-
 impl SignedCheckpoint {
     /// Parses a note whose text is a checkpoint.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let note = Note::parse(text).ok()?;
         let checkpoint = Checkpoint::parse(&note.text).ok()?;
         Some(Self { text: text.to_owned(), size: checkpoint.size })
-    }
-}
-
-/// What is shown of the node.
-impl Node {
-    /// The newest root checkpoint with this node's cosignature, and its size; none before the first tail.
-    pub fn checkpoint_note(&self) -> Option<(&str, u64)> {
-        self.root_note.as_ref().map(|note| (note.text.as_str(), note.size))
-    }
-    /// Size and root of our own log.
-    pub fn own_log(&self) -> (u64, Digest) {
-        let log = self.origins.get(self.own_key());
-        log.map_or((0, crate::log::tree::empty_root()), |log| (log.frontier.size(), log.frontier.root()))
-    }
-    /// Size and root of the root log as verified.
-    pub fn root_log(&self) -> (u64, Digest) {
-        (self.root_frontier.size(), self.root_frontier.root())
-    }
-    /// Statements of all origins held with card and bodies except attachments, sequenced or not.
-    pub const fn received(&self) -> u64 {
-        self.received
-    }
-    /// Entries of our own log that the parent's receipt does not cover; none wait at the root.
-    pub fn unacknowledged(&self) -> u64 {
-        if self.is_root() { 0 } else { self.own_size().saturating_sub(self.receipt_size) }
     }
 }

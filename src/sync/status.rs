@@ -1,8 +1,10 @@
-//! Links: how a node stands with its parent and its children, for status, console and metrics.
+//! What is shown of a node: its logs, and how it stands with its parent and its children.
 
 use super::node::Node;
 use super::session::Peer;
+use crate::digest::Digest;
 use crate::division::DivisionCode;
+use crate::log::tree::empty_root;
 use crate::trust::key::PublicKey;
 
 /// One link.
@@ -55,5 +57,30 @@ impl Node {
         let delegation = self.registry.delegation(key)?;
         let up = self.sessions.values().any(|session| session.open && is_it(session.peer));
         Some(Link { code: delegation.division.clone(), name: delegation.name.clone(), up, behind })
+    }
+}
+
+/// What is shown of the node.
+impl Node {
+    /// The newest root checkpoint with this node's cosignature, and its size; none before the first tail.
+    pub fn checkpoint_note(&self) -> Option<(&str, u64)> {
+        self.root_note.as_ref().map(|note| (note.text.as_str(), note.size))
+    }
+    /// Size and root of our own log.
+    pub fn own_log(&self) -> (u64, Digest) {
+        let log = self.origins.get(self.own_key());
+        log.map_or((0, empty_root()), |log| (log.frontier.size(), log.frontier.root()))
+    }
+    /// Size and root of the root log as verified.
+    pub fn root_log(&self) -> (u64, Digest) {
+        (self.root_frontier.size(), self.root_frontier.root())
+    }
+    /// Statements of all origins held with card and bodies except attachments, sequenced or not.
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+    /// Entries of our own log that the parent's receipt does not cover; none wait at the root.
+    pub fn unacknowledged(&self) -> u64 {
+        if self.is_root() { 0 } else { self.own_size().saturating_sub(self.receipt_size) }
     }
 }

@@ -54,8 +54,7 @@ impl Node {
             .map(|(conn, _)| *conn)
             .collect();
         for conn in below {
-            loop {
-                let Some(session) = self.sessions.get(&conn) else { break };
+            while let Some(session) = self.sessions.get(&conn) {
                 let window = PACKS_IN_FLIGHT_MAX * PACK_COUNT_MAX as u64;
                 let first = session.tail_sent;
                 if first >= note.size || first >= session.tail_held + window {

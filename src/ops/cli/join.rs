@@ -4,8 +4,8 @@ use super::args::{Global, Join};
 use super::init::{announced, configure};
 use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
 use crate::net::{Admit, Net, NetConfig, NetEvent, TransportSecret};
-use crate::ops::daemon::Driver;
 use crate::ops::data_dir::{Clock, DataDir};
+use crate::ops::driver::Driver;
 use crate::ops::engine::{Engine, EngineError};
 use crate::ops::service::Failure;
 use crate::sync::Node;
@@ -92,6 +92,7 @@ fn token_text(argument: &str) -> Result<String, Failure> {
 }
 
 /// Shows the token to the parent and waits for its answer.
+#[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
 async fn ask(
     global: &Global,
     token: &Token,
@@ -197,6 +198,7 @@ fn catch_up(
     Ok(size)
 }
 
+#[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
 async fn watch_progress(mut progress: watch::Receiver<u64>, stop: watch::Sender<bool>) {
     while let Ok(Ok(())) = tokio::time::timeout(PROGRESS_WITHIN, progress.changed()).await {}
     let _ = stop.send(true);

@@ -50,6 +50,11 @@ impl Outcome {
     fn done(document: Value, text: impl Into<String>) -> Self {
         Self { exit: DONE, document, text: text.into() }
     }
+
+    /// What there was to say was printed while the command ran.
+    const fn said_already() -> Self {
+        Self { exit: DONE, document: Value::Null, text: String::new() }
+    }
 }
 
 /// Parses and runs a command line; returns the exit code.
@@ -79,9 +84,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let english = global.english();
     match result {
         Ok(outcome) => {
-            if global.json {
+            if global.json && !outcome.document.is_null() {
                 print(&format!("{}\n", outcome.document));
-            } else if !outcome.text.is_empty() {
+            } else if !global.json && !outcome.text.is_empty() {
                 print(&format!("{}\n", outcome.text));
             }
             outcome.exit

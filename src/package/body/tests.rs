@@ -66,7 +66,7 @@ fn example() -> Body<'static> {
 #[test]
 fn the_example_of_the_format_document_is_what_is_written() {
     let text = String::from_utf8(example().to_bytes()).unwrap();
-    let document = include_str!("FORMAT.md");
+    let document = include_str!("../FORMAT.md");
     assert!(document.contains(&text), "{text}");
     let salt: [u8; SALT_BYTES] = std::array::from_fn(|at| u8::try_from(at).unwrap());
     let digest = body_digest(&salt, text.as_bytes());

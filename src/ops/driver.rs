@@ -1,0 +1,279 @@
+//! The driver: one thread owns the engine; everything else sends it inputs.
+//!
+//! Inputs that arrived together become one turn, and so one sync of the disk: under load the group commits by
+//! itself, alone an input waits for nobody.
+
+use super::daemon::DaemonError;
+use super::data_dir::Clock;
+use super::engine::{Engine, EngineError};
+use super::service::{Reply, Request, answer};
+use super::snapshot::{Current, Snapshot};
+use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::store::StoreError;
+use crate::sync::frame::Frame;
+use crate::sync::{Action, ConnId, Event, Node, Turn};
+use crate::trust::key::{PublicKey, SecretKey};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Inputs joined into one turn: a group commit's worth.
+const TURN_INPUT_COUNT_MAX: usize = 256;
+/// Bytes of frames joined into one turn: well below what one append to the record takes.
+const TURN_BYTES_MAX: usize = 8 << 20;
+/// Events of the network that may wait: beyond that peers are throttled by flow control.
+const EVENT_COUNT_MAX: usize = 1_024;
+/// Requests that may wait.
+pub(super) const REQUEST_COUNT_MAX: usize = 1_024;
+/// The code a peer sees when the node closes its connection; the reason says which rule.
+const CLOSE_CODE: u32 = 64;
+
+/// A question to the engine's thread.
+type Question = (Request, oneshot::Sender<Reply>);
+
+/// Asks the engine from other threads.
+#[derive(Clone)]
+pub(super) struct Ask(mpsc::Sender<Question>);
+
+impl Ask {
+    /// Asks and waits; for threads that may block. None when the engine is gone.
+    pub(super) fn call(&self, request: Request) -> Option<Reply> {
+        let (answer, reply) = oneshot::channel();
+        self.0.blocking_send((request, answer)).ok()?;
+        reply.blocking_recv().ok()
+    }
+
+    /// Asks; the reply comes when the turn is durable.
+    pub(super) async fn send(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
+        let (answer, reply) = oneshot::channel();
+        self.0.send((request, answer)).await.ok()?;
+        Some(reply)
+    }
+}
+
+/// Transport keys that may open sessions.
+#[derive(Clone, Default)]
+struct Known(Arc<RwLock<BTreeSet<PublicKey>>>);
+
+impl Known {
+    fn admission(&self) -> Admission {
+        let known = self.clone();
+        Arc::new(move |key| {
+            let keys = known.0.read().unwrap_or_else(PoisonError::into_inner);
+            if keys.contains(key) { Admit::Peer } else { Admit::Stranger }
+        })
+    }
+
+    fn add(&self, key: PublicKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+}
+
+/// The engine with its network, ready to be driven.
+pub(super) struct Driver {
+    pub(super) engine: Engine,
+    net: Net,
+    known: Known,
+    clock: Clock,
+    pub(super) current: Current,
+    events: mpsc::Receiver<NetEvent>,
+    questions: mpsc::Receiver<Question>,
+}
+
+/// What woke the driver.
+enum Input {
+    Net(NetEvent),
+    Question(Question),
+    Time,
+    Stop,
+}
+
+impl Driver {
+    /// Starts the network of an engine; `listen` is none for a node that only dials.
+    pub(super) async fn start(
+        engine: Engine,
+        transport: &SecretKey,
+        listen: Option<SocketAddr>,
+        clock: Clock,
+    ) -> Result<(Self, Ask), DaemonError> {
+        let known = Known::default();
+        engine.node().known_transports().into_iter().for_each(|key| known.add(key));
+        let secret = TransportSecret::new(transport).map_err(|e| io::Error::other(e.to_string()))?;
+        let (event_sender, events) = mpsc::channel(EVENT_COUNT_MAX);
+        let net = Net::start(NetConfig::new(listen, secret, known.admission()), event_sender).await?;
+        let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
+        let current = Current::new(Snapshot::of(engine.node()));
+        let driver = Self { engine, net, known, clock, current, events, questions };
+        Ok((driver, Ask(ask)))
+    }
+
+    /// Runs until `stop` turns true or `done` says so of the node; gives the engine back.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the process must end.
+    pub(super) fn run(
+        mut self,
+        runtime: &tokio::runtime::Handle,
+        mut stop: watch::Receiver<bool>,
+        done: impl Fn(&Node) -> bool,
+    ) -> Result<Engine, EngineError> {
+        let mut inputs = vec![Input::Time];
+        loop {
+            let mut replies = Vec::new();
+            let now = self.clock.now();
+            let ((), actions) = self.engine.turn(now, |node, turn| {
+                for input in inputs.drain(..) {
+                    match input {
+                        Input::Net(event) => take_event(node, turn, event)?,
+                        Input::Question((request, sender)) => {
+                            replies.push((sender, answer(node, turn, &request)?));
+                        }
+                        Input::Time | Input::Stop => {}
+                    }
+                }
+                node.settle(turn)
+            })?;
+            self.publish();
+            // Nobody hears of a turn before it is durable.
+            for (sender, reply) in replies {
+                let _ = sender.send(reply);
+            }
+            self.perform(actions);
+            if done(self.engine.node()) {
+                break;
+            }
+            let first = runtime.block_on(self.next(&mut stop));
+            if matches!(first, Input::Stop) {
+                break;
+            }
+            inputs.push(first);
+            self.gather(&mut inputs);
+        }
+        runtime.block_on(self.net.shutdown());
+        Ok(self.engine)
+    }
+
+    async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Input {
+        let now = self.clock.now().steady_ms;
+        let wake = self.engine.node().wake_at_ms().map(|at| Duration::from_millis(at.saturating_sub(now)));
+        tokio::select! {
+            Some(event) = self.events.recv() => Input::Net(event),
+            Some(question) = self.questions.recv() => Input::Question(question),
+            () = pause(wake) => Input::Time,
+            _ = stop.wait_for(|stop| *stop) => Input::Stop,
+        }
+    }
+
+    /// Joins what else is waiting.
+    fn gather(&mut self, inputs: &mut Vec<Input>) {
+        let mut bytes: usize = inputs.iter().map(Input::bytes).sum();
+        while inputs.len() < TURN_INPUT_COUNT_MAX && bytes < TURN_BYTES_MAX {
+            let next = match (self.events.try_recv(), inputs.len()) {
+                (Ok(event), _) => Input::Net(event),
+                (Err(_), _) => match self.questions.try_recv() {
+                    Ok(question) => Input::Question(question),
+                    Err(_) => return,
+                },
+            };
+            bytes += next.bytes();
+            inputs.push(next);
+        }
+    }
+
+    fn publish(&self) {
+        let snapshot = Snapshot::of(self.engine.node());
+        if *self.current.get() != snapshot {
+            self.current.set(snapshot);
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send(ConnId(conn), frame) => {
+                    self.net.send(crate::net::ConnId(conn), frame.to_bytes());
+                }
+                Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
+                Action::Dial { addresses, key } => match addresses.first() {
+                    Some(address) => self.net.dial(address, key),
+                    None => tracing::warn!("the parent announces no address"),
+                },
+                Action::Promote(ConnId(conn)) => {
+                    self.net.promote(crate::net::ConnId(conn));
+                }
+                Action::Admit(key) => self.known.add(key),
+                Action::Event(event) => log(&event),
+            }
+        }
+    }
+}
+
+impl Input {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
+            Self::Question((Request::Publish(submission), _)) => submission.content.len(),
+            _ => 0,
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the driver's timer, at the edge")]
+pub(super) async fn pause(wake: Option<Duration>) {
+    match wake {
+        Some(wake) => tokio::time::sleep(wake).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn take_event(node: &mut Node, turn: &mut Turn<'_>, event: NetEvent) -> Result<(), StoreError> {
+    match event {
+        NetEvent::Connected { conn, key, dialled, .. } => node.connected(turn, ConnId(conn.0), key, dialled),
+        NetEvent::Frame { conn, bytes } => match Frame::from_bytes(&bytes) {
+            Ok(frame) => node.frame(turn, ConnId(conn.0), frame),
+            Err(error) => {
+                tracing::debug!(%error, "a frame that cannot be read");
+                node.fault(turn, ConnId(conn.0), "bad_frame");
+                Ok(())
+            }
+        },
+        NetEvent::Closed { conn, why, .. } => {
+            tracing::debug!(?why, "connection closed");
+            node.disconnected(turn, Some(ConnId(conn.0)));
+            Ok(())
+        }
+        NetEvent::DialFailed { why, .. } => {
+            tracing::debug!(%why, "dialling failed");
+            node.disconnected(turn, None);
+            Ok(())
+        }
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::LinkUp(code) => tracing::info!(%code, "link up"),
+        Event::LinkDown(code) => tracing::info!(%code, "link down"),
+        Event::Receipted(size) => tracing::debug!(size, "receipt"),
+        Event::RootLog(size) => tracing::debug!(size, "root log"),
+        Event::Joined(code) => tracing::info!(%code, "a node joined"),
+        Event::JoinPending(code, digits) => {
+            tracing::info!(%code, digits, "a request to join waits for approval")
+        }
+        Event::OwnRefused(digest, code) => {
+            tracing::warn!(%digest, code = code.as_str(), "our statement was refused")
+        }
+        Event::Equivocation(key, index) => {
+            tracing::error!(origin = %key, index, "two statements at one index")
+        }
+        Event::SplitView(size) => tracing::error!(size, "a root checkpoint does not fit what was verified"),
+        Event::ViewDiffers(size) => tracing::error!(size, "our view root differs from the root's"),
+        Event::RejectedLeaf(index, code) => {
+            tracing::error!(index, code = code.as_str(), "the root sequenced a leaf that the fold rejects");
+        }
+        Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
+    }
+}

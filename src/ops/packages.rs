@@ -1,0 +1,179 @@
+//! Packages as documents: rows of the index, cards and contents turned into what the portal shows.
+
+use super::portal_source::PortalSource;
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::ledger::{Revision, RevisionState};
+use crate::portal::doc::{
+    AgencyDoc, AttachmentDoc, DivisionDoc, PackageDoc, PackagePage, PackageState, PackageSummary,
+    ReportScope, ReportStatus, RevisionDoc, TableDoc,
+};
+use crate::portal::source::SourceError;
+use crate::statement::{BodyRole, ReportCard, Scope, Status};
+use crate::store::{layout, prefix_end};
+use data_encoding::BASE64URL_NOPAD;
+
+/// Rows read at once while a list is filtered.
+const SCAN_ROWS: usize = 512;
+/// Packages on the start page.
+const NEWEST_COUNT: usize = 20;
+
+/// The part of a package's content that pages show.
+#[derive(serde::Deserialize)]
+struct Content {
+    tables: Vec<TableDoc>,
+    #[serde(default)]
+    narrative: Option<String>,
+    #[serde(default)]
+    source_url: Option<String>,
+    #[serde(default)]
+    as_printed: Option<String>,
+    #[serde(default)]
+    members: Vec<String>,
+    #[serde(default)]
+    notes: Option<String>,
+}
+
+impl PortalSource {
+    /// Revisions under a prefix that a filter keeps, from a cursor on.
+    pub(super) fn list(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        keep: impl Fn(&Revision) -> bool,
+        state: PackageState,
+    ) -> Result<PackagePage, SourceError> {
+        let until = prefix_end(prefix);
+        let mut from = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
+        let mut page = PackagePage::default();
+        loop {
+            let rows = self.store.scan(&from, &until, SCAN_ROWS)?;
+            let last = rows.len() < SCAN_ROWS;
+            for (key, value) in rows {
+                from = [key.as_slice(), &[0]].concat();
+                let Some((digest, [row_state])) = value.split_first_chunk::<32>() else { continue };
+                if *row_state != ledger_state(state) as u8 {
+                    continue;
+                }
+                let Some(revision) = self.revision(&Digest::from_bytes(*digest))?.filter(&keep) else {
+                    continue;
+                };
+                if page.packages.len() == limit {
+                    return Ok(page);
+                }
+                page.packages.push(summary(&revision));
+                page.next = Some(BASE64URL_NOPAD.encode(&key));
+            }
+            if last {
+                page.next = None;
+                return Ok(page);
+            }
+        }
+    }
+
+    pub(super) fn history(&self, agency_id: &str, year: u16) -> Result<Vec<Revision>, SourceError> {
+        let prefix = layout::by_agency_prefix(agency_id, Some(year));
+        let rows = self.store.scan(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
+        let digests = rows.iter().filter_map(|(_, value)| value.first_chunk::<32>());
+        let found = digests.map(|digest| self.revision(&Digest::from_bytes(*digest)));
+        found.filter_map(Result::transpose).collect()
+    }
+
+    pub(super) fn newest(&self) -> Result<Vec<PackageSummary>, SourceError> {
+        let prefix = [layout::BY_INDEX];
+        let rows = self.store.scan_back(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
+        let mut newest = Vec::new();
+        for (_, value) in rows {
+            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+            if *state != RevisionState::Released as u8 {
+                continue;
+            }
+            newest.extend(self.revision(&Digest::from_bytes(*digest))?.as_ref().map(summary));
+            if newest.len() == NEWEST_COUNT {
+                break;
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// The document of a package: its row, its card, the content of its body and its history.
+pub(super) fn package_doc(
+    revision: &Revision,
+    card: &ReportCard,
+    content: &[u8],
+    history: &[Revision],
+) -> Result<PackageDoc, SourceError> {
+    let content: Content =
+        serde_json::from_slice(content).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+    let attachments = card.bodies.iter().filter(|body| body.role == BodyRole::Attachment);
+    Ok(PackageDoc {
+        summary: summary(revision),
+        scope: match card.scope {
+            Scope::Own => ReportScope::Own,
+            Scope::Consolidated => ReportScope::Consolidated,
+        },
+        tables: content.tables,
+        narrative: content.narrative,
+        revisions: history.iter().map(revision_doc).collect(),
+        members: content.members,
+        source_url: content.source_url,
+        as_printed: content.as_printed,
+        notes: content.notes,
+        attachments: attachments.map(|b| AttachmentDoc { digest: b.digest, bytes: b.bytes }).collect(),
+    })
+}
+
+fn ledger_state(state: PackageState) -> RevisionState {
+    match state {
+        PackageState::Released => RevisionState::Released,
+        PackageState::Superseded => RevisionState::Superseded,
+        PackageState::Withdrawn => RevisionState::Withdrawn,
+    }
+}
+
+fn public_state(state: RevisionState) -> PackageState {
+    match state {
+        RevisionState::Held | RevisionState::Released => PackageState::Released,
+        RevisionState::Superseded => PackageState::Superseded,
+        RevisionState::Withdrawn => PackageState::Withdrawn,
+    }
+}
+
+pub(super) fn division_name(code: &DivisionCode) -> String {
+    code.registry_name().map_or_else(|| code.to_string(), str::to_owned)
+}
+
+pub(super) fn summary(row: &Revision) -> PackageSummary {
+    PackageSummary {
+        digest: row.digest,
+        index: row.index,
+        agency: AgencyDoc {
+            id: row.agency_id.clone(),
+            name: row.agency_name.clone(),
+            code: Some(row.agency_code.clone()).filter(|code| !code.is_empty()),
+        },
+        division: DivisionDoc { name: division_name(&row.division), code: row.division.clone() },
+        year: row.year,
+        revision: row.revision,
+        state: public_state(row.state),
+        status: match row.status {
+            Status::Final => ReportStatus::Final,
+            Status::Provisional => ReportStatus::Provisional,
+        },
+        template: Some(row.template.clone()).filter(|template| !template.is_empty()),
+        suspect: false,
+    }
+}
+
+fn revision_doc(row: &Revision) -> RevisionDoc {
+    RevisionDoc {
+        revision: row.revision,
+        digest: row.digest,
+        index: row.index,
+        state: public_state(row.state),
+        sequenced_at: row.sequenced_at,
+        reason: row.withdrawn.map(|(_, code)| format!("原因代码 {code}")),
+    }
+}

@@ -4,6 +4,7 @@ use super::document::Node;
 use super::finding::{Finding, Findings};
 use super::normal::{hostile_char, narrow, shortened};
 use super::report::{Scope, Status};
+use super::report_file::ReadOptions;
 use crate::agency::{AGENCY_NAME_BYTES_MAX, AgencyError, CreditCode, agency_name};
 use crate::division::DivisionCode;
 use unicode_normalization::UnicodeNormalization;
@@ -149,11 +150,11 @@ pub(crate) fn credit_code(key: &str, node: &Node, findings: &mut Findings) -> Op
     }
 }
 
-/// The division: the override where there is one, else the file's.
+/// The division: the override where there is one, else the file's, else the publishing node's own.
 pub(crate) fn division(
     key: &str,
     node: Option<&Node>,
-    given: Option<&DivisionCode>,
+    options: &ReadOptions<'_>,
     findings: &mut Findings,
 ) -> Option<DivisionCode> {
     let printed = match node {
@@ -165,7 +166,7 @@ pub(crate) fn division(
         }
     };
     let parsed = printed.map(|text| narrow(text).trim().parse::<DivisionCode>());
-    match (parsed, given) {
+    match (parsed, options.division_override) {
         (None, Some(given)) => Some(given.clone()),
         (Some(own), Some(given)) => {
             if own.as_ref() != Ok(given) {
@@ -181,6 +182,13 @@ pub(crate) fn division(
             let zh = "区划代码应为 6 位或 9 位数字，功能区如 330100-xihu；请改正";
             findings.push(Finding::must_fix("division_code", zh, &fault.to_string()).in_column(key));
             None
+        }
+        (None, None) if let Some(own) = options.own_division => {
+            let zh = format!("文件没有区划代码，按本节点区划 {own} 处理；如不对请用 --division 指定");
+            let en =
+                format!("the file names no division: taken as this node's own, {own}; else use --division");
+            findings.push(Finding::hint("division_own", &zh, &en).in_column(key));
+            Some(own.clone())
         }
         (None, None) => {
             let zh = "没有区划代码；请在文件中填写，或用 --division 指定";

@@ -24,7 +24,11 @@ fn files() -> Vec<(String, Vec<u8>)> {
 fn read(name: &str, bytes: &[u8]) -> Report {
     let zone = "330100-xihu".parse().unwrap();
     let null_division = bytes.windows(21).any(|window| window == b"\"division_code\": null");
-    let options = ReadOptions { division_override: null_division.then_some(&zone), current_year: 2026 };
+    let options = ReadOptions {
+        division_override: null_division.then_some(&zone),
+        own_division: None,
+        current_year: 2026,
+    };
     let (report, findings) = read_json(bytes, &options);
     assert!(findings.iter().all(|finding| finding.grade != Grade::MustFix), "{name}: {findings:?}");
     report.unwrap()
@@ -104,7 +108,7 @@ fn qingyuan_2024_has_108156_cases_and_17537900_yuan() {
 fn a_changed_total_of_qingyuan_is_named_with_its_cell() {
     let (_, bytes) = files().into_iter().find(|(name, _)| name == "zj-qingyuan-county-2024").unwrap();
     let text = String::from_utf8(bytes).unwrap().replace("108156, 1753", "108157, 1753");
-    let options = ReadOptions { division_override: None, current_year: 2026 };
+    let options = ReadOptions { division_override: None, own_division: None, current_year: 2026 };
     let (report, findings) = read_json(text.as_bytes(), &options);
     assert!(report.is_none());
     let finding = findings.iter().find(|finding| finding.code == "identity_sum").unwrap();

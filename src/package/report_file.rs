@@ -28,6 +28,8 @@ pub const NOTES_BYTES_MAX: usize = 32 * 1024;
 pub struct ReadOptions<'a> {
     /// The division of `--division`: fills a missing one, overrides a given one.
     pub division_override: Option<&'a DivisionCode>,
+    /// The division of the node that publishes: a file that names none is about it.
+    pub own_division: Option<&'a DivisionCode>,
     /// The current calendar year in China.
     pub current_year: u16,
 }
@@ -124,7 +126,7 @@ fn assemble(
     let (key, node) = take("agency_code");
     let agency_code = fields::credit_code(key, &node, findings);
     let (key, node) = take("division_code");
-    let division = fields::division(key, Some(&node), options.division_override, findings);
+    let division = fields::division(key, Some(&node), options, findings);
     let (key, node) = take("division_name");
     let division_name = fields::harmless_text(key, &node, crate::agency::AGENCY_NAME_BYTES_MAX, findings);
     let year = required(take("year"), findings)

@@ -1,10 +1,11 @@
 //! The public API (`/api/v1/...`, tiles, checkpoint, identity): one short handler a document.
 
+use super::Portal;
 use super::doc::PackageState;
 use super::reply::{ERASABLE, IMMUTABLE, NO_CACHE, NO_STORE, Problem, content, here, json};
 use super::source::{Found, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, PackageQuery, Source, SourceError};
-use super::{Portal, tile_path};
 use crate::digest::Digest;
+use crate::log::tile::{TileKind, TilePath};
 use axum::extract::{Path, Query, State};
 use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -164,11 +165,11 @@ pub(super) async fn checkpoint(State(portal): State<Portal>) -> Answer {
 /// `GET /tile/...`: the raw path is read, so that an encoded spelling is no second name of a tile.
 pub(super) async fn tile(State(portal): State<Portal>, uri: Uri) -> Answer {
     let path = uri.path().split_once("/tile/").map_or("", |(_, rest)| rest);
-    let tile = tile_path::parse(path).ok_or(Problem::NotFound)?;
+    let tile = TilePath::parse(path).ok_or(Problem::NotFound)?;
     let bytes = portal
-        .read(move |source| match tile.level {
-            Some(level) => source.tile(level, tile.index, tile.width),
-            None => source.entries(tile.index, tile.width),
+        .read(move |source| match tile.kind {
+            TileKind::Hash(level) => source.tile(level, tile.index, tile.width),
+            TileKind::Entries => source.entries(tile.index, tile.width),
         })
         .await?
         .ok_or(Problem::NotFound)?;

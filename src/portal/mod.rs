@@ -6,7 +6,7 @@
 //! - [`source`] the trait the node implements; [`doc`] the documents of the API
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
-//! - [`escape`] the one way text enters a page; `text` small words; `tile_path` paths of tiles
+//! - [`escape`] the one way text enters a page; `text` small words
 //! - [`server`] the accept loop with its limits; [`console`] the ops side's status page
 
 pub mod console;
@@ -21,7 +21,6 @@ mod reply;
 mod report;
 mod stall;
 mod text;
-mod tile_path;
 
 #[cfg(test)]
 mod fake;

@@ -4,6 +4,7 @@ use super::args::{Check, Global, Publish};
 use super::link::{Link, pause};
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::ops::data_dir::Clock;
 use crate::ops::service::{Failure, Reply, Request};
 use crate::package::body;
@@ -30,7 +31,7 @@ struct ReadFile {
 }
 
 pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
-    let files = read_all(check)?;
+    let files = read_all(global, check)?;
     let refused: Vec<&ReadFile> = files.iter().filter(|file| file.submission.is_none()).collect();
     let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
     let document = json!({
@@ -49,7 +50,7 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {
-    let mut files = read_all(&publish.check)?;
+    let mut files = read_all(global, &publish.check)?;
     let data_refused = files.iter().any(|file| file.submission.is_none());
     let mut requests = Vec::new();
     let mut places = Vec::new();
@@ -171,7 +172,7 @@ fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
     file.findings.iter().map(line).collect()
 }
 
-fn read_all(check: &Check) -> Result<Vec<ReadFile>, Failure> {
+fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
     let mut paths = Vec::new();
     for path in &check.paths {
         collect(path, true, &mut paths)?;
@@ -181,9 +182,32 @@ fn read_all(check: &Check) -> Result<Vec<ReadFile>, Failure> {
             format!("一次最多 {FILE_COUNT_MAX} 个文件 / at most {FILE_COUNT_MAX} files in one call");
         return Err(Failure::new(2, "too_many_files", message));
     }
-    let year = Clock::start().now().wall.year();
-    let options = ReadOptions { division_override: check.division.as_ref(), current_year: year };
-    Ok(paths.iter().map(|path| read_one(path, &options)).collect())
+    let current_year = Clock::start().now().wall.year();
+    let mut options =
+        ReadOptions { division_override: check.division.as_ref(), own_division: None, current_year };
+    let mut files: Vec<ReadFile> = paths.iter().map(|path| read_one(path, &options)).collect();
+    if files.iter().any(ReadFile::names_no_division)
+        && let Some(own) = own_division(global)
+    {
+        options.own_division = Some(&own);
+        for (file, path) in files.iter_mut().zip(&paths).filter(|(file, _)| file.names_no_division()) {
+            *file = read_one(path, &options);
+        }
+    }
+    Ok(files)
+}
+
+impl ReadFile {
+    fn names_no_division(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == "division_missing")
+    }
+}
+
+/// The division of the node that would publish; none where there is no node to ask.
+fn own_division(global: &Global) -> Option<DivisionCode> {
+    let status =
+        runtime().ok()?.block_on(async { Link::open(&global.data()).await?.document(Request::Status).await });
+    status.ok()?["node"]["code"].as_str()?.parse().ok()
 }
 
 /// Files as named; directories recursively, report files only, in path order.

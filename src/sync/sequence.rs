@@ -87,7 +87,7 @@ impl Node {
     ///
     /// # Errors
     /// [`SayError`].
-    pub(super) fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
+    pub fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
         let index = self.own_size();
         let salt = *self.signing.derive(&format!("card salt {index}"));
         let entry = Entry::sign(&self.signing, &self.identity.federation(), index, salt, act)?;

@@ -332,8 +332,10 @@ impl Sim {
                 }
             }
             Action::Dial { addresses, key } => {
-                let target = self.sites.iter().position(|other| addresses.contains(&other.address()));
-                let target = target.filter(|at| self.sites[*at].transport().public() == key);
+                let there = |other: &Site| {
+                    addresses.contains(&other.address()) && other.transport().public() == key
+                };
+                let target = self.sites.iter().position(there);
                 match target.filter(|at| self.sites[*at].is_up()) {
                     Some(at) => {
                         let keys = [self.sites[site].transport().public(), key];

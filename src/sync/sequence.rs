@@ -64,10 +64,6 @@ impl Node {
     }
 
     fn refuse(&mut self, turn: &mut Turn<'_>, entry: &Entry, code: RefusalCode) -> Step {
-        if let Act::Delegate(delegation) = &entry.card.act {
-            self.refused_keys.insert(delegation.signing);
-            self.ready.insert(delegation.signing);
-        }
         let act = Act::Refuse {
             origin: *entry.statement.key(),
             index: entry.statement.index(),

@@ -125,8 +125,8 @@ impl Engine {
                             node = Some(Node::new((**identity).clone(), secret));
                         }
                         let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
-                        if index == applied.facts {
-                            // Up to here the index held everything and writes were dropped.
+                        if index == 0 {
+                            // The bodies came before and are all kept; facts the index holds are dropped.
                             commit(store.as_ref(), &mut turn)?;
                         }
                         node.apply(&mut turn, &fact)?;

@@ -161,10 +161,13 @@ impl Node {
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
+                let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { return Ok(()) };
+                if let (Act::Delegate(delegation), true) = (&entry.card.act, self.is_root()) {
+                    self.refused_keys.insert(delegation.signing);
+                    self.ready.insert(delegation.signing);
+                }
                 if origin == *self.own_key() {
-                    if let Some((_, entry)) = self.entry_by_digest(turn, &statement)? {
-                        self.no_longer_waiting(&entry);
-                    }
+                    self.no_longer_waiting(&entry);
                     self.own_refused.insert(statement, code);
                     turn.event(Event::OwnRefused(statement, code));
                 }

@@ -64,10 +64,6 @@ impl Node {
     }
 
     fn refuse(&mut self, turn: &mut Turn<'_>, entry: &Entry, code: RefusalCode) -> Step {
-        if let Act::Delegate(delegation) = &entry.card.act {
-            self.refused_keys.insert(delegation.signing);
-            self.ready.insert(delegation.signing);
-        }
         let act = Act::Refuse {
             origin: *entry.statement.key(),
             index: entry.statement.index(),
@@ -87,7 +83,7 @@ impl Node {
     ///
     /// # Errors
     /// [`SayError`].
-    pub(super) fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
+    pub fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
         let index = self.own_size();
         let salt = *self.signing.derive(&format!("card salt {index}"));
         let entry = Entry::sign(&self.signing, &self.identity.federation(), index, salt, act)?;

@@ -217,7 +217,8 @@ impl Node {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
         let outcome = match (peer, frame) {
-            (Peer::Stranger, Frame::Join(request)) => {
+            // Not only from strangers: a node whose answer was lost asks again, and its key is known by then.
+            (Peer::Stranger | Peer::Below(_), Frame::Join(request)) => {
                 self.on_join(turn, conn, &request)?;
                 Ok(())
             }

@@ -49,8 +49,8 @@ impl Node {
             let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
             let climbing = session.climbing.entry(*origin).or_default();
             let Some(acked) = climbing.acked else {
-                if !climbing.asked {
-                    climbing.asked = true;
+                if climbing.offered == 0 {
+                    climbing.offered = note.size;
                     turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain: Vec::new() });
                 }
                 return Ok(());
@@ -58,6 +58,10 @@ impl Node {
             if climbing.sent >= note.size {
                 if climbing.receipted >= note.size {
                     self.dirty.remove(origin);
+                } else if climbing.offered < note.size {
+                    // The entries are there already, by the tail or an earlier session: the checkpoint is not.
+                    climbing.offered = note.size;
+                    turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain: Vec::new() });
                 }
                 return Ok(());
             }
@@ -74,6 +78,7 @@ impl Node {
             let covering = (end == note.size).then(|| note.text.clone());
             if let Some(climbing) = self.sessions.get_mut(&conn).and_then(|s| s.climbing.get_mut(origin)) {
                 climbing.sent = end;
+                climbing.offered = if end == note.size { end } else { climbing.offered };
             }
             turn.send(conn, Frame::Push { origin: *origin, first, entries, note: covering });
         }
@@ -363,6 +368,12 @@ impl Node {
         let own = *self.own_key();
         let Some(log) = self.origins.get(&own) else { return Ok(()) };
         let size = log.frontier.size();
+        // After a restore our own later entries come back down the tail: what was signed of them before must
+        // not be signed shorter, so nothing is until the tail stands at a checkpoint.
+        let tailed = self.root_note.as_ref().map_or(0, |note| note.size);
+        if tailed < self.root_frontier.size() {
+            return Ok(());
+        }
         if size == 0 || log.stopped || log.note.as_ref().is_some_and(|note| note.size >= size) {
             return Ok(());
         }

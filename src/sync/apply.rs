@@ -46,6 +46,7 @@ impl Node {
                     self.receipt_size = self.receipt_size.max(note.size);
                 }
             }
+            Fact::Stopped { origin, .. } => self.origins.entry(*origin).or_default().stopped = true,
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);

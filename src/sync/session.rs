@@ -24,8 +24,8 @@ pub(super) enum Peer {
 /// How far one log has climbed on a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Climbing {
-    /// A `Propose` is out and not answered.
-    pub(super) asked: bool,
+    /// Size of the newest checkpoint sent, alone or with the entries it covers.
+    pub(super) offered: u64,
     /// What the parent said it has; none before its first answer.
     pub(super) acked: Option<u64>,
     /// Index after the last entry sent.
@@ -312,8 +312,8 @@ impl Node {
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
         self.sequence(turn)?;
-        self.sign_own_log(turn)?;
         self.sign_root_log(turn)?;
+        self.sign_own_log(turn)?;
         self.send_receipts(turn);
         self.climb(turn)?;
         self.fan_out(turn)?;

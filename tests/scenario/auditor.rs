@@ -124,7 +124,7 @@ impl Sim {
             );
             holds!(self.seed, node.ledger().view_root() == view, "{} shows another set", site.code);
             holds!(self.seed, node.unacknowledged() == 0, "{} waits for a receipt", site.code);
-            let note = node.checkpoint_note().map(|note| Note::parse(note).expect("a note"));
+            let note = node.checkpoint_note().map(|(note, _)| Note::parse(note).expect("a note"));
             let newest = note.map(|note| Checkpoint::parse(&note.text).expect("a checkpoint"));
             let newest = newest.map(|newest| (newest.size, newest.root));
             holds!(self.seed, newest == Some(log), "{} has not cosigned the newest checkpoint", site.code);

@@ -297,7 +297,7 @@ impl Office {
     }
 
     pub fn checkpoint_note(&self) -> String {
-        self.sim().sites[self.at].node().checkpoint_note().expect("a checkpoint").to_owned()
+        self.sim().sites[self.at].node().checkpoint_note().expect("a checkpoint").0.to_owned()
     }
 
     pub fn view_root(&self) -> Digest {

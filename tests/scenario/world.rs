@@ -318,7 +318,9 @@ impl Sim {
     fn act(&mut self, site: usize, action: Action) {
         match action {
             Action::Send(conn, frame) => {
-                self.auditor.hear(self.seed, &self.sites[site], site, &frame);
+                if self.honest {
+                    self.auditor.hear(self.seed, &self.sites[site], site, &frame);
+                }
                 if let Some(end) = self.end_of(conn.0, site) {
                     self.send(conn.0, end, &frame);
                 }

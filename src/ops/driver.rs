@@ -6,7 +6,7 @@
 use super::daemon::DaemonError;
 use super::data_dir::Clock;
 use super::engine::{Engine, EngineError};
-use super::service::{Reply, Request, answer};
+use super::service::{Answer, Reply, Request, answer};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
 use crate::store::StoreError;
@@ -18,7 +18,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// Inputs joined into one turn: a group commit's worth.
 const TURN_INPUT_COUNT_MAX: usize = 256;
@@ -28,6 +28,8 @@ const TURN_BYTES_MAX: usize = 8 << 20;
 const EVENT_COUNT_MAX: usize = 1_024;
 /// Requests that may wait.
 pub(super) const REQUEST_COUNT_MAX: usize = 1_024;
+/// Long reads at the same time: they share the disk with the node, which comes first.
+const LONG_READ_COUNT_MAX: usize = 2;
 /// The code a peer sees when the node closes its connection; the reason says which rule.
 const CLOSE_CODE: u32 = 64;
 
@@ -81,6 +83,7 @@ pub(super) struct Driver {
     pub(super) current: Current,
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
+    long_reads: Arc<Semaphore>,
 }
 
 /// What woke the driver.
@@ -106,7 +109,8 @@ impl Driver {
         let net = Net::start(NetConfig::new(listen, secret, known.admission()), event_sender).await?;
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
         let current = Current::new(Snapshot::of(engine.node()));
-        let driver = Self { engine, net, known, clock, current, events, questions };
+        let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
+        let driver = Self { engine, net, known, clock, current, events, questions, long_reads };
         Ok((driver, Ask(ask)))
     }
 
@@ -138,8 +142,8 @@ impl Driver {
             })?;
             self.publish();
             // Nobody hears of a turn before it is durable.
-            for (sender, reply) in replies {
-                let _ = sender.send(reply);
+            for (sender, answer) in replies {
+                self.give(runtime, sender, answer);
             }
             self.perform(actions);
             if done(self.engine.node()) {
@@ -154,6 +158,25 @@ impl Driver {
         }
         runtime.block_on(self.net.shutdown());
         Ok(self.engine)
+    }
+
+    /// Gives an answer; what is long to read is read on a thread that may block.
+    fn give(&self, runtime: &tokio::runtime::Handle, sender: oneshot::Sender<Reply>, answer: Answer) {
+        let reading = match answer {
+            Answer::Now(reply) => {
+                let _ = sender.send(reply);
+                return;
+            }
+            Answer::Later(reading) => reading,
+        };
+        let (store, turns, blocking) = (self.engine.store(), Arc::clone(&self.long_reads), runtime.clone());
+        runtime.spawn(async move {
+            let _turn = turns.acquire().await;
+            let read = blocking.spawn_blocking(move || reading.run(store.as_ref()));
+            if let Ok(reply) = read.await {
+                let _ = sender.send(reply);
+            }
+        });
     }
 
     async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Input {

@@ -3,11 +3,12 @@
 //! Reading a clerk's file: [`document`] (JSON as it stands), [`fields`] and [`report_file`] (a file to a
 //! [`report::Report`]), [`cell`], [`mod@unit`] and [`table`] (figures and their units), [`validate`] (the hard
 //! identity), [`finding`] (what is wrong, where, what next), [`normal`] (spellings that compare equal).
-//! Publishing it: [`body`] (content, chunks, digests, fingerprint). Nothing here does I/O or reads a clock.
+//! Publishing it: [`body`] (content, chunks, digests, fingerprint). Comparing two: [`difference`]. Nothing here does I/O or reads a clock.
 #![doc = include_str!("FORMAT.md")]
 
 pub mod body;
 pub mod cell;
+pub mod difference;
 pub mod document;
 pub mod fields;
 pub mod finding;

@@ -12,6 +12,7 @@
 //! | `c` | body digest 32, chunk u32 | compressed chunk |
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
+//! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
 //! | `1` | root-log index u64 | digest 32, state u8 (all revisions) |
 //! | `2` | division, 0, year u16, agency id, 0, revision u32 | digest 32, state u8 |
 //! | `3` | agency id, 0, year u16, revision u32 | digest 32, state u8 |
@@ -22,6 +23,10 @@ use crate::trust::key::PublicKey;
 
 /// Position of the record up to which the index is filled.
 pub const APPLIED: &[u8] = b"m";
+/// First byte of refused entries.
+pub const REFUSED: u8 = b'x';
+/// First byte of the parent's receipts.
+pub const RECEIPT: u8 = b'a';
 /// First byte of the rows of all revisions by root-log index.
 pub const BY_INDEX: u8 = b'1';
 /// First byte of revisions by division.
@@ -71,7 +76,11 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 }
 /// A refused entry, by the root-log index of its `Refuse`.
 pub fn refused(index: u64) -> Vec<u8> {
-    key(b'x', &[&index.to_be_bytes()])
+    key(REFUSED, &[&index.to_be_bytes()])
+}
+/// The parent's receipt for our own log at a size.
+pub fn receipt(size: u64) -> Vec<u8> {
+    key(RECEIPT, &[&size.to_be_bytes()])
 }
 /// A revision by root-log index.
 pub fn by_index(index: u64) -> Vec<u8> {

@@ -43,6 +43,9 @@ impl Node {
             }
             Fact::Receipt { note } => {
                 if let Some(note) = SignedCheckpoint::parse(note) {
+                    if note.size > self.receipt_size {
+                        turn.out.puts.put(layout::receipt(note.size), note.text);
+                    }
                     self.receipt_size = self.receipt_size.max(note.size);
                 }
             }

@@ -79,6 +79,15 @@ impl Node {
     pub const fn received(&self) -> u64 {
         self.received
     }
+    /// Statements of our own that the root refused.
+    pub fn own_refused_count(&self) -> usize {
+        self.own_refused.len()
+    }
+    /// Entries of our own log that went to the parent on the session that is open.
+    pub fn sent(&self) -> u64 {
+        let session = self.up().and_then(|conn| self.sessions.get(&conn));
+        session.and_then(|session| session.climbing.get(self.own_key())).map_or(0, |climbing| climbing.sent)
+    }
     /// Entries of our own log that the parent's receipt does not cover; none wait at the root.
     pub fn unacknowledged(&self) -> u64 {
         if self.is_root() { 0 } else { self.own_size().saturating_sub(self.receipt_size) }

@@ -65,11 +65,46 @@ pub(super) enum Command {
     /// 校验、签名并上报 / validate, sign and publish
     Publish(Publish),
     /// 查看节点状态 / show the node's state
-    Status,
-    /// 核验所存全部数据 / verify what is held
+    Status(Status),
+    /// 联邦各级节点 / the nodes of the federation
+    Tree,
+    /// 列出报告及其状态 / packages and their states
+    List(List),
+    /// 查看一份报告及其收发经过 / a package with its figures and its exchange
+    Show {
+        /// 摘要（可只写前 8 位以上）/ digest, or its first 8 digits or more
+        digest: String,
+    },
+    /// 逐格比较两份报告 / compare two packages cell by cell
+    Diff {
+        /// 原 / earlier digest
+        a: String,
+        /// 现 / later digest
+        b: String,
+    },
+    /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
+    Proof(Proof),
+    /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
     Verify(Verify),
     /// 点名：各节点所示是否一致 / which nodes show the same
     Rollcall,
+    /// 检查本机与节点 / look for trouble and name the next command
+    Doctor,
+    /// 配置：生效值与检查 / settings: what is in force, and whether it holds
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// 解释代码（离线）/ what a code means, offline
+    Explain {
+        /// 代码；不写则列出全部 / code; all without it
+        code: Option<String>,
+    },
+    /// 命令行补全脚本 / completion script
+    Completions {
+        /// bash | zsh | fish | elvish | powershell
+        shell: clap_complete::Shell,
+    },
     /// 版本 / version
     Version,
 }
@@ -195,8 +230,54 @@ pub(super) struct Publish {
 }
 
 #[derive(ClapArgs)]
+#[group(required = true, multiple = false)]
 pub(super) struct Verify {
+    /// 摘要或证明文件 / a digest, or a file of gongshi proof
+    pub(super) what: Option<String>,
     /// 核验所存全部数据 / everything held
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Status {
+    /// 供监控使用：一行，退出码 0/1/2/3 / one line for monitoring (Nagios convention)
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct List {
+    /// 区划代码 / division
+    #[arg(long)]
+    pub(super) division: Option<DivisionCode>,
+    /// 年度 / year
+    #[arg(long)]
+    pub(super) year: Option<u16>,
+    /// 机关名称或代码中的文字 / part of the agency's name or code
+    #[arg(long)]
+    pub(super) agency: Option<String>,
+    /// 状态 / state
+    #[arg(long, value_parser = ["waiting", "held", "released", "superseded", "withdrawn", "refused"])]
+    pub(super) state: Option<String>,
+    /// 最多列出多少份 / at most so many
+    #[arg(long, default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=20_000))]
+    pub(super) limit: usize,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Proof {
+    /// 摘要 / digest
+    pub(super) digest: String,
+    /// 写入文件 / write to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConfigAction {
+    /// 每项的值与来源 / each value and where it came from
+    Show,
+    /// 检查端口、密钥与写入权限 / open ports, read keys, test writing
+    Check,
 }

@@ -1,9 +1,10 @@
 //! The way to a node: through the daemon's socket, or by opening the data directory when no daemon runs.
 
-use super::{UNREACHABLE, unexpected};
+use super::args::Global;
+use super::{UNREACHABLE, runtime, unexpected};
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir, DataDirError, Opened};
-use crate::ops::service::{Failure, Reply, Request, answer};
+use crate::ops::service::{Answer, Failure, Reply, Request, answer};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -15,6 +16,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TURN_REQUEST_COUNT: usize = 256;
 /// A daemon that does not answer within this time is not reached.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Reading everything a province holds takes minutes; a day is beyond any of it.
+const READ_WITHIN: Duration = Duration::from_secs(86_400);
 
 pub(super) enum Link {
     Daemon(UnixStream),
@@ -62,8 +65,12 @@ impl Link {
                         node.settle(turn)?;
                         replies
                     })?;
-                    let replies: Vec<Reply> = replies;
-                    replies.into_iter().for_each(&mut on_reply);
+                    let (replies, store): (Vec<Answer>, _) = (replies, opened.engine.store());
+                    let reply = |answer| match answer {
+                        Answer::Now(reply) => reply,
+                        Answer::Later(reading) => reading.run(store.as_ref()),
+                    };
+                    replies.into_iter().map(reply).for_each(&mut on_reply);
                 }
                 Ok(())
             }
@@ -73,13 +80,13 @@ impl Link {
     /// Sends one request.
     #[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
     pub(super) async fn call(self, request: Request) -> Result<Reply, Failure> {
-        let mut reply = None;
+        let (mut reply, within) = (None, if request.is_long() { READ_WITHIN } else { ANSWER_WITHIN });
         let call = self.calls(vec![request], |answer| reply = Some(answer));
-        tokio::time::timeout(ANSWER_WITHIN, call).await.map_err(|_| {
+        tokio::time::timeout(within, call).await.map_err(|_| {
             Failure::new(
                 UNREACHABLE,
                 "daemon_silent",
-                "守护进程 30 秒内未答复 / the daemon did not answer within 30 s",
+                "守护进程未按时答复 / the daemon did not answer in time",
             )
         })??;
         match reply.ok_or_else(unexpected)? {
@@ -95,6 +102,11 @@ impl Link {
             _ => Err(unexpected()),
         }
     }
+}
+
+/// Asks the node of the data directory for a document.
+pub(super) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
+    runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })
 }
 
 #[allow(clippy::disallowed_methods, reason = "the command line waits, at the edge")]

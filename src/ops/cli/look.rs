@@ -1,72 +1,17 @@
 //! `gongshi status`, `rollcall`, `verify`, `version`: looking without changing.
 
 use super::args::{Global, Verify};
-use super::link::Link;
-use super::{DONE, FINDINGS, NOT_VERIFIED, Outcome, runtime};
+use super::grid::grid;
+use super::link::ask;
+use super::packages::array;
+use super::{DONE, FINDINGS, NOT_VERIFIED, Outcome};
+use crate::ops::explain::{Kind, word};
+use crate::ops::query::{PROOF_BYTES_MAX, Query};
 use crate::ops::service::{Failure, Request};
 use serde_json::{Value, json};
 
-fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
-    runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })
-}
-
-pub(super) fn status(global: &Global) -> Result<Outcome, Failure> {
-    let document = ask(global, Request::Status)?;
-    let state = document["state"].as_str().unwrap_or_default();
-    let (zh, en) = match state {
-        "ok" => ("一切正常", "all is well"),
-        "unsynced" => {
-            ("尚未同步：请确认上级在线，或查看 gongshi serve 的日志", "not synced yet: is the parent up?")
-        }
-        "upstream_down" => (
-            "上级离线：数据已安全存放，恢复后自动上报",
-            "the parent is down: data is safe here and will climb by itself",
-        ),
-        _ => ("正在上报，等待上级回执", "on its way up, waiting for the receipt"),
-    };
-    let upstream = match &document["upstream"] {
-        Value::Null => global.words("无（本节点为根）", "none (this is the root)").to_owned(),
-        link => link_line(link),
-    };
-    let children = document["children"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let children: Vec<String> = children.iter().map(|link| format!("  {}", link_line(link))).collect();
-    let label = |zh, en| global.words(zh, en).to_owned();
-    let text = [
-        format!(
-            "{}  {} {}",
-            global.words(zh, en),
-            text_of(&document["node"]["code"]),
-            text_of(&document["node"]["name"])
-        ),
-        format!(
-            "{}  {}  {}",
-            label("根日志", "root log"),
-            document["root_log"]["size"],
-            text_of(&document["root_log"]["root_hash"])
-        ),
-        format!("{}  {}", label("视图根", "view root"), text_of(&document["view_root"])),
-        format!(
-            "{}  {}  {} {}",
-            label("本日志", "own log "),
-            document["log"]["size"],
-            label("未获回执", "unacknowledged"),
-            document["unacknowledged"]
-        ),
-        format!("{}  {}", label("已公开", "public"), document["held"]["packages"]),
-        format!("{}  {upstream}", label("上级", "upstream")),
-        format!("{}  {}", label("下级", "children"), children.len()),
-    ];
-    let text = text.into_iter().chain(children).collect::<Vec<_>>().join("\n");
-    let exit = if state == "ok" { DONE } else { FINDINGS };
-    Ok(Outcome { exit, document, text })
-}
-
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn link_line(link: &Value) -> String {
-    format!("{} {} {}", text_of(&link["code"]), text_of(&link["state"]), link["behind"])
 }
 
 pub(super) fn roll_call(global: &Global) -> Result<Outcome, Failure> {
@@ -93,19 +38,96 @@ pub(super) fn roll_call(global: &Global) -> Result<Outcome, Failure> {
     Ok(Outcome::done(document, lines.join("\n")))
 }
 
-pub(super) fn verify(global: &Global, _all: &Verify) -> Result<Outcome, Failure> {
-    let document = ask(global, Request::VerifyAll)?;
-    let sound = document["ok"] == true;
-    let counts = format!("{} / {} / {}", document["leaves"], document["statements"], document["bodies"]);
-    let text = if sound {
-        let (zh, en) = ("全部核验通过：日志条目 / 声明 / 正文", "all verified: leaves / statements / bodies");
-        format!("{} {counts}", global.words(zh, en))
-    } else {
-        let problems = document["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let lines: Vec<String> = problems.iter().map(|problem| format!("  {}", text_of(problem))).collect();
-        format!("{}\n{}", global.words("核验未通过", "verification failed"), lines.join("\n"))
+pub(super) fn tree(global: &Global) -> Result<Outcome, Failure> {
+    let document = ask(global, Request::Tree)?;
+    let row = |node: &Value| {
+        let depth = node["depth"].as_u64().and_then(|depth| usize::try_from(depth).ok()).unwrap_or(0);
+        let state = match node["state"].as_str() {
+            Some("self") => global.words("本节点", "this node").to_owned(),
+            Some(state) => word(Kind::Link, state, global.english()),
+            None => String::new(),
+        };
+        let behind = match node["behind"].as_u64() {
+            None => global.words("未知", "unknown").to_owned(),
+            Some(0) => global.words("一致", "level").to_owned(),
+            Some(count) => format!("{} {count}", global.words("落后", "behind")),
+        };
+        let level = text_of(&node["level"]);
+        let level = level.parse::<crate::division::Level>().map_or(level, |level| {
+            if global.english() { level.as_str().to_owned() } else { level.zh().to_owned() }
+        });
+        let name = format!("{}{} {}", "  ".repeat(depth), text_of(&node["code"]), text_of(&node["name"]));
+        vec![name, level, state, behind, text_of(&node["at"])]
     };
-    Ok(Outcome { exit: if sound { DONE } else { NOT_VERIFIED }, document, text })
+    let rows: Vec<Vec<String>> = array(&document["nodes"]).iter().map(row).collect();
+    let heads = match global.english() {
+        true => ["node", "level", "link", "shows", "said at"],
+        false => ["节点", "层级", "链路", "所示", "声明时间"],
+    };
+    Ok(Outcome::done(document, grid(&heads, &rows)))
+}
+
+pub(super) fn verify(global: &Global, verify: &Verify) -> Result<Outcome, Failure> {
+    let query = match &verify.what {
+        None => Query::VerifyAll,
+        Some(what) if std::path::Path::new(what).exists() || !is_digest(what) => {
+            Query::VerifyProof(read_proof(what)?)
+        }
+        Some(digest) => Query::Verify(digest.clone()),
+    };
+    let document = ask(global, Request::Query(query))?;
+    let sound = document["ok"] == true;
+    let mut lines = vec![match sound {
+        true => global.words("核验通过", "verified").to_owned(),
+        false => global.words("核验未通过", "verification failed").to_owned(),
+    }];
+    if verify.all {
+        let counts = format!("{} / {} / {}", document["leaves"], document["statements"], document["bodies"]);
+        let of = global.words("日志条目 / 声明 / 正文", "leaves / statements / bodies");
+        lines.push(format!("{of}  {counts}"));
+    }
+    let step = |step: &Value| {
+        let held = match step["ok"].as_bool() {
+            Some(true) => "ok",
+            Some(false) => "FAILED",
+            None => "-",
+        };
+        vec![held.to_owned(), text_of(&step["step"]), text_of(&step["seen"])]
+    };
+    let steps: Vec<Vec<String>> = array(&document["steps"]).iter().map(step).collect();
+    if !steps.is_empty() {
+        lines.push(grid::<&str>(&[], &steps));
+    } else {
+        lines.extend(array(&document["problems"]).iter().map(|problem| format!("  {}", text_of(problem))));
+    }
+    for key in ["digest", "sequenced_at"] {
+        lines.extend(document[key].as_str().map(|value| format!("{key}  {value}")));
+    }
+    let exit = match (sound, document["complete"] == false) {
+        (false, _) => NOT_VERIFIED,
+        (true, true) => FINDINGS,
+        (true, false) => DONE,
+    };
+    Ok(Outcome { exit, document, text: lines.join("\n") })
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() >= 8 && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The text of a proof file.
+fn read_proof(path: &str) -> Result<String, Failure> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(PROOF_BYTES_MAX).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            let message = format!("{path}: 无法读取：{error} / cannot be read");
+            Err(Failure::new(2, "no_such_file", message))
+        }
+    }
 }
 
 pub(super) fn version() -> Outcome {

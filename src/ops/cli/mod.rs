@@ -1,21 +1,27 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod config;
 mod demo;
+mod doctor;
+mod explain;
+mod grid;
 mod init;
 mod invite;
 mod join;
 mod link;
 mod look;
+mod packages;
 mod publish;
 mod serve;
+mod status;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
 use super::service::Failure;
 use crate::config::ConfigError;
 use args::{Args, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::Write;
@@ -76,9 +82,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
         Command::Publish(publish) => publish::publish(&global, &publish),
-        Command::Status => look::status(&global),
+        Command::Status(options) => status::run(&global, &options),
+        Command::Tree => look::tree(&global),
+        Command::List(list) => packages::list(&global, &list),
+        Command::Show { digest } => packages::show(&global, &digest),
+        Command::Diff { a, b } => packages::diff(&global, &a, &b),
+        Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
         Command::Rollcall => look::roll_call(&global),
+        Command::Doctor => doctor::run(&global),
+        Command::Config { action } => config::run(&global, &action),
+        Command::Explain { code } => explain::run(&global, code.as_deref()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "gongshi", &mut script);
+            Ok(Outcome::done(Value::Null, String::from_utf8_lossy(&script)))
+        }
         Command::Version => Ok(look::version()),
     };
     let english = global.english();

@@ -2,7 +2,7 @@
 
 use super::args::{Global, Serve};
 use super::{Outcome, say};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Loaded, LogFormat};
 use crate::ops::daemon;
 use crate::ops::service::Failure;
 use std::io::Read;
@@ -26,9 +26,13 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
 
 /// The configuration of the data directory, or of `--config`.
 pub(super) fn load(global: &Global) -> Result<Config, Failure> {
+    Ok(loaded(global)?.config().clone())
+}
+
+/// The same with the origin of each value.
+pub(super) fn loaded(global: &Global) -> Result<Loaded, Failure> {
     let path = global.config.clone().unwrap_or_else(|| global.data().config());
-    let loaded = Config::load(&path, environment())?;
-    Ok(loaded.config().clone())
+    Ok(Config::load(&path, environment())?)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the edge where the environment enters")]

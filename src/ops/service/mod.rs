@@ -1,21 +1,25 @@
 //! The service: what the command line and the console ask of a node, whether a daemon runs or not.
 
 use super::data_dir::random_seed;
-use super::verify;
+use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
-use crate::store::{Read, StoreError};
-use crate::sync::enrol::InviteError;
+use crate::store::StoreError;
 use crate::sync::fact::Invite;
 use crate::sync::limits::INVITE_MS;
-use crate::sync::publish::{PublishError, Submission};
-use crate::sync::status::Link;
+use crate::sync::publish::Submission;
 use crate::sync::token::Token;
-use crate::sync::{Node, SayError, Turn};
+use crate::sync::{Node, Turn};
 use crate::time::WallMs;
 use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+mod failures;
+mod state;
+
+use failures::{invite_failure, publish_failure};
+use state::{invitations, roll_call, roll_call_rows, status, tree};
 
 /// A request. Travels over the control socket, or goes straight to the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +55,17 @@ pub(super) enum Request {
     RollCall,
     /// The roll call's lines, for the portal.
     RollCallLines,
-    /// Verify everything held.
-    VerifyAll,
+    /// The nodes of the federation, as known here.
+    Tree,
+    /// A read that may take long and must not stop the node.
+    Query(Query),
+}
+
+impl Request {
+    /// True when the answer may take as long as there is to read.
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Self::Query(_))
+    }
 }
 
 /// One line of the roll call.
@@ -88,6 +101,14 @@ pub(super) enum Reply {
     Failure(Failure),
 }
 
+/// What a turn answers.
+pub(super) enum Answer {
+    /// The reply, to be sent when the turn is durable.
+    Now(Reply),
+    /// What is left to read of the store, on another thread, when the turn is durable.
+    Later(Box<Reading>),
+}
+
 /// Why something was not done, for people and programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
@@ -105,8 +126,15 @@ impl Failure {
     }
 }
 
-/// Answers a request within a turn.
-pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Reply, StoreError> {
+/// Answers a request within a turn. A long read only takes what it needs of the node.
+pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Answer, StoreError> {
+    if let Request::Query(query) = request {
+        return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
+    }
+    reply(node, turn, request).map(Answer::Now)
+}
+
+fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Reply, StoreError> {
     Ok(match request {
         Request::Publish(submission) => match node.publish(turn, submission) {
             Ok(done) => Reply::Published { digest: done.digest, revision: done.revision },
@@ -160,11 +188,8 @@ pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) ->
         },
         Request::RollCall => document(&roll_call(node)),
         Request::RollCallLines => Reply::RollCall(roll_call_rows(node)),
-        Request::VerifyAll => {
-            let target = verify::Target::of(node);
-            let store: &dyn Read = turn.store;
-            document(&verify::verify_all(store, &target)?.to_json())
-        }
+        Request::Tree => document(&tree(node)),
+        Request::Query(_) => Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable")),
     })
 }
 
@@ -191,138 +216,4 @@ fn token(node: &Node, invite: &Invite, secret: Digest) -> Result<String, Failure
         expires: invite.expires,
     };
     token.to_text().map_err(|error| Failure::new(2, "bad_name", format!("名称过长或含控制字符 / {error}")))
-}
-
-fn publish_failure(error: PublishError) -> Result<Failure, StoreError> {
-    Ok(match error {
-        PublishError::ForeignDivision(code) => Failure::new(
-            6,
-            "foreign_division",
-            format!(
-                "本节点无权为 {code} 发布：只能发布本级及受托管的区划 / this node does not publish for {code}: only its own division and those it hosts"
-            ),
-        ),
-        PublishError::AlreadyReported { digest, revision } => Failure::new(
-            6,
-            "already_reported",
-            format!(
-                "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
-            ),
-        ),
-        PublishError::TooLong(bytes) => Failure::new(
-            5,
-            "too_long",
-            format!("报告内容 {bytes} 字节，超过上限 / the report is too long: {bytes} bytes"),
-        ),
-        PublishError::Say(error) => say_failure(error)?,
-    })
-}
-
-fn say_failure(error: SayError) -> Result<Failure, StoreError> {
-    match error {
-        SayError::Store(error) => Err(error),
-        SayError::Refused(code) => Ok(Failure::new(
-            6,
-            code.as_str(),
-            format!("按规则不予受理：{0} / refused by a rule: {0}", code.as_str()),
-        )),
-        SayError::Card(error) => Ok(Failure::new(5, "bad_card", format!("内容超出限制 / {error}"))),
-    }
-}
-
-fn invite_failure(error: InviteError) -> Result<Failure, StoreError> {
-    Ok(match error {
-        InviteError::LevelNotLower(level) => Failure::new(
-            6,
-            "level_not_lower",
-            format!(
-                "只能邀请更低层级的节点，{} 不低于本级 / level {level} is not below this node's",
-                level.zh()
-            ),
-        ),
-        InviteError::Taken(code) => {
-            Failure::new(6, "division_taken", format!("{code} 已有节点 / division {code} has a node already"))
-        }
-        InviteError::HostingWider => Failure::new(
-            6,
-            "hosting_wider",
-            "托管范围超出本节点 / the hosting reaches beyond this node's own".to_owned(),
-        ),
-        InviteError::Bounds(why) => Failure::new(2, "invite_bounds", format!("邀请超出限制 / {why}")),
-        InviteError::None(what, code) => {
-            Failure::new(6, "nothing_pending", format!("{code} 没有待处理的邀请 / no {what} for {code}"))
-        }
-        InviteError::Say(error) => say_failure(error)?,
-    })
-}
-
-/// The document of `gongshi status --json`.
-pub(super) fn status(node: &Node) -> Value {
-    let identity = node.identity();
-    let (own, root_log) = (node.own_log(), node.root_log());
-    let upstream = node.upstream();
-    let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind});
-    let children: Vec<Value> = node.children().iter().map(link).collect();
-    let down = upstream.as_ref().is_some_and(|link| !link.up);
-    let state = match (node.checkpoint_note(), down, node.unacknowledged()) {
-        (None, ..) => "unsynced",
-        (_, true, _) => "upstream_down",
-        (_, _, 0) => "ok",
-        _ => "sending",
-    };
-    json!({
-        "schema": "gongshi.status/1",
-        "state": state,
-        "node": {"code": identity.division, "level": identity.level, "name": identity.name},
-        "federation": node.federation(),
-        "log": {"size": own.0, "root_hash": own.1.base64()},
-        "root_log": {"size": root_log.0, "root_hash": root_log.1.base64()},
-        "view_root": node.ledger().view_root().base64(),
-        "upstream": upstream.as_ref().map(link),
-        "children": children,
-        "held": {"packages": node.ledger().disclosures().released().values().sum::<u64>()},
-        "received": node.received(),
-        "unacknowledged": node.unacknowledged(),
-    })
-}
-
-/// The document of `gongshi rollcall --json` and `/api/v1/rollcall`.
-pub(super) fn roll_call(node: &Node) -> Value {
-    let (size, root_hash) = node.root_log();
-    let nodes: Vec<Value> = roll_call_rows(node)
-        .iter()
-        .map(|line| {
-            let at = line.at.map(|at| at.to_string());
-            json!({"code": line.code, "size": line.size, "agrees": line.agrees, "at": at})
-        })
-        .collect();
-    json!({
-        "size": size, "root_hash": root_hash.base64(), "view_root": node.ledger().view_root().base64(),
-        "nodes": nodes,
-    })
-}
-
-fn roll_call_rows(node: &Node) -> Vec<RollCallRow> {
-    let row = |line: crate::sync::attest::RollCallLine| RollCallRow {
-        code: line.code,
-        size: line.size,
-        agrees: line.agrees,
-        at: line.at,
-    };
-    node.roll_call().into_iter().map(row).collect()
-}
-
-fn invitations(node: &Node, now: WallMs) -> Value {
-    let lines: Vec<Value> = node
-        .invitations(now)
-        .iter()
-        .map(|line| {
-            json!({
-                "code": line.invite.division, "level": line.invite.level, "name": line.invite.name,
-                "state": line.state, "expires": line.invite.expires.to_string(), "auto": line.invite.auto,
-                "digits": line.digits,
-            })
-        })
-        .collect();
-    json!({"schema": "gongshi.invite.list/1", "invitations": lines})
 }

@@ -1,5 +1,6 @@
 //! Verify: everything a node holds, checked again from the bytes, without links and without trust in the index.
 
+use super::Glance;
 use crate::digest::Digest;
 use crate::ledger::Ledger;
 use crate::log::checkpoint::{Checkpoint, node_origin, root_origin};
@@ -9,23 +10,11 @@ use crate::log::witness;
 use crate::statement::{Entry, Leaf, Statement, StatementError};
 use crate::store::{Read, StoreError, layout};
 use crate::sync::body::PackedBody;
-use crate::sync::{Node, read_entry};
-use crate::trust::key::PublicKey;
+use crate::sync::read_entry;
 use serde_json::{Value, json};
 
 /// Most problems listed; the rest are counted.
 const PROBLEMS_MAX: usize = 100;
-
-/// What is to be verified, taken from the node at one moment.
-pub(super) struct Target {
-    federation: Digest,
-    own: PublicKey,
-    root_log: (u64, Digest),
-    view_root: Digest,
-    note: Option<String>,
-    own_size: u64,
-    own_root: Digest,
-}
 
 /// What was found.
 #[derive(Default)]
@@ -35,21 +24,6 @@ pub(super) struct Found {
     bodies: u64,
     problem_count: u64,
     problems: Vec<String>,
-}
-
-impl Target {
-    pub(super) fn of(node: &Node) -> Self {
-        let (own_size, own_root) = node.own_log();
-        Self {
-            federation: node.federation(),
-            own: *node.own_key(),
-            root_log: node.root_log(),
-            view_root: node.ledger().view_root(),
-            note: node.checkpoint_note().map(|(text, _)| text.to_owned()),
-            own_size,
-            own_root,
-        }
-    }
 }
 
 impl Found {
@@ -74,11 +48,11 @@ impl Found {
 }
 
 /// Verifies all that is held: signatures, cards, bodies, both logs' roots, the checkpoint's signatures, the fold.
-pub(super) fn verify_all(store: &dyn Read, target: &Target) -> Result<Found, StoreError> {
+pub(super) fn verify_all(store: &dyn Read, target: &Glance) -> Result<Found, StoreError> {
     let mut found = Found::default();
     let mut frontier = Frontier::new();
     let mut ledger = Ledger::new(target.federation);
-    let signed = target.note.as_deref().and_then(|text| Note::parse(text).ok());
+    let signed = target.note.as_ref().and_then(|(text, _)| Note::parse(text).ok());
     let checkpoint = signed.as_ref().and_then(|note| Checkpoint::parse(&note.text).ok());
     let mut root_at_checkpoint = None;
     for index in 0..target.root_log.0 {
@@ -119,7 +93,7 @@ pub(super) fn verify_all(store: &dyn Read, target: &Target) -> Result<Found, Sto
     Ok(found)
 }
 
-fn verify_note(note: &Note, checkpoint: &Checkpoint, target: &Target, ledger: &Ledger, found: &mut Found) {
+fn verify_note(note: &Note, checkpoint: &Checkpoint, target: &Glance, ledger: &Ledger, found: &mut Found) {
     let origin = root_origin(&target.federation);
     let root = ledger.registry().root();
     let signed = root.is_some_and(|root| note::verify(note, &origin, root).is_ok());
@@ -131,9 +105,9 @@ fn verify_note(note: &Note, checkpoint: &Checkpoint, target: &Target, ledger: &L
     }
 }
 
-fn verify_own_log(store: &dyn Read, target: &Target, found: &mut Found) -> Result<(), StoreError> {
+fn verify_own_log(store: &dyn Read, target: &Glance, found: &mut Found) -> Result<(), StoreError> {
     let mut frontier = Frontier::new();
-    for index in 0..target.own_size {
+    for index in 0..target.own_log.0 {
         let row = store.get(&layout::entry(&target.own, index))?;
         let statement = row.as_deref().and_then(|row| row.get(8..179)).map(Statement::verify);
         match statement {
@@ -149,7 +123,7 @@ fn verify_own_log(store: &dyn Read, target: &Target, found: &mut Found) -> Resul
             _ => found.problem(|| format!("own entry {index} is missing or damaged")),
         }
     }
-    if frontier.root() != target.own_root {
+    if frontier.root() != target.own_log.1 {
         found.problem(|| "our own log does not have the root hash that is shown".to_owned());
     }
     Ok(())

@@ -1,0 +1,180 @@
+//! Long reads: what the command line asks of the store, off the engine's thread.
+//!
+//! A turn takes a [`Glance`] at the node, which is short however much is held; the rest reads the store on a
+//! thread of its own, so that listing or verifying everything stops nobody.
+
+mod diff;
+mod find;
+mod list;
+mod proof;
+mod show;
+mod verify;
+mod walk;
+
+pub(super) use list::Filter;
+pub(super) use proof::PROOF_BYTES_MAX;
+
+use super::service::{Failure, Reply};
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::log::checkpoint::node_origin;
+use crate::log::note::Note;
+use crate::log::witness;
+use crate::store::{Read, StoreError, layout};
+use crate::sync::Node;
+use crate::time::WallMs;
+use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is to be read. Digests may be given by their first eight digits or more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Query {
+    /// Packages, `gongshi.list/1`.
+    List(Filter),
+    /// One statement with its figures and its exchange, `gongshi.show/1`.
+    Show(String),
+    /// Two packages cell by cell, `gongshi.diff/1`.
+    Diff(String, String),
+    /// The C2SP tlog-proof of a statement, `gongshi.proof/1`.
+    Proof(String),
+    /// One statement from its figures to the checkpoint, `gongshi.verify/1`.
+    Verify(String),
+    /// The text of a proof, against the root's key and, where the proof has no leaf, against what is held.
+    VerifyProof(String),
+    /// Everything held, `gongshi.verify/1`.
+    VerifyAll,
+}
+
+/// What a long read needs of the node, of one moment.
+pub(super) struct Glance {
+    federation: Digest,
+    own: PublicKey,
+    root: Option<PublicKey>,
+    parent: Option<PublicKey>,
+    root_log: (u64, Digest),
+    own_log: (u64, Digest),
+    view_root: Digest,
+    note: Option<(String, u64)>,
+    /// Entries of our own log that went up on the open session, and that the parent's receipt covers.
+    sent: u64,
+    receipted: u64,
+    /// Live nodes: division, name, and the index of their log that is sequenced next.
+    nodes: BTreeMap<PublicKey, NodeGlance>,
+}
+
+struct NodeGlance {
+    code: DivisionCode,
+    name: String,
+    next_index: u64,
+}
+
+/// A query and the glance it is answered from.
+pub(super) struct Reading {
+    query: Query,
+    glance: Glance,
+}
+
+/// Why a query has no answer.
+enum NoAnswer {
+    Store(StoreError),
+    Refused(Failure),
+}
+
+impl From<StoreError> for NoAnswer {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
+impl Glance {
+    /// Looks at the node.
+    pub(super) fn of(node: &Node) -> Self {
+        let registry = node.registry();
+        let nodes = registry.nodes().filter_map(|(code, key)| {
+            let name = registry.delegation(key)?.name.clone();
+            let next_index = node.ledger().next_index(key);
+            Some((*key, NodeGlance { code: code.clone(), name, next_index }))
+        });
+        Self {
+            federation: node.federation(),
+            own: *node.own_key(),
+            root: registry.root().copied(),
+            parent: node.parent().map(|(signing, _)| signing),
+            root_log: node.root_log(),
+            own_log: node.own_log(),
+            view_root: node.ledger().view_root(),
+            note: node.checkpoint_note().map(|(text, size)| (text.to_owned(), size)),
+            sent: node.sent(),
+            receipted: node.own_size().saturating_sub(node.unacknowledged()),
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// Division code and name of a node by its signing key; none for a key without a live node.
+    fn node_json(&self, key: &PublicKey) -> Value {
+        self.nodes
+            .get(key)
+            .map_or(Value::Null, |node| serde_json::json!({"code": node.code, "name": node.name}))
+    }
+
+    /// The state of an entry that the root has not sequenced, in the one vocabulary of states.
+    fn waiting_state(&self, origin: &PublicKey, index: u64) -> &'static str {
+        match index {
+            _ if *origin != self.own => "received",
+            index if index < self.receipted => "received",
+            index if index < self.sent => "sent",
+            _ => "signed",
+        }
+    }
+
+    /// When the parent cosigned the first checkpoint of our own log that covers `index`.
+    fn receipt_at(&self, store: &dyn Read, index: u64) -> Result<Option<WallMs>, StoreError> {
+        let Some(parent) = self.parent else { return Ok(None) };
+        let from = layout::receipt(index.saturating_add(1));
+        let rows = store.scan(&from, &[layout::RECEIPT + 1], 1)?;
+        let text = rows.into_iter().next().and_then(|(_, value)| String::from_utf8(value).ok());
+        let note = text.and_then(|text| Note::parse(&text).ok());
+        let seconds =
+            note.and_then(|note| witness::verify_cosignature(&note, &node_origin(&parent), &parent).ok());
+        Ok(seconds.map(|seconds| WallMs(seconds.saturating_mul(1000))))
+    }
+}
+
+impl Reading {
+    pub(super) const fn new(query: Query, glance: Glance) -> Self {
+        Self { query, glance }
+    }
+
+    /// Reads the answer.
+    pub(super) fn run(self, store: &dyn Read) -> Reply {
+        let Self { query, glance } = self;
+        let document = match &query {
+            Query::List(filter) => list::list(store, &glance, filter).map_err(NoAnswer::from),
+            Query::Show(digest) => show::show(store, &glance, digest),
+            Query::Diff(a, b) => diff::diff(store, a, b),
+            Query::Proof(digest) => proof::proof(store, &glance, digest),
+            Query::Verify(digest) => walk::walk(store, &glance, digest),
+            Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::VerifyAll => {
+                verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)
+            }
+        };
+        match document {
+            Ok(document) => Reply::Document(document.to_string()),
+            Err(NoAnswer::Refused(failure)) => Reply::Failure(failure),
+            Err(NoAnswer::Store(error)) => Reply::Failure(Failure::new(
+                9,
+                "damaged",
+                format!("存储不可读：{error} / the store cannot be read: {error}"),
+            )),
+        }
+    }
+}

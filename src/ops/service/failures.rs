@@ -1,0 +1,70 @@
+//! Why something was not done, by cause: exit code, stable code, and what to do next in both languages.
+
+use super::Failure;
+use crate::store::StoreError;
+use crate::sync::SayError;
+use crate::sync::enrol::InviteError;
+use crate::sync::publish::PublishError;
+
+pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError> {
+    Ok(match error {
+        PublishError::ForeignDivision(code) => Failure::new(
+            6,
+            "foreign_division",
+            format!(
+                "本节点无权为 {code} 发布：只能发布本级及受托管的区划 / this node does not publish for {code}: only its own division and those it hosts"
+            ),
+        ),
+        PublishError::AlreadyReported { digest, revision } => Failure::new(
+            6,
+            "already_reported",
+            format!(
+                "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
+            ),
+        ),
+        PublishError::TooLong(bytes) => Failure::new(
+            5,
+            "too_long",
+            format!("报告内容 {bytes} 字节，超过上限 / the report is too long: {bytes} bytes"),
+        ),
+        PublishError::Say(error) => say_failure(error)?,
+    })
+}
+
+fn say_failure(error: SayError) -> Result<Failure, StoreError> {
+    match error {
+        SayError::Store(error) => Err(error),
+        SayError::Refused(code) => Ok(Failure::new(
+            6,
+            code.as_str(),
+            format!("按规则不予受理：{0} / refused by a rule: {0}", code.as_str()),
+        )),
+        SayError::Card(error) => Ok(Failure::new(5, "bad_card", format!("内容超出限制 / {error}"))),
+    }
+}
+
+pub(super) fn invite_failure(error: InviteError) -> Result<Failure, StoreError> {
+    Ok(match error {
+        InviteError::LevelNotLower(level) => Failure::new(
+            6,
+            "level_not_lower",
+            format!(
+                "只能邀请更低层级的节点，{} 不低于本级 / level {level} is not below this node's",
+                level.zh()
+            ),
+        ),
+        InviteError::Taken(code) => {
+            Failure::new(6, "division_taken", format!("{code} 已有节点 / division {code} has a node already"))
+        }
+        InviteError::HostingWider => Failure::new(
+            6,
+            "hosting_wider",
+            "托管范围超出本节点 / the hosting reaches beyond this node's own".to_owned(),
+        ),
+        InviteError::Bounds(why) => Failure::new(2, "invite_bounds", format!("邀请超出限制 / {why}")),
+        InviteError::None(what, code) => {
+            Failure::new(6, "nothing_pending", format!("{code} 没有待处理的邀请 / no {what} for {code}"))
+        }
+        InviteError::Say(error) => say_failure(error)?,
+    })
+}

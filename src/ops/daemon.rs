@@ -9,7 +9,7 @@ use super::service::{Reply, Request};
 use crate::config::Config;
 use crate::net::NetError;
 use crate::portal::server::{Limits, Trusted, serve};
-use crate::portal::{PortalConfig, console, router};
+use crate::portal::{PortalConfig, Site, console, router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,7 +52,9 @@ pub enum DaemonError {
 /// [`DaemonError`].
 pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let clock = Clock::start();
-    let opened = data.open(clock.now())?;
+    let mut opened = data.open(clock.now())?;
+    let upstream = config.upstream.address.iter().map(ToString::to_string).collect();
+    opened.engine.set_upstream_addresses(upstream);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
     let (stop_sender, stop) = watch::channel(false);
@@ -72,7 +74,14 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path }).map_err(bad)?;
+        let site = Site {
+            owner: config.site.owner.clone(),
+            contact: config.site.contact.clone(),
+            icp: config.site.icp.clone(),
+            gongan: config.site.gongan.clone(),
+            identification_code: config.site.identification_code.clone(),
+        };
+        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
         let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;

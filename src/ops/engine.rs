@@ -163,6 +163,11 @@ impl Engine {
         &self.node
     }
 
+    /// Where the operator says the parent is, `HOST:PORT`.
+    pub fn set_upstream_addresses(&mut self, addresses: Vec<String>) {
+        self.node.set_upstream_addresses(addresses);
+    }
+
     /// The index.
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)

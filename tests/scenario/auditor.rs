@@ -115,7 +115,13 @@ impl Sim {
         let (log, view) = (top.root_log(), top.ledger().view_root());
         for site in &self.sites {
             let node = site.node();
-            holds!(self.seed, node.root_log() == log, "{} is at {:?}, not {log:?}", site.code, node.root_log());
+            holds!(
+                self.seed,
+                node.root_log() == log,
+                "{} is at {:?}, not {log:?}",
+                site.code,
+                node.root_log()
+            );
             holds!(self.seed, node.ledger().view_root() == view, "{} shows another set", site.code);
             holds!(self.seed, node.unacknowledged() == 0, "{} waits for a receipt", site.code);
             let note = node.checkpoint_note().map(|note| Note::parse(note).expect("a note"));
@@ -152,7 +158,11 @@ impl Sim {
         }
         for ((origin, size), root) in &self.auditor.checkpoints {
             let now = logs.get(origin).and_then(|roots| roots.get(*size as usize));
-            holds!(self.seed, now == Some(root), "{origin} at {size} was signed and is not what stands there");
+            holds!(
+                self.seed,
+                now == Some(root),
+                "{origin} at {size} was signed and is not what stands there"
+            );
         }
         for site in &self.sites {
             let (size, root) = site.node().root_log();
@@ -222,7 +232,11 @@ impl Sim {
         let registry = ledger.registry();
         let author = *entry.statement.key();
         let division = &entry.card.act.report().expect("a report").division;
-        holds!(self.seed, registry.may_publish(&author, division), "{author} does not publish for {division}");
+        holds!(
+            self.seed,
+            registry.may_publish(&author, division),
+            "{author} does not publish for {division}"
+        );
         let (mut key, mut hops) = (author, 0);
         while key.id() != *ledger.federation() {
             let authority = registry.authority(&key).expect("a known key");
@@ -239,9 +253,8 @@ impl Sim {
             let site = &self.sites[*publisher];
             let place = site.store.get(&layout::locator(digest)).expect("readable");
             let row = place.and_then(|place| site.store.get(&[b"e", &place[..]].concat()).expect("readable"));
-            let kept = row.is_some_and(|row| {
-                parse_entry_row(&row).is_ok_and(|(_, entry)| entry.digest() == *digest)
-            });
+            let kept = row
+                .is_some_and(|row| parse_entry_row(&row).is_ok_and(|(_, entry)| entry.digest() == *digest));
             holds!(self.seed, kept, "{} lost {digest}, which it had confirmed", site.code);
         }
     }
@@ -261,7 +274,10 @@ impl Sim {
             for body in entry.card.act.report().expect("a report").carried_bodies() {
                 let packed = gongshi::sync::body::PackedBody::read(store, &body.digest).expect("readable");
                 let packed = packed.expect("a public report has its package");
-                assert!(packed.unpack(&body.digest, body.bytes).is_ok(), "a package is not what its card names");
+                assert!(
+                    packed.unpack(&body.digest, body.bytes).is_ok(),
+                    "a package is not what its card names"
+                );
             }
             revisions.push(u32::from_be_bytes(key[key.len() - 4..].try_into().expect("a revision")));
         }

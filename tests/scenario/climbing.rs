@@ -1,8 +1,8 @@
 //! Reports climb, the root's log comes back down, and every level shows the same.
 
 use crate::story::{Office, World};
-use gongshi::statement::card::Policy;
 use gongshi::statement::Act;
+use gongshi::statement::card::Policy;
 
 /// A province with a city, a district and a town, joined one after another.
 pub fn four_levels(seed: u64) -> (World, [Office; 4]) {
@@ -182,8 +182,7 @@ fn the_roll_call_at_the_province_lists_every_node_and_all_agree() {
 #[test]
 fn nothing_of_a_held_year_is_public_before_its_release() {
     let world = World::new(11);
-    let province =
-        world.province_with("330000", Policy { held_until_release: true, ..Policy::default() });
+    let province = world.province_with("330000", Policy { held_until_release: true, ..Policy::default() });
     let city = world.city("330200", &province);
     let town = world.town("330203001", &city);
     world.settle();

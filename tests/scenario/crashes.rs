@@ -9,9 +9,9 @@ const STOPS: [Stop; 4] = [Stop::BodiesWritten, Stop::BodiesSynced, Stop::FactsWr
 
 /// A machine stops in its `nth` append from now (the first is 0), if it comes to that.
 fn stops_after(world: &World, office: &Office, nth: usize, stop: Stop) -> bool {
-    let end = |office: &Office| office.sim().sites[office.at].disk.with(|record| {
-        gongshi::record::Record::end(record)
-    });
+    let end = |office: &Office| {
+        office.sim().sites[office.at].disk.with(|record| gongshi::record::Record::end(record))
+    };
     let (mut appends, mut before) = (0, end(office));
     let until = world.seen().now_ms + 120_000;
     while appends < nth {

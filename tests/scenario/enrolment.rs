@@ -29,10 +29,7 @@ fn a_token_is_used_once_and_the_same_keys_may_ask_again() {
     let city = world.starts(*again, &first, &province);
     world.agrees();
     assert_eq!(city.root_size(), province.root_size());
-    assert!(matches!(
-        province.invites("city", "330300", Hosting::Own, true),
-        Err(InviteError::Taken(_))
-    ));
+    assert!(matches!(province.invites("city", "330300", Hosting::Own, true), Err(InviteError::Taken(_))));
 }
 
 #[test]
@@ -158,8 +155,9 @@ fn a_district_with_hosting_publishes_for_its_towns_and_the_second_report_of_one_
     for office in world.offices() {
         office.shows(&town, 2024).once();
     }
-    let told = town.events().into_iter().any(|event| {
-        matches!(event, gongshi::sync::Event::OwnRefused(digest, _) if digest == own.digest)
-    });
+    let told = town
+        .events()
+        .into_iter()
+        .any(|event| matches!(event, gongshi::sync::Event::OwnRefused(digest, _) if digest == own.digest));
     assert!(told, "the town hears that its report was the second");
 }

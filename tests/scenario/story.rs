@@ -230,8 +230,7 @@ impl World {
             Frame::Joined(joined) => {
                 let (signing, transport) =
                     (SecretKey::from_seed(&keys.signing), SecretKey::from_seed(&keys.transport));
-                let checked =
-                    check_joined(joined, &token.federation, &signing.public(), &transport.public());
+                let checked = check_joined(joined, &token.federation, &signing.public(), &transport.public());
                 Answer::Joined(Box::new(checked.expect("a chain from the anchor")))
             }
             Frame::JoinPending { digits } => Answer::Pending(digits.clone()),
@@ -329,8 +328,7 @@ impl Office {
             expires,
         };
         let secret = Digest::of(&[secret.as_bytes()]);
-        let invite =
-            Invite { secret, level, name: division.to_string(), division, hosting, expires, auto };
+        let invite = Invite { secret, level, name: division.to_string(), division, hosting, expires, auto };
         sim.turn(self.at, |node, turn| Ok(node.invite(turn, invite))).expect("the node is up")?;
         // As people carry it.
         Ok(Token::parse(&token.to_text().expect("in bounds")).expect("a token"))

@@ -63,7 +63,8 @@ fn forged_leaves_from_a_parent_are_refused() {
     let origin = root_origin(&federation);
     let liar = signing(city);
     let honest = city.checkpoint_note();
-    let leaves = |note: String| Frame::Leaves { first: size, leaves: vec![forge(&liar)], note, proof: Vec::new() };
+    let leaves =
+        |note: String| Frame::Leaves { first: size, leaves: vec![forge(&liar)], note, proof: Vec::new() };
     // The root did not sign this one.
     let forged = signed(&origin, size + 1, root, &liar);
     says(&world, city, district, &leaves(forged));
@@ -85,8 +86,7 @@ fn a_renewed_checkpoint_of_another_tree_raises_the_alarm() {
     let (world, [province, city, ..]) = four_levels(41);
     world.someone_lies();
     let size = city.root_size();
-    let other =
-        signed(&root_origin(&federation(&city)), size, Digest::of(&[b"other"]), &signing(&province));
+    let other = signed(&root_origin(&federation(&city)), size, Digest::of(&[b"other"]), &signing(&province));
     says(&world, &province, &city, &Frame::Renewed { note: other });
     assert!(city.events().contains(&Event::SplitView(size)));
     world.agrees();
@@ -109,7 +109,8 @@ fn a_node_whose_view_differs_from_the_roots_stops_attesting() {
     city.publishes("市城管局", 2024, "检查 3 次");
     world.settle();
     let lines = province.sim().sites[0].node().roll_call();
-    let silent: Vec<_> = lines.iter().filter(|line| line.size == size).map(|line| line.code.to_string()).collect();
+    let silent: Vec<_> =
+        lines.iter().filter(|line| line.size == size).map(|line| line.code.to_string()).collect();
     assert!(silent.contains(&"330200".to_owned()), "{lines:?}");
     city.shows(&city, 2024).once();
 }
@@ -123,9 +124,8 @@ fn other_history(town: &Office, last: &Entry) -> (Vec<Entry>, String) {
         let key = gongshi::store::layout::entry(&key, index);
         gongshi::store::Read::get(store.as_ref(), &key).expect("readable").expect("an entry")
     };
-    let mut entries: Vec<Entry> = (0..own - 1)
-        .map(|index| gongshi::sync::parse_entry_row(&row(index)).expect("an entry").1)
-        .collect();
+    let mut entries: Vec<Entry> =
+        (0..own - 1).map(|index| gongshi::sync::parse_entry_row(&row(index)).expect("an entry").1).collect();
     entries.push(last.clone());
     let mut frontier = Frontier::new();
     entries.iter().for_each(|entry| frontier.push(leaf_hash(entry.statement.as_bytes())));

@@ -5,9 +5,7 @@ use crate::network::{Network, Party};
 use gongshi::digest::Digest;
 use gongshi::division::DivisionCode;
 use gongshi::ops::engine::{Engine, EngineError, HighMarks};
-use gongshi::record::{
-    Batch, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit,
-};
+use gongshi::record::{Batch, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit};
 use gongshi::store::{MemoryStore, Store, StoreError};
 use gongshi::sync::{Action, Event, Node, Turn};
 use gongshi::time::{Now, WallMs};
@@ -334,9 +332,8 @@ impl Sim {
                 }
             }
             Action::Dial { addresses, key } => {
-                let there = |other: &Site| {
-                    addresses.contains(&other.address()) && other.transport().public() == key
-                };
+                let there =
+                    |other: &Site| addresses.contains(&other.address()) && other.transport().public() == key;
                 let target = self.sites.iter().position(there);
                 match target.filter(|at| self.sites[*at].is_up()) {
                     Some(at) => {

@@ -1,4 +1,28 @@
 //! Gongshi (公示): a federated sync daemon for annual administrative-enforcement disclosures.
+//!
+//! One node a jurisdiction. What is published at one level climbs through its ancestors to the root, is entered
+//! once in the root log, and is tailed down by every node; what a node shows is a fold of a prefix of that log.
+//!
+//! # The map: arrows point down only
+//!
+//! 0. Words, plain values: [`time`], [`digest`], [`bytes`] (hand-written signed layouts), [`wire`] (frames and index
+//!    values; the only file naming bincode), [`division`], [`agency`], [`money`].
+//! 1. [`trust`]: who may say what. Keys (the only file naming the signature library), delegations, chains.
+//! 2. What is said, and the record of it: [`package`] (a report's figures, validation, body), [`statement`] (171
+//!    signed bytes and their card), [`log`] (RFC 6962 trees, C2SP tiles, checkpoints, cosignatures, proofs).
+//! 3. Keeping: [`record`] (what an acknowledgement means; the guard), [`store`] (the index, rebuilt from the record).
+//! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O).
+//! 5. Edges, the only places with sockets and tasks: [`net`] (QUIC), [`portal`] (the public pages and the API).
+//! 6. Running it: [`config`], [`ops`] (engine, driver, daemon, control socket, command line).
+//!
+//! # What always holds
+//!
+//! - What was acknowledged is in the record, synced to the disk, before anyone hears of it.
+//! - A checkpoint is signed only over entries in the record, and never below or beside what was signed before.
+//! - The root's fold alone decides authority and acceptance, and every mirror repeats it on the same bytes.
+//! - Same size and root hash of the root log: same fold, same view root, same bytes shown.
+//! - Signed bytes are kept as received and never encoded again to be verified.
+//! - Nothing below the edges reads a clock, draws randomness, sleeps, or touches a socket.
 
 pub mod agency;
 pub mod bytes;
@@ -24,5 +48,4 @@ pub mod net;
 pub mod portal;
 
 pub mod config;
-
 pub mod ops;

@@ -8,8 +8,8 @@ use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use crate::config::Config;
 use crate::net::NetError;
-use crate::portal::server::{Limits, serve};
-use crate::portal::{PortalConfig, console, router};
+use crate::portal::server::{Limits, Trusted, serve};
+use crate::portal::{PortalConfig, Site, console, router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,7 +75,9 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let clock = Clock::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
-    let opened = runtime.block_on(open(data, clock))?;
+    let mut opened = runtime.block_on(open(data, clock))?;
+    let upstream = config.upstream.address.iter().map(ToString::to_string).collect();
+    opened.engine.set_upstream_addresses(upstream);
     let (stop_sender, stop) = watch::channel(false);
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
@@ -93,11 +95,20 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path }).map_err(bad)?;
+        let site = Site {
+            owner: config.site.owner.clone(),
+            contact: config.site.contact.clone(),
+            icp: config.site.icp.clone(),
+            gongan: config.site.gongan.clone(),
+            identification_code: config.site.identification_code.clone(),
+        };
+        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
         let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;
-        spawn(serve(portal, pages, Limits::default(), stop.clone()));
+        let networks = config.portal.trusted.clone();
+        let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
+        spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
         spawn(accept_control(control, ask));
         spawn(wait_for_signals(stop_sender));

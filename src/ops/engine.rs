@@ -125,8 +125,8 @@ impl Engine {
                             node = Some(Node::new((**identity).clone(), secret));
                         }
                         let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
-                        if index == applied.facts {
-                            // Up to here the index held everything and writes were dropped.
+                        if index == 0 {
+                            // The bodies came before and are all kept; facts the index holds are dropped.
                             commit(store.as_ref(), &mut turn)?;
                         }
                         node.apply(&mut turn, &fact)?;
@@ -161,6 +161,11 @@ impl Engine {
     /// The node, to look at.
     pub const fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Where the operator says the parent is, `HOST:PORT`.
+    pub fn set_upstream_addresses(&mut self, addresses: Vec<String>) {
+        self.node.set_upstream_addresses(addresses);
     }
 
     /// The index.

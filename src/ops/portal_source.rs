@@ -15,7 +15,7 @@ use crate::portal::doc::{
     CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary, RollcallDoc,
     RollcallNode, VerifierDoc,
 };
-use crate::portal::source::{Found, OverviewDoc, PackageQuery, SourceError, YearCount};
+use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
 use crate::portal::{ConsoleSource, Source};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
@@ -71,6 +71,16 @@ impl PortalSource {
             Some((index, entry)) => Found::Here(make(index, &entry)),
             None => Found::Absent,
         })
+    }
+
+    fn children(&self) -> Vec<ChildLink> {
+        let status = self.status_json();
+        let children = status["children"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let child = |child: &serde_json::Value| {
+            let name = child["name"].as_str()?.to_owned();
+            Some(ChildLink { code: child["code"].as_str()?.parse().ok()?, name, portal: None })
+        };
+        children.iter().filter_map(child).collect()
     }
 
     fn checkpoint_size(snapshot: &Snapshot) -> u64 {
@@ -284,7 +294,7 @@ impl Source for PortalSource {
             checkpoint_age_ms: snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000)),
             nodes_agreeing: nodes.iter().filter(|node| node.agrees).count(),
             nodes_total: nodes.len(),
-            children: Vec::new(),
+            children: self.children(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
 use crate::sync::limits::INVITE_MS;
 use crate::sync::publish::{PublishError, Submission};
+use crate::sync::status::Link;
 use crate::sync::token::Token;
 use crate::sync::{Node, SayError, Turn};
 use crate::time::WallMs;
@@ -260,7 +261,7 @@ pub(super) fn status(node: &Node) -> Value {
     let identity = node.identity();
     let (own, root_log) = (node.own_log(), node.root_log());
     let upstream = node.upstream();
-    let link = |link: &crate::sync::status::Link| json!({"code": link.code, "state": link.state(), "behind": link.behind});
+    let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind});
     let children: Vec<Value> = node.children().iter().map(link).collect();
     let down = upstream.as_ref().is_some_and(|link| !link.up);
     let state = match (node.checkpoint_note(), down, node.unacknowledged()) {

@@ -46,7 +46,24 @@ pub struct Limits {
     /// Largest request header in bytes; at least 8,192, which is hyper's floor.
     pub header_bytes_max: usize,
     /// Addresses without a limit of their own, besides loopback.
-    pub trusted: Vec<IpAddr>,
+    pub trusted: Trusted,
+}
+
+/// Tells which addresses are trusted, as the configuration names them.
+#[derive(Clone)]
+pub struct Trusted(Arc<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl Trusted {
+    /// Addresses for which `is_trusted` says so.
+    pub fn new(is_trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_trusted))
+    }
+}
+
+impl std::fmt::Debug for Trusted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trusted")
+    }
 }
 
 impl Default for Limits {
@@ -58,7 +75,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(5),
             write_stall: Duration::from_secs(30),
             header_bytes_max: 16 * 1024,
-            trusted: Vec::new(),
+            trusted: Trusted::new(|_| false),
         }
     }
 }
@@ -190,8 +207,7 @@ fn peer_left(error: &io::Error) -> bool {
 fn admit(table: &SharedTable, peer: SocketAddr, limits: &Limits) -> Option<(Place, SharedPhase)> {
     let address = peer.ip().to_canonical();
     let group = group(address);
-    let exempt =
-        address.is_loopback() || limits.trusted.iter().any(|trusted| trusted.to_canonical() == address);
+    let exempt = address.is_loopback() || (limits.trusted.0)(address);
     let mut guard = table.lock();
     if !exempt && guard.per_group.get(&group).is_some_and(|count| *count >= limits.per_address_max) {
         return None;
@@ -348,8 +364,11 @@ mod tests {
 
     #[test]
     fn addresses_are_limited_except_loopback_and_trusted() {
-        let limits =
-            Limits { per_address_max: 2, trusted: vec!["192.0.2.9".parse().unwrap()], ..Limits::default() };
+        let limits = Limits {
+            per_address_max: 2,
+            trusted: Trusted::new(|ip| ip.to_string() == "192.0.2.9"),
+            ..Limits::default()
+        };
         let table = SharedTable::default();
         let admitted = |ip: &str| admit(&table, SocketAddr::new(ip.parse().unwrap(), 1), &limits);
         let held: Vec<_> = (0..5).filter_map(|_| admitted("192.0.2.1")).collect();

@@ -1,6 +1,6 @@
 //! Statements and cards: what is said, in signed bytes ([`FORMAT.md`](self#gongshi-statement-format)).
 //!
-//! A [`Statement`] is 171 public bytes that never change; its [`Card`](card::Card) says what is meant; bodies
+//! A [`Statement`] is 171 public bytes that never change; its [`Card`] says what is meant; bodies
 //! are named by the card. Bytes are kept as received and never re-encoded to verify.
 #![doc = include_str!("FORMAT.md")]
 

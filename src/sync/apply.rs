@@ -46,6 +46,7 @@ impl Node {
                     self.receipt_size = self.receipt_size.max(note.size);
                 }
             }
+            Fact::Stopped { origin, .. } => self.origins.entry(*origin).or_default().stopped = true,
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);
@@ -161,10 +162,13 @@ impl Node {
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
+                let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { return Ok(()) };
+                if let (Act::Delegate(delegation), true) = (&entry.card.act, self.is_root()) {
+                    self.refused_keys.insert(delegation.signing);
+                    self.ready.insert(delegation.signing);
+                }
                 if origin == *self.own_key() {
-                    if let Some((_, entry)) = self.entry_by_digest(turn, &statement)? {
-                        self.no_longer_waiting(&entry);
-                    }
+                    self.no_longer_waiting(&entry);
                     self.own_refused.insert(statement, code);
                     turn.event(Event::OwnRefused(statement, code));
                 }

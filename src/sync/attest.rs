@@ -108,6 +108,7 @@ impl Node {
 
     /// Signs and sends what changed, at most once a second.
     pub(super) fn attest(&mut self, turn: &mut Turn<'_>) {
+        self.compare_with_root(turn);
         if !self.attestation_is_due() {
             return;
         }
@@ -168,25 +169,23 @@ impl Node {
     }
 
     pub(super) fn on_attest(&mut self, turn: &mut Turn<'_>, peer: Peer, text: &str) -> Outcome {
-        let Some((key, attestation)) = self.attestation_of(peer, text) else { return Err("bad_attestation") };
-        if self.attestations.get(&key).is_some_and(|held| held.at >= attestation.at) {
+        let name = Note::parse(text).ok().and_then(|note| Some(note.signatures.first()?.name.clone()));
+        let Some(name) = name else { return Err("bad_attestation") };
+        // A node whose Delegate has not come here yet attests again when that is sequenced.
+        let Some(key) = self.attester(peer, &name) else { return Ok(()) };
+        let Some(attestation) = Attestation::verify(text, &self.federation(), &key) else {
+            return Err("bad_attestation");
+        };
+        // Sizes first: two checkpoints may fall into one millisecond.
+        let place = |attestation: &Attestation| (attestation.size, attestation.at);
+        if self.attestations.get(&key).is_some_and(|held| place(held) >= place(&attestation)) {
             return Ok(());
         }
         let note = attestation.note.clone();
+        self.attestations.insert(key, attestation);
         match peer {
-            Peer::Parent(_) => {
-                if let Some((root, view_root)) = self.views.get(&attestation.size)
-                    && attestation.fold_version == FOLD_VERSION
-                    && (*root, *view_root) != (attestation.root, attestation.view_root)
-                {
-                    self.view_differs = true;
-                    turn.event(Event::ViewDiffers(attestation.size));
-                }
-                self.attestations.insert(key, attestation);
-                self.pass_down(turn, &note);
-            }
+            Peer::Parent(_) => self.pass_down(turn, &note),
             Peer::Below(_) => {
-                self.attestations.insert(key, attestation);
                 if let Some(up) = self.up().filter(|conn| self.sessions.get(conn).is_some_and(|s| s.open)) {
                     turn.send(up, Frame::Attest { note });
                 }
@@ -197,18 +196,27 @@ impl Node {
     }
 
     /// From below: any node of our subtree. From the parent: the root.
-    fn attestation_of(&self, peer: Peer, text: &str) -> Option<(PublicKey, Attestation)> {
-        let name = Note::parse(text).ok()?.signatures.first()?.name.clone();
-        let keys: Vec<PublicKey> = match peer {
-            Peer::Parent(_) => self.registry.root().copied().into_iter().collect(),
-            Peer::Below(_) => self.registry.nodes().map(|(_, key)| *key).collect(),
-            Peer::Stranger => Vec::new(),
+    fn attester(&self, peer: Peer, name: &str) -> Option<PublicKey> {
+        let named = |key: &&PublicKey| node_origin(key) == name;
+        let below = |key: &&PublicKey| self.registry.is_ancestor(self.own_key(), key);
+        let key = match peer {
+            Peer::Parent(_) => self.registry.root().filter(named),
+            Peer::Below(_) => self.registry.nodes().map(|(_, key)| key).find(named).filter(below),
+            Peer::Stranger => None,
         };
-        let key = keys.into_iter().find(|key| node_origin(key) == name)?;
-        if matches!(peer, Peer::Below(_)) && !self.registry.is_ancestor(self.own_key(), &key) {
-            return None;
+        key.copied()
+    }
+
+    /// Compares our view with the root's at the same size, whichever of the two came first.
+    fn compare_with_root(&mut self, turn: &mut Turn<'_>) {
+        let Some(theirs) = self.registry.root().and_then(|root| self.attestations.get(root)) else { return };
+        let ours = self.views.get(&theirs.size);
+        let differs = theirs.fold_version == FOLD_VERSION
+            && ours.is_some_and(|ours| *ours != (theirs.root, theirs.view_root));
+        if differs && !self.view_differs {
+            turn.event(Event::ViewDiffers(theirs.size));
+            self.view_differs = true;
         }
-        Attestation::verify(text, &self.federation(), &key).map(|attestation| (key, attestation))
     }
 
     /// Every node of our subtree and the root, with its newest attestation.

@@ -49,8 +49,8 @@ impl Node {
             let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
             let climbing = session.climbing.entry(*origin).or_default();
             let Some(acked) = climbing.acked else {
-                if !climbing.asked {
-                    climbing.asked = true;
+                if climbing.offered == 0 {
+                    climbing.offered = note.size;
                     turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain: Vec::new() });
                 }
                 return Ok(());
@@ -58,6 +58,10 @@ impl Node {
             if climbing.sent >= note.size {
                 if climbing.receipted >= note.size {
                     self.dirty.remove(origin);
+                } else if climbing.offered < note.size {
+                    // The entries are there already, by the tail or an earlier session: the checkpoint is not.
+                    climbing.offered = note.size;
+                    turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain: Vec::new() });
                 }
                 return Ok(());
             }
@@ -74,6 +78,7 @@ impl Node {
             let covering = (end == note.size).then(|| note.text.clone());
             if let Some(climbing) = self.sessions.get_mut(&conn).and_then(|s| s.climbing.get_mut(origin)) {
                 climbing.sent = end;
+                climbing.offered = if end == note.size { end } else { climbing.offered };
             }
             turn.send(conn, Frame::Push { origin: *origin, first, entries, note: covering });
         }
@@ -204,11 +209,12 @@ impl Node {
             }
         }
         if !self.may_climb(origin) {
+            // A chain that gives nothing here is not the sender's fault: two levels may have delegated one
+            // division while they could not talk. The log waits where it is; others go on.
             if chain.is_empty() {
                 turn.send(conn, Frame::Have { origin: *origin, size: None });
-                return Ok(Ok(()));
             }
-            return Ok(Err("unknown_origin"));
+            return Ok(Ok(()));
         }
         let size = self.origins.get(origin).map_or(0, |log| log.frontier.size());
         turn.send(conn, Frame::Have { origin: *origin, size: Some(size) });
@@ -242,8 +248,9 @@ impl Node {
             return Ok(Ok(()));
         }
         for (index, climbing) in (first..).zip(entries) {
+            // Whoever carries a log that was stopped is not at fault: it gets no receipt, and goes on.
             if self.origins.get(origin).is_some_and(|log| log.stopped) {
-                return Ok(Err("origin_stopped"));
+                return Ok(Ok(()));
             }
             let Ok(entry) = Entry::verify(&climbing.entry.statement, &climbing.entry.card) else {
                 return Ok(Err("bad_entry"));
@@ -282,14 +289,18 @@ impl Node {
         if let Some((_, held)) = self.entry(turn, origin, index)?
             && held.digest() != entry.digest()
         {
-            self.stop(turn, origin, index);
+            self.stop(turn, origin, index, entry.statement.as_bytes())?;
         }
         Ok(())
     }
 
-    fn stop(&mut self, turn: &mut Turn<'_>, origin: &PublicKey, index: u64) {
-        self.origins.entry(*origin).or_default().stopped = true;
+    /// Takes nothing more of a log that has two histories, and keeps the other one's evidence.
+    pub(super) fn stop(&mut self, turn: &mut Turn<'_>, origin: &PublicKey, index: u64, other: &[u8]) -> Step {
+        if self.origins.get(origin).is_some_and(|log| log.stopped) {
+            return Ok(());
+        }
         turn.event(Event::Equivocation(*origin, index));
+        self.record(turn, Fact::Stopped { origin: *origin, index, other: other.to_vec() })
     }
 
     /// A signed checkpoint of an origin: if it is of what is held, it is kept and a receipt is due.
@@ -311,8 +322,8 @@ impl Node {
             return Ok(Ok(()));
         }
         if checkpoint.root != log.frontier.root() {
-            self.stop(turn, origin, checkpoint.size);
-            return Ok(Err("forked_log"));
+            self.stop(turn, origin, checkpoint.size, text.as_bytes())?;
+            return Ok(Ok(()));
         }
         if log.note.as_ref().is_none_or(|held| held.size < checkpoint.size) {
             self.record(turn, Fact::OriginNote { origin: *origin, note: text.to_owned() })?;
@@ -344,22 +355,6 @@ impl Node {
             note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
             turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
         }
-    }
-
-    /// Signs our own log if it grew.
-    pub(super) fn sign_own_log(&mut self, turn: &mut Turn<'_>) -> Step {
-        let own = *self.own_key();
-        let Some(log) = self.origins.get(&own) else { return Ok(()) };
-        let size = log.frontier.size();
-        if size == 0 || log.note.as_ref().is_some_and(|note| note.size >= size) {
-            return Ok(());
-        }
-        let checkpoint = Checkpoint { origin: self.own_origin(), size, root: log.frontier.root() };
-        turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
-        let text = checkpoint.to_text();
-        let signature = note::sign(&text, &checkpoint.origin, &self.signing);
-        let note = Note { text, signatures: vec![signature] }.to_string();
-        self.record(turn, Fact::OriginNote { origin: own, note })
     }
 }
 

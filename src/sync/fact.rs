@@ -97,6 +97,15 @@ pub enum Fact {
         /// The note.
         note: String,
     },
+    /// Two histories of one log were seen: nothing more of it is taken until its parent decides.
+    Stopped {
+        /// Whose log.
+        origin: PublicKey,
+        /// Where they part, as far as it is known.
+        index: u64,
+        /// The evidence: the other statement's bytes, or the signed checkpoint of the other log.
+        other: Vec<u8>,
+    },
     /// An invitation was given out.
     Invited(Invite),
     /// An invitation was used, by these keys.
@@ -149,6 +158,9 @@ impl Fact {
             Self::Invited(invite) => (7, wire::encode(invite)),
             Self::InviteUsed { secret, signing } => (8, wire::encode(&(secret, signing))),
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
+            Self::Stopped { origin, index, other } => {
+                (10, wire::encode(&(origin, index, ByteBuf::from(other.as_slice()))))
+            }
         };
         Frame { kind, payload }
     }
@@ -182,6 +194,10 @@ impl Fact {
                 Self::InviteUsed { secret, signing }
             }
             9 => Self::InviteRevoked { secret: wire::decode(bytes, limit)? },
+            10 => {
+                let (origin, index, other): (PublicKey, u64, ByteBuf) = wire::decode(bytes, limit)?;
+                Self::Stopped { origin, index, other: other.into_vec() }
+            }
             kind => return Err(FactError::UnknownKind(kind)),
         })
     }

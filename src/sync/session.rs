@@ -24,8 +24,8 @@ pub(super) enum Peer {
 /// How far one log has climbed on a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Climbing {
-    /// A `Propose` is out and not answered.
-    pub(super) asked: bool,
+    /// Size of the newest checkpoint sent, alone or with the entries it covers.
+    pub(super) offered: u64,
     /// What the parent said it has; none before its first answer.
     pub(super) acked: Option<u64>,
     /// Index after the last entry sent.
@@ -189,6 +189,11 @@ impl Node {
         up.next().map(|(conn, _)| *conn)
     }
 
+    /// Where the operator says the parent is, `HOST:PORT`.
+    pub fn set_upstream_addresses(&mut self, addresses: Vec<String>) {
+        self.upstream_addresses = addresses;
+    }
+
     /// Dials the parent if it is time to.
     pub(super) fn dial(&mut self, turn: &mut Turn<'_>) {
         let Some((parent, key)) = self.parent() else { return };
@@ -197,7 +202,13 @@ impl Node {
         }
         self.redial.dialling = true;
         self.redial.lost_since.get_or_insert(turn.now.steady_ms);
-        let addresses = self.registry.delegation(&parent).map(|d| d.addresses.clone()).unwrap_or_default();
+        let mut addresses = self.upstream_addresses.clone();
+        addresses.extend(self.registry.delegation(&parent).into_iter().flat_map(|d| d.addresses.clone()));
+        if !addresses.is_empty() {
+            // Each attempt begins with the next address.
+            let first = self.redial.attempts as usize % addresses.len();
+            addresses.rotate_left(first);
+        }
         turn.out.actions.push(Action::Dial { addresses, key });
     }
 
@@ -217,7 +228,8 @@ impl Node {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
         let outcome = match (peer, frame) {
-            (Peer::Stranger, Frame::Join(request)) => {
+            // Not only from strangers: a node whose answer was lost asks again, and its key is known by then.
+            (Peer::Stranger | Peer::Below(_), Frame::Join(request)) => {
                 self.on_join(turn, conn, &request)?;
                 Ok(())
             }
@@ -311,8 +323,8 @@ impl Node {
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
         self.sequence(turn)?;
-        self.sign_own_log(turn)?;
         self.sign_root_log(turn)?;
+        self.sign_own_log(turn)?;
         self.send_receipts(turn);
         self.climb(turn)?;
         self.fan_out(turn)?;

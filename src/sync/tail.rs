@@ -190,10 +190,15 @@ impl Node {
             {
                 return Ok(Err("bad_body"));
             }
-            let place = layout::entry(entry.statement.key(), entry.statement.index());
-            if turn.get(&place)?.is_none() {
+            let (origin, index) = (*entry.statement.key(), entry.statement.index());
+            let held = self.entry(turn, &origin, index)?.map(|(_, held)| held);
+            if held.as_ref().is_none_or(|held| held.digest() != leaf.statement) {
+                // Of two statements at one place, the one that the root sequenced counts.
+                if let Some(other) = held {
+                    self.stop(turn, &origin, index, other.statement.as_bytes())?;
+                }
                 let received_at = Some(leaf.received_at);
-                self.record(turn, Fact::Entry { received_at, entry: entry.clone() })?;
+                self.record(turn, Fact::Entry { received_at, entry })?;
             }
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);
             self.record(turn, Fact::Leaf { sequenced_at, received_at, statement: leaf.statement })?;

@@ -242,3 +242,16 @@ impl Federation {
         })
     }
 }
+
+/// What the nodes were at when a test failed.
+impl Drop for Federation {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in &self.nodes {
+            let status = run(["status", "--json", "--data", node.path()]);
+            println!("--- {} {}{}", node.code, status.said(), node.log());
+        }
+    }
+}

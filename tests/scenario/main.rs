@@ -1,0 +1,25 @@
+//! A simulated world: whole federations in one thread, with a virtual clock, a network that is cut and heals, machines
+//! that crash, and an auditor who checks after every step. One seed, one run.
+//!
+//! - `world` time, the queue of occurrences, machines and their turns
+//! - `network` connections with latency, cuts, stalls; outsiders who speak raw frames
+//! - `story` the words of the tests: offices that join, publish, show
+//! - `auditor` the invariants of a federation
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops at its first surprise"
+)]
+#![allow(unreachable_pub, reason = "one binary; pub means outside the module")]
+
+mod auditor;
+mod network;
+mod story;
+mod world;
+
+mod climbing;
+mod crashes;
+mod enrolment;
+mod random;
+mod trust;

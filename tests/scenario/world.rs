@@ -1,0 +1,418 @@
+//! Time, the queue of occurrences, and the machines: each runs the daemon's engine over keepers in memory.
+
+use crate::auditor::Auditor;
+use crate::network::{Network, Party};
+use gongshi::digest::Digest;
+use gongshi::division::DivisionCode;
+use gongshi::ops::engine::{Engine, EngineError, HighMarks};
+use gongshi::record::{Batch, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit};
+use gongshi::store::{MemoryStore, Store, StoreError};
+use gongshi::sync::{Action, Event, Node, Turn};
+use gongshi::time::{Now, WallMs};
+use gongshi::trust::key::SecretKey;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// 2025-01-15T08:00:00Z: the year 2024 is over everywhere.
+const BEGINNING_MS: u64 = 1_736_928_000_000;
+/// Nothing said for this long means that nothing is left to say: longer than the longest redial pause.
+const QUIET_MS: u64 = 60_000;
+/// A world that is not quiet by then never will be.
+const PATIENCE_MS: u64 = 4 * 3_600_000;
+
+/// splitmix64.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`; 0 when the bound is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next().checked_rem(bound).unwrap_or(0)
+    }
+}
+
+/// A record that outlives its engine, as a disk outlives a process.
+#[derive(Clone, Default)]
+pub struct Disk(pub Arc<Mutex<MemoryRecord>>);
+
+impl Disk {
+    pub fn with<R>(&self, work: impl FnOnce(&mut MemoryRecord) -> R) -> R {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Record for Disk {
+    fn append(&mut self, batch: &Batch) -> Result<Position, RecordError> {
+        self.with(|record| record.append(batch))
+    }
+    fn end(&self) -> Position {
+        self.with(|record| record.end())
+    }
+    fn replay(&self, from: Position, visit: &mut Visit<'_>) -> Result<(), RecordError> {
+        let copy = self.with(|record| record.clone());
+        copy.replay(from, visit)
+    }
+}
+
+/// The guard: refuses forks, and outlives its engine.
+#[derive(Clone, Default)]
+pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>);
+
+impl HighMarks for Marks {
+    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for &(origin, size, root) in marks {
+            let asked = Mark { size, root };
+            match held.get(&origin).copied() {
+                Some(held) if held != asked && held.size >= size => {
+                    return Err(GuardError::WouldFork { origin, held, asked });
+                }
+                _ => held.insert(origin, asked),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// A machine of the federation.
+pub struct Site {
+    pub code: DivisionCode,
+    pub signing: [u8; 32],
+    pub transport: [u8; 32],
+    pub disk: Disk,
+    pub marks: Marks,
+    pub store: Arc<MemoryStore>,
+    pub engine: Option<Engine>,
+    pub parent: Option<usize>,
+    pub events: Vec<Event>,
+    /// How far its wall clock is ahead.
+    pub ahead_ms: u64,
+    life: u64,
+    wake_ms: Option<u64>,
+}
+
+impl Site {
+    pub fn new(code: DivisionCode, seeds: [[u8; 32]; 2], parent: Option<usize>) -> Self {
+        Self {
+            code,
+            signing: seeds[0],
+            transport: seeds[1],
+            disk: Disk::default(),
+            marks: Marks::default(),
+            store: Arc::new(MemoryStore::new()),
+            engine: None,
+            parent,
+            events: Vec::new(),
+            ahead_ms: 0,
+            life: 0,
+            wake_ms: None,
+        }
+    }
+
+    pub const fn is_up(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    pub fn node(&self) -> &Node {
+        self.engine.as_ref().expect("the node is up").node()
+    }
+
+    pub fn signing(&self) -> SecretKey {
+        SecretKey::from_seed(&self.signing)
+    }
+
+    pub fn transport(&self) -> SecretKey {
+        SecretKey::from_seed(&self.transport)
+    }
+
+    pub fn address(&self) -> String {
+        format!("{}:4701", self.code)
+    }
+}
+
+/// What happens at a moment.
+#[derive(Debug)]
+pub enum Occurrence {
+    Frame { conn: u64, end: usize, bytes: Vec<u8> },
+    Connected { conn: u64, end: usize },
+    Disconnected { conn: u64, end: usize },
+    Unreachable { site: usize, life: u64 },
+    Wake { site: usize, life: u64 },
+}
+
+/// The simulation.
+pub struct Sim {
+    pub seed: u64,
+    pub rng: Rng,
+    pub now_ms: u64,
+    pub last_frame_ms: u64,
+    pub steps: u64,
+    pub sites: Vec<Site>,
+    pub network: Network,
+    pub auditor: Auditor,
+    pub faults: BTreeMap<&'static str, u64>,
+    /// True while nobody lies: then any fault or alarm is a bug of ours.
+    pub honest: bool,
+    queue: BTreeMap<(u64, u64), Occurrence>,
+    sequence: u64,
+    trace: Vec<String>,
+    pub trace_hash: Digest,
+}
+
+impl Sim {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            rng: Rng::new(seed),
+            now_ms: 1_000,
+            last_frame_ms: 0,
+            steps: 0,
+            sites: Vec::new(),
+            network: Network::default(),
+            auditor: Auditor::default(),
+            faults: BTreeMap::new(),
+            honest: true,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            trace: Vec::new(),
+            trace_hash: Digest::ZERO,
+        }
+    }
+
+    pub fn now(&self, site: usize) -> Now {
+        let ahead = self.sites.get(site).map_or(0, |site| site.ahead_ms);
+        Now { wall: WallMs(BEGINNING_MS + self.now_ms + ahead), steady_ms: self.now_ms }
+    }
+
+    pub fn random_bytes(&mut self) -> [u8; 32] {
+        *Digest::of(&[&self.rng.next().to_be_bytes()]).as_bytes()
+    }
+
+    pub fn schedule(&mut self, at_ms: u64, occurrence: Occurrence) {
+        self.sequence += 1;
+        self.queue.insert((at_ms.max(self.now_ms), self.sequence), occurrence);
+    }
+
+    pub fn fault(&mut self, kind: &'static str) {
+        *self.faults.entry(kind).or_default() += 1;
+    }
+
+    pub fn line(&mut self, text: String) {
+        let line = format!("{:>9} {text}", self.now_ms);
+        self.trace_hash = Digest::of(&[self.trace_hash.as_bytes(), line.as_bytes()]);
+        self.trace.push(line);
+    }
+
+    /// The last lines of the trace.
+    pub fn tail_of_trace(&self) -> String {
+        let from = self.trace.len().saturating_sub(120);
+        format!("seed {}, {} steps\n{}", self.seed, self.steps, self.trace[from..].join("\n"))
+    }
+
+    pub fn fail(&self, what: &str) -> ! {
+        panic!("seed {}: {what}", self.seed)
+    }
+
+    /// The earliest occurrence happens. False when there is none until `until_ms`.
+    pub fn step(&mut self, until_ms: u64) -> bool {
+        let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= until_ms) else {
+            return false;
+        };
+        let ((at, _), occurrence) = entry.remove_entry();
+        self.now_ms = at;
+        self.steps += 1;
+        match occurrence {
+            Occurrence::Frame { conn, end, bytes } => self.on_frame(conn, end, bytes),
+            Occurrence::Connected { conn, end } => self.on_connected(conn, end),
+            Occurrence::Disconnected { conn, end } => self.on_disconnected(conn, end),
+            Occurrence::Unreachable { site, life } => {
+                if self.sites[site].life == life {
+                    self.turn(site, |node, turn| {
+                        node.disconnected(turn, None);
+                        Ok(())
+                    });
+                }
+            }
+            Occurrence::Wake { site, life } => {
+                if self.sites[site].life == life && self.sites[site].wake_ms == Some(at) {
+                    self.sites[site].wake_ms = None;
+                    self.turn(site, |_, _| Ok(()));
+                }
+            }
+        }
+        true
+    }
+
+    /// Time passes.
+    pub fn run(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        while self.step(until) {}
+        self.now_ms = until;
+    }
+
+    /// Time passes until nobody has anything to say any more.
+    pub fn settle(&mut self) {
+        let deadline = self.now_ms + PATIENCE_MS;
+        self.last_frame_ms = self.now_ms;
+        while self.now_ms < self.last_frame_ms + QUIET_MS {
+            if !self.step(self.last_frame_ms + QUIET_MS) {
+                self.now_ms = self.last_frame_ms + QUIET_MS;
+            }
+            if self.now_ms > deadline {
+                self.fail("the world does not come to rest");
+            }
+        }
+    }
+
+    /// A turn of a node, as the daemon runs it. None when the machine is down or stopped in it.
+    pub fn turn<R>(
+        &mut self,
+        site: usize,
+        inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
+    ) -> Option<R> {
+        let now = self.now(site);
+        let engine = self.sites[site].engine.as_mut()?;
+        let ran = engine.turn(now, |node, turn| {
+            let result = inputs(node, turn)?;
+            node.settle(turn)?;
+            Ok(result)
+        });
+        match ran {
+            Ok((result, actions)) => {
+                self.auditor.look(self.seed, &self.sites[site]);
+                actions.into_iter().for_each(|action| self.act(site, action));
+                self.wake(site);
+                Some(result)
+            }
+            Err(EngineError::Record(RecordError::Io(_))) => {
+                self.line(format!("{} stopped in an append", self.sites[site].code));
+                self.crash(site);
+                None
+            }
+            Err(error) => self.fail(&format!("{} must stop: {error}", self.sites[site].code)),
+        }
+    }
+
+    fn wake(&mut self, site: usize) {
+        let due = self.sites[site].engine.as_ref().and_then(|engine| engine.node().wake_at_ms());
+        if let Some(due) = due.map(|due| due.max(self.now_ms + 1))
+            && self.sites[site].wake_ms.is_none_or(|set| set > due || set <= self.now_ms)
+        {
+            self.sites[site].wake_ms = Some(due);
+            let life = self.sites[site].life;
+            self.schedule(due, Occurrence::Wake { site, life });
+        }
+    }
+
+    fn act(&mut self, site: usize, action: Action) {
+        match action {
+            Action::Send(conn, frame) => {
+                if self.honest {
+                    self.auditor.hear(self.seed, &self.sites[site], site, &frame);
+                }
+                if let Some(end) = self.end_of(conn.0, site) {
+                    self.send(conn.0, end, &frame);
+                }
+            }
+            Action::Close(conn, why) => {
+                self.line(format!("{} closes {}: {why}", self.sites[site].code, conn.0));
+                if let Some(end) = self.end_of(conn.0, site) {
+                    self.close(conn.0, end);
+                }
+            }
+            Action::Dial { addresses, key } => {
+                let there =
+                    |other: &Site| addresses.contains(&other.address()) && other.transport().public() == key;
+                let target = self.sites.iter().position(there);
+                match target.filter(|at| self.sites[*at].is_up()) {
+                    Some(at) => {
+                        let keys = [self.sites[site].transport().public(), key];
+                        self.open([Party::Site(site), Party::Site(at)], keys);
+                    }
+                    None => {
+                        let (at, life) = (self.now_ms + self.rng.below(200), self.sites[site].life);
+                        self.schedule(at, Occurrence::Unreachable { site, life });
+                    }
+                }
+            }
+            Action::Promote(_) | Action::Admit(_) => {}
+            Action::Event(event) => {
+                self.line(format!("{} {event:?}", self.sites[site].code));
+                let alarm = matches!(
+                    event,
+                    Event::PeerFault(..)
+                        | Event::SplitView(_)
+                        | Event::Equivocation(..)
+                        | Event::ViewDiffers(_)
+                        | Event::RejectedLeaf(..)
+                );
+                if alarm && self.honest {
+                    self.fail(&format!("{}: {event:?} although nobody lies", self.sites[site].code));
+                }
+                self.sites[site].events.push(event);
+            }
+        }
+    }
+
+    fn end_of(&self, conn: u64, site: usize) -> Option<usize> {
+        let parties = self.network.conns.get(&conn)?.parties;
+        parties.iter().position(|party| *party == Party::Site(site))
+    }
+
+    /// The machine stops at once; what was not synced is gone.
+    pub fn crash(&mut self, site: usize) {
+        self.fault("crash");
+        self.line(format!("{} crashes", self.sites[site].code));
+        let it = &mut self.sites[site];
+        it.engine = None;
+        it.life += 1;
+        it.wake_ms = None;
+        it.disk.with(MemoryRecord::crash);
+        let party = Party::Site(site);
+        for conn in self.network.conns.values_mut() {
+            for end in [0, 1] {
+                if conn.parties[end] == party {
+                    conn.ends[end] = crate::network::End::Closed;
+                }
+            }
+        }
+        self.kill_where(|conn| conn.parties.contains(&party));
+    }
+
+    /// The next append of the machine stops at `stop`.
+    pub fn stop_next(&mut self, site: usize, stop: Stop) {
+        self.sites[site].disk.with(|record| record.stop_next(stop));
+    }
+
+    /// The machine starts again, with its index or with an empty one.
+    pub fn restart(&mut self, site: usize, keeps_index: bool) {
+        if self.sites[site].is_up() {
+            return;
+        }
+        if !keeps_index {
+            self.fault("index lost");
+            self.sites[site].store = Arc::new(MemoryStore::new());
+        }
+        self.line(format!("{} starts", self.sites[site].code));
+        let now = self.now(site);
+        let it = &self.sites[site];
+        let store = Arc::clone(&it.store) as Arc<dyn Store>;
+        let (disk, marks) = (Box::new(it.disk.clone()), Box::new(it.marks.clone()));
+        match Engine::open(it.signing(), disk, marks, store, now) {
+            Ok(engine) => self.sites[site].engine = Some(engine),
+            Err(error) => self.fail(&format!("{} does not start: {error}", self.sites[site].code)),
+        }
+        self.turn(site, |_, _| Ok(()));
+    }
+}

@@ -22,7 +22,10 @@ fn check_document(document: &Value) {
     let nodes = document["nodes"].as_array().expect("nodes");
     assert_eq!(nodes.len(), 4);
     for (node, (level, code, name)) in nodes.iter().zip(CHAIN) {
-        assert_eq!((&node["level"], &node["code"], &node["name"]), (&level.into(), &code.into(), &name.into()));
+        assert_eq!(
+            (&node["level"], &node["code"], &node["name"]),
+            (&level.into(), &code.into(), &name.into())
+        );
         assert_eq!(node["packages"], 7, "{node}");
         assert!(node["data"].as_str().is_some_and(|data| std::path::Path::new(data).is_dir()), "{node}");
         for url in ["portal", "console"] {

@@ -106,7 +106,8 @@ fn invitations_reach_lower_levels_and_unused_codes_only() {
 fn a_node_that_hosts_others_publishes_for_them() {
     let mut federation = Federation::province();
     let mut city = Node::new(&federation.dir.path().join("330200"), "330200");
-    let token = federation.nodes[0].invite("city", "330200", "宁波市", &["--auto", "--hosts", "330282,330281"]);
+    let token =
+        federation.nodes[0].invite("city", "330200", "宁波市", &["--auto", "--hosts", "330282,330281"]);
     city.join(&token).expect_exit(0);
     city.serve();
     federation.nodes.push(city);

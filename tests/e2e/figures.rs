@@ -34,7 +34,8 @@ fn in_api(package: &Value) -> BTreeMap<String, Printed> {
     let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{value} in {package}")).to_owned();
     let table = |table: &Value| {
         let headers = table["columns"].as_array().expect("columns").iter().map(|c| text(&c["header"]));
-        let cells = |row: &Value| row.as_array().expect("a row").iter().map(|c| text(&c["printed"])).collect();
+        let cells =
+            |row: &Value| row.as_array().expect("a row").iter().map(|c| text(&c["printed"])).collect();
         (headers.collect(), table["rows"].as_array().expect("rows").iter().map(cells).collect())
     };
     let tables = package["tables"].as_array().expect("tables");

@@ -41,7 +41,8 @@ pub(crate) fn try_get(address: &str, path: &str) -> std::io::Result<Answer> {
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| std::io::Error::other(format!("{path}: a cut answer of {} bytes", bytes.len())))
+    parse(&bytes)
+        .ok_or_else(|| std::io::Error::other(format!("{path}: a cut answer of {} bytes", bytes.len())))
 }
 
 /// Asks for a path; nobody answering is a failure.

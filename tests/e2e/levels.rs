@@ -83,8 +83,11 @@ fn each_node_in_turn_survives_kill_9_during_a_stream_of_publishes() {
     };
     let (stop, count, digests) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
     let published = || digests.lock().expect("digests").len();
-    let sources: Vec<(String, String)> =
-        [0, 1, 3].map(|at: usize| &federation.nodes[at]).iter().map(|n| (n.path().to_owned(), n.code.clone())).collect();
+    let sources: Vec<(String, String)> = [0, 1, 3]
+        .map(|at: usize| &federation.nodes[at])
+        .iter()
+        .map(|n| (n.path().to_owned(), n.code.clone()))
+        .collect();
     std::thread::scope(|scope| {
         let stopped = StopOnDrop(&stop);
         for (data, division) in &sources {
@@ -101,7 +104,10 @@ fn each_node_in_turn_survives_kill_9_during_a_stream_of_publishes() {
             federation.nodes[at].serve();
             let took = begun.elapsed();
             assert!(took < Duration::from_secs(5), "{} answers after {took:?}", federation.nodes[at].code);
-            println!("{} killed during a stream: answers {took:?} after its restart", federation.nodes[at].code);
+            println!(
+                "{} killed during a stream: answers {took:?} after its restart",
+                federation.nodes[at].code
+            );
         }
         let before = published();
         wait_until("the stream runs to the end", 30, || (published() >= before + 5).then_some(()));

@@ -91,8 +91,14 @@ fn without_a_node_every_command_ends_with_10() {
     let file = dir.path().join("a.json");
     std::fs::write(&file, report("某局", "330000", 2024, 1).to_string()).expect("a file");
     let file = file.to_str().expect("a path");
-    let commands: [&[&str]; 6] =
-        [&["serve"], &["status"], &["rollcall"], &["publish", file], &["verify", "--all"], &["invite", "list"]];
+    let commands: [&[&str]; 6] = [
+        &["serve"],
+        &["status"],
+        &["rollcall"],
+        &["publish", file],
+        &["verify", "--all"],
+        &["invite", "list"],
+    ];
     for words in commands {
         let ended = run(words.iter().copied().chain(["--json", "--data", &data])).expect_exit(10);
         assert_eq!(ended.json()["exit"], 10);
@@ -163,7 +169,8 @@ fn a_key_that_others_may_read_is_refused() {
     let node = &federation.nodes[0];
     for key in ["signing.pem", "transport.pem"] {
         let path = node.data.join("keys").join(key);
-        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        let mode =
+            |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
         assert_eq!(std::fs::metadata(&path).expect("a key").permissions().mode() & 0o777, 0o600);
         mode(0o644);
         let ended = node.run(&["serve"]);

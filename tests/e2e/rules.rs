@@ -66,7 +66,9 @@ fn the_same_again_changes_nothing_and_other_content_wants_a_correction() {
     let refused = publish(city, &other).expect_exit(6);
     let document = refused.json();
     let findings = only_refused(&document);
-    assert!(findings.iter().any(|finding| finding["message"].as_str().unwrap_or_default().contains("correct")));
+    assert!(
+        findings.iter().any(|finding| finding["message"].as_str().unwrap_or_default().contains("correct"))
+    );
     assert_eq!(log_size(city), size);
     // Once it is accepted as well, and at another agency or year it is no correction.
     federation.wait_for(&[first["published"][0]["digest"].as_str().expect("a digest").to_owned()], 10);

@@ -23,6 +23,12 @@ const REPLAY_COMMIT_BODIES: u64 = 200;
 
 /// Refuses signatures that would contradict earlier ones.
 pub trait HighMarks: Send {
+    /// Tells whether [`HighMarks::raise`] would refuse; changes nothing.
+    ///
+    /// # Errors
+    /// [`GuardError`].
+    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
+
     /// Raises marks, durably.
     ///
     /// # Errors
@@ -31,6 +37,10 @@ pub trait HighMarks: Send {
 }
 
 impl HighMarks for Guard {
+    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        Self::check(self, marks).map(|_| ())
+    }
+
     fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         Self::raise(self, marks)
     }
@@ -192,6 +202,9 @@ impl Engine {
         let result = inputs(&mut self.node, &mut turn)?;
         let mut out = std::mem::take(&mut turn.out);
         drop(turn);
+        // A node that was restored from an old copy would sign what contradicts its own signatures: it must not
+        // even record it, or it could never start again.
+        self.marks.check(&out.marks)?;
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
             out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));

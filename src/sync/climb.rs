@@ -170,6 +170,7 @@ impl Node {
         if witness::verify_cosignature(&receipt, &node_origin(&parent), &parent).is_err()
             || checkpoint.origin != node_origin(origin)
             || checkpoint.size > held.size
+            || (checkpoint.size == held.size && !held.text.starts_with(&receipt.text))
         {
             return Ok(Err("bad_receipt"));
         }

@@ -78,6 +78,11 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let mut opened = runtime.block_on(open(data, clock))?;
     let upstream = config.upstream.address.iter().map(ToString::to_string).collect();
     opened.engine.set_upstream_addresses(upstream);
+    if opened.engine.was_behind() {
+        tracing::warn!(
+            "the record ends before what this node has signed: what is missing is asked of the parent"
+        );
+    }
     let (stop_sender, stop) = watch::channel(false);
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();

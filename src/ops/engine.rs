@@ -78,6 +78,7 @@ pub struct Engine {
     record: Box<dyn Record>,
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
+    behind: bool,
 }
 
 impl Engine {
@@ -89,7 +90,7 @@ impl Engine {
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { node: Node::new(identity, signing), record, marks, store }
+        Self { node: Node::new(identity, signing), record, marks, store, behind: false }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks.
@@ -165,7 +166,14 @@ impl Engine {
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         commit(store.as_ref(), &mut turn)?;
         drop(turn);
-        Ok(Self { node, record, marks, store })
+        let behind = marks.check(&shown(&node)).is_err();
+        Ok(Self { node, record, marks, store, behind })
+    }
+
+    /// True when the record, as it was opened, ended before what this node has signed: its end was damaged, or it
+    /// is an old copy. The neighbours may still have the rest.
+    pub const fn was_behind(&self) -> bool {
+        self.behind
     }
 
     /// The node, to look at.
@@ -216,6 +224,12 @@ impl Engine {
         }
         Ok((result, out.actions))
     }
+}
+
+/// The logs whose sizes only ever grow.
+fn shown(node: &Node) -> [(Digest, u64, Digest); 2] {
+    let mark = |origin: String, (size, root)| (Digest::of(&[origin.as_bytes()]), size, root);
+    [mark(node.own_origin(), node.own_log()), mark(node.root_origin(), node.root_log())]
 }
 
 fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {

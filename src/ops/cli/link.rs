@@ -1,6 +1,6 @@
 //! The way to a node: through the daemon's socket, or by opening the data directory when no daemon runs.
 
-use super::{UNREACHABLE, unexpected};
+use super::{DAMAGED, UNREACHABLE, unexpected};
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir, DataDirError, Opened};
 use crate::ops::service::{Failure, Reply, Request, answer};
@@ -31,6 +31,7 @@ impl Link {
                 return Ok(Self::Daemon(stream));
             }
             match data.open(clock.now()) {
+                Ok(opened) if opened.engine.was_behind() => return Err(behind()),
                 Ok(opened) => return Ok(Self::Offline(Box::new(opened), clock)),
                 Err(DataDirError::Locked { .. }) if tries < TRIES => {
                     tries += 1;
@@ -95,6 +96,11 @@ impl Link {
             _ => Err(unexpected()),
         }
     }
+}
+
+fn behind() -> Failure {
+    let message = "记录的末尾缺失：本节点签署过的内容比现存的多（损坏，或恢复了旧副本）。请在上级在线时运行 gongshi serve，缺失部分会自动取回 / the record ends before what this node has signed: it was damaged, or is an old copy; run gongshi serve while the parent is up, which fetches the rest";
+    Failure::new(DAMAGED, "record_behind", message)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the command line waits, at the edge")]

@@ -151,3 +151,25 @@ fn a_flipped_byte_in_the_index_is_never_silently_accepted() {
     }
     println!("index flips: {} not verified, {} damaged, {} healed", seen[0], seen[1], seen[2]);
 }
+
+#[test]
+fn a_record_whose_end_is_missing_is_refused_by_commands_and_made_whole_by_serving() {
+    let mut federation = filled_chain();
+    let shown = federation.wait_agreement(10);
+    federation.nodes[3].stop();
+    let node = &mut federation.nodes[3];
+    let facts =
+        segments(node).into_iter().find(|path| path.to_string_lossy().contains("facts")).expect("facts");
+    let bytes = fs::read(&facts).expect("a file");
+    fs::write(&facts, &bytes[..bytes.len() - 400]).expect("cut");
+    for words in [&["verify", "--all"][..], &["status"]] {
+        let ended = node.run(words).expect_exit(9);
+        assert_eq!(ended.json()["exit"], 9);
+        assert!(ended.said().contains("gongshi serve"), "says what to do: {ended:#?}");
+    }
+    node.serve();
+    assert_eq!(federation.wait_agreement(60), shown);
+    verify(&federation.nodes[3]).expect_exit(0);
+    federation.nodes[3].stop();
+    verify(&federation.nodes[3]).expect_exit(0);
+}

@@ -108,7 +108,7 @@ fn a_running_demo_keeps_four_portals_up_and_its_nodes_end_when_it_is_killed() {
 }
 
 #[test]
-fn two_demos_at_once_do_not_take_each_others_ports() {
+fn three_demos_at_once_do_not_take_each_others_ports() {
     let dirs = [(); 3].map(|()| TempDir::new().expect("a directory"));
     std::thread::scope(|scope| {
         for dir in &dirs {

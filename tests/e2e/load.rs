@@ -41,12 +41,12 @@ fn one_report_is_visible_at_four_levels_within_a_second_and_idle_nodes_rest() {
     );
     assert!(median < Duration::from_millis(1000), "{times:?}");
     federation.wait_agreement(10);
-    let window = if std::env::var_os("GONGSHI_IDLE_LONG").is_some() { 60 } else { 10 };
+    let window = 10_u32;
     let before: Vec<_> = federation.nodes.iter().map(|node| usage(node.pid())).collect();
-    std::thread::sleep(Duration::from_secs(window));
+    std::thread::sleep(Duration::from_secs(window.into()));
     for (node, (_, cpu)) in federation.nodes.iter().zip(before) {
         let (mib, after) = usage(node.pid());
-        let percent = (after - cpu) / (window as f64 * 10.0);
+        let percent = (after - cpu) / (f64::from(window) * 10.0);
         println!("idle {}: {mib:.1} MiB, {percent:.2} % of a core over {window} s", node.code);
         assert!(mib < 256.0 && percent < 20.0, "{mib} MiB, {percent} %");
     }

@@ -233,15 +233,14 @@ fn after_a_while_the_roll_call_has_every_node_agreeing() {
     let digest = federation.nodes[3].publish(&file);
     federation.wait_for(&[digest], 10);
     for (at, node) in federation.nodes.iter().enumerate() {
-        // Attestations travel up, and the root's comes down: all are at the province, the others have theirs,
-        // their subtree's and the root's.
+        // Attestations travel up, and the root's comes down: all are listed at the province, the others list
+        // themselves, their subtree and the root.
         let wanted = if at == 0 { 4 } else { 5 - at };
         let document = wait_until(&format!("all agree at {}", node.code), 30, || {
             let document = node.api("/api/v1/rollcall");
             let nodes = document["nodes"].as_array().expect("nodes");
-            let heard = nodes.iter().filter(|line| !line["at"].is_null()).count();
             let agreed = nodes.iter().filter(|line| line["agrees"] == true).count();
-            (nodes.len() == 4 && agreed == wanted && heard == wanted).then_some(document)
+            (nodes.len() == wanted && agreed == wanted).then_some(document)
         });
         assert_fields(
             &document,
@@ -249,7 +248,7 @@ fn after_a_while_the_roll_call_has_every_node_agreeing() {
         );
         let printed = node.run(&["rollcall"]).expect_exit(0).json();
         assert_eq!(printed["root_hash"], document["root_hash"]);
-        assert_eq!(printed["nodes"].as_array().map(Vec::len), Some(4));
+        assert_eq!(printed["nodes"].as_array().map(Vec::len), Some(wanted));
     }
 }
 

@@ -130,13 +130,43 @@ fn a_flipped_byte_at_the_end_of_a_record_is_never_silently_accepted() {
     }
 }
 
+/// What the portal lists and shows, by every way there is to a package.
+fn listed(node: &Node) -> Vec<Value> {
+    let list = node.api("/api/v1/packages");
+    let mut seen = vec![list.clone()];
+    for package in list["packages"].as_array().expect("packages") {
+        let text = |pointer: &str| package.pointer(pointer).and_then(Value::as_str).expect("text").to_owned();
+        seen.push(node.api(&format!("/api/v1/packages/{}", text("/digest"))));
+        let agency = crate::http::encode(&text("/agency/id"));
+        for filter in [
+            format!("division={}", text("/division/code")),
+            format!("agency={agency}"),
+            format!("year={}", package["year"]),
+        ] {
+            seen.push(node.api(&format!("/api/v1/packages?{filter}")));
+        }
+    }
+    seen
+}
+
 #[test]
 fn a_flipped_byte_in_the_index_is_never_silently_accepted() {
     let mut federation = filled_chain();
+    let whole = listed(&federation.nodes[3]);
     federation.nodes[3].stop();
     let node = &federation.nodes[3];
     let intact = state(&node.data);
+    let scratch = node.data.with_extension("damaged");
+    let mut served = Node {
+        data: scratch,
+        code: node.code.clone(),
+        listen: node.listen.clone(),
+        portal: node.portal.clone(),
+        console: node.console.clone(),
+        process: None,
+    };
     let mut seen = [0; 3];
+    let mut wrong = Vec::new();
     for entry in fs::read_dir(node.data.join("index")).expect("a directory") {
         let path = entry.expect("an entry").path();
         if !path.is_file() {
@@ -146,10 +176,20 @@ fn a_flipped_byte_in_the_index_is_never_silently_accepted() {
         // Only bytes that are in use: the file of the index is mostly empty.
         let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
         for at in used.iter().step_by((used.len() / 16).max(1)) {
+            let healed = seen[2];
             flip_is_noticed(node, &path, *at as u64, &intact, &mut seen);
+            if seen[2] > healed {
+                // Verification looked at the evidence; the lists beside it must be whole as well.
+                served.serve();
+                if listed(&served) != whole {
+                    wrong.push(format!("{} at {at}", path.display()));
+                }
+                served.kill();
+            }
         }
     }
     println!("index flips: {} not verified, {} damaged, {} healed", seen[0], seen[1], seen[2]);
+    assert!(wrong.is_empty(), "lists differ after flips: {wrong:#?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod load;
 mod value;
 
+pub use crate::portal::Site;
 pub use load::{ConfigError, Loaded, Origin, Setting};
 pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
 
@@ -75,22 +76,6 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
-}
-
-/// What the inspection of government sites looks for in the footer; empty entries are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Site {
-    /// 主办单位, the site's owner.
-    pub owner: String,
-    /// 联系方式, how to reach it.
-    pub contact: String,
-    /// ICP 备案号, filing number.
-    pub icp: String,
-    /// 公安备案号, public-security filing number.
-    pub gongan: String,
-    /// 网站标识码, government site identification code.
-    pub identification_code: String,
 }
 
 /// What the daemon writes about itself, on stderr.

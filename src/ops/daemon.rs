@@ -9,7 +9,7 @@ use super::service::{Reply, Request};
 use crate::config::Config;
 use crate::net::NetError;
 use crate::portal::server::{Limits, Trusted, serve};
-use crate::portal::{PortalConfig, Site, console, router};
+use crate::portal::{PortalConfig, console, router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,13 +100,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let site = Site {
-            owner: config.site.owner.clone(),
-            contact: config.site.contact.clone(),
-            icp: config.site.icp.clone(),
-            gongan: config.site.gongan.clone(),
-            identification_code: config.site.identification_code.clone(),
-        };
+        let site = config.site.clone();
         let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
         let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;

@@ -35,6 +35,7 @@ use crate::digest::Digest;
 use axum::Router;
 use axum::routing::get;
 use reply::Problem;
+use serde::{Deserialize, Serialize};
 use source::SourceError;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -51,8 +52,9 @@ pub struct PortalConfig {
     pub site: Site,
 }
 
-/// The site's owner and filing numbers; empty ones are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the inspection of government sites looks for in the footer; empty entries are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Site {
     /// 主办单位
     pub owner: String,

@@ -8,8 +8,9 @@
 mod load;
 mod value;
 
+pub use crate::portal::Site;
 pub use load::{ConfigError, Loaded, Origin, Setting};
-pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, PublicUrl, ValueError};
+pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -62,12 +63,9 @@ pub struct Announce {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Upstream {
-    /// The parent; empty at the root.
+    /// The parent, tried before the addresses of its delegation; empty at the root.
     #[serde(serialize_with = "or_empty", deserialize_with = "empty_is_none")]
     pub address: Option<Address>,
-    /// Further ancestors, in the order in which they are tried once the parent has been out of reach for ten minutes.
-    #[serde(deserialize_with = "dialable")]
-    pub via: Vec<Address>,
 }
 
 /// The public pages.
@@ -78,24 +76,6 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
-    /// The portal's URL as readers see it, for feeds, the site map and proof links.
-    pub public_url: PublicUrl,
-}
-
-/// What the inspection of government sites looks for in the footer; empty entries are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Site {
-    /// 主办单位, the site's owner.
-    pub owner: String,
-    /// 联系方式, how to reach it.
-    pub contact: String,
-    /// ICP 备案号, filing number.
-    pub icp: String,
-    /// 公安备案号, public-security filing number.
-    pub gongan: String,
-    /// 网站标识码, government site identification code.
-    pub identification_code: String,
 }
 
 /// What the daemon writes about itself, on stderr.
@@ -191,22 +171,19 @@ portal = {listen_portal}
 console = {console}
 
 [announce]
-# 下级拨入的地址；留空即 listen.peer / what children dial; empty: listen.peer
+# 下级拨入的地址，初始化或加入时写入授权；留空即 listen.peer
+# What children dial; goes into the delegation at init or join; empty: listen.peer
 addresses = {addresses}
 
 [upstream]
 # 上级节点地址，省级（根）留空 / the parent; empty at the root
 address = {parent}
-# 上级不通十分钟后依次改用 / other ancestors, when the parent is out of reach for ten minutes
-via = {via}
 
 [portal]
 # 反向代理挂载路径，如 /gongshi / path under a proxy, such as /gongshi
 base_path = {base_path}
 # 不限流的代理网段 / proxies exempt from per-address limits
 trusted = {trusted}
-# 读者看到的网址 / the URL readers see
-public_url = {public_url}
 
 [site]
 # 页脚：主办单位、联系方式、ICP 备案号、公安备案号、网站标识码
@@ -227,10 +204,8 @@ level = {level}
             console = toml_text(&listen.console),
             addresses = toml_text(&announce.addresses),
             parent = toml_text(&parent),
-            via = toml_text(&upstream.via),
             base_path = toml_text(&portal.base_path),
             trusted = toml_text(&portal.trusted),
-            public_url = toml_text(&portal.public_url),
             owner = toml_text(&site.owner),
             contact = toml_text(&site.contact),
             icp = toml_text(&site.icp),
@@ -281,8 +256,7 @@ mod tests {
         assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
         config.listen.peer = Address::try_from("[2001:db8::1]:1".to_owned()).unwrap();
         config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
-        config.upstream.via = vec![Address::try_from("root:4701".to_owned()).unwrap()];
-        config.announce.addresses = config.upstream.via.clone();
+        config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
         config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
         config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
         config.log = Log { format: LogFormat::Json, level: LogLevel::Trace };

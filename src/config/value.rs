@@ -22,11 +22,6 @@ pub struct Address {
 #[serde(try_from = "String", into = "String")]
 pub struct BasePath(String);
 
-/// The portal's own URL as readers see it: empty, or `http(s)://...` without a slash at the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PublicUrl(String);
-
 /// A network: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -56,11 +51,6 @@ pub enum ValueError {
     /// Not a path prefix.
     #[error("应为空或 /路径，末尾不带斜杠 / expected nothing or /path without a slash at the end")]
     BasePath,
-    /// Not an `http` or `https` URL.
-    #[error(
-        "应为空或 http(s):// 网址，末尾不带斜杠 / expected nothing or an http(s):// URL without a slash at the end"
-    )]
-    PublicUrl,
     /// Not a network.
     #[error("应为网段或地址，例如 10.0.0.0/8 / expected a network or an address, for example 10.0.0.0/8")]
     Network,
@@ -171,31 +161,6 @@ impl From<BasePath> for String {
     }
 }
 
-impl PublicUrl {
-    /// The URL; empty when none was set.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for PublicUrl {
-    type Error = ValueError;
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let plain = rest.is_some_and(|rest| {
-            let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.~:/[]".contains(&b);
-            !rest.is_empty() && !rest.starts_with('/') && !rest.ends_with('/') && rest.bytes().all(allowed)
-        });
-        if text.is_empty() || plain { Ok(Self(text)) } else { Err(ValueError::PublicUrl) }
-    }
-}
-
-impl From<PublicUrl> for String {
-    fn from(url: PublicUrl) -> Self {
-        url.0
-    }
-}
-
 impl Network {
     /// Whether `ip` lies in the network. An IPv4 address that arrives mapped into IPv6 counts as IPv4.
     pub fn contains(&self, ip: IpAddr) -> bool {
@@ -258,18 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn paths_and_urls_have_one_spelling() {
+    fn base_paths_have_one_spelling() {
         for (text, good) in
             [("", true), ("/gongshi", true), ("/a/b", true), ("/a/", false), ("a", false), ("/../a", false)]
         {
             assert_eq!(BasePath::try_from(text.to_owned()).is_ok(), good, "{text}");
         }
-        for (text, good) in
-            [("", true), ("https://a.cn/b", true), ("https://a.cn/", false), ("ftp://a", false)]
-        {
-            assert_eq!(PublicUrl::try_from(text.to_owned()).is_ok(), good, "{text}");
-        }
-        assert!(PublicUrl::try_from("https://a.cn/\"><script>".to_owned()).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
 use super::control;
-use super::data_dir::{Clock, DataDir, DataDirError};
+use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
 use super::portal_source::PortalSource;
@@ -46,15 +46,43 @@ pub enum DaemonError {
     Io(#[from] io::Error),
 }
 
+/// How long a directory that a command holds is waited for, and how often it is tried: a stream of short commands
+/// leaves gaps of milliseconds.
+const OPEN_WITHIN_MS: u64 = 4_000;
+const OPEN_PAUSE: Duration = Duration::from_millis(5);
+
+/// Opens the data directory. A command that holds it for a moment is waited for, a daemon is not.
+async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
+    let give_up_ms = clock.now().steady_ms + OPEN_WITHIN_MS;
+    loop {
+        match data.open(clock.now()) {
+            Err(DataDirError::Locked { .. })
+                if clock.now().steady_ms < give_up_ms
+                    && control::connect(data.path(), DataDir::SOCKET).await.is_none() =>
+            {
+                pause(Some(OPEN_PAUSE)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Serves a data directory until it is told to stop.
 ///
 /// # Errors
 /// [`DaemonError`].
 pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
     let clock = Clock::start();
-    let opened = data.open(clock.now())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
+    let mut opened = runtime.block_on(open(data, clock))?;
+    let upstream = config.upstream.address.iter().map(ToString::to_string).collect();
+    opened.engine.set_upstream_addresses(upstream);
+    if opened.engine.was_behind() {
+        tracing::warn!(
+            "the record ends before what this node has signed: what is missing is asked of the parent"
+        );
+    }
     let (stop_sender, stop) = watch::channel(false);
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
@@ -72,7 +100,8 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path }).map_err(bad)?;
+        let site = config.site.clone();
+        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
         let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;

@@ -23,6 +23,12 @@ const REPLAY_COMMIT_BODIES: u64 = 200;
 
 /// Refuses signatures that would contradict earlier ones.
 pub trait HighMarks: Send {
+    /// Tells whether [`HighMarks::raise`] would refuse; changes nothing.
+    ///
+    /// # Errors
+    /// [`GuardError`].
+    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
+
     /// Raises marks, durably.
     ///
     /// # Errors
@@ -31,6 +37,10 @@ pub trait HighMarks: Send {
 }
 
 impl HighMarks for Guard {
+    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        Self::check(self, marks).map(|_| ())
+    }
+
     fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         Self::raise(self, marks)
     }
@@ -68,6 +78,7 @@ pub struct Engine {
     record: Box<dyn Record>,
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
+    behind: bool,
 }
 
 impl Engine {
@@ -79,7 +90,7 @@ impl Engine {
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { node: Node::new(identity, signing), record, marks, store }
+        Self { node: Node::new(identity, signing), record, marks, store, behind: false }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks.
@@ -155,12 +166,24 @@ impl Engine {
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         commit(store.as_ref(), &mut turn)?;
         drop(turn);
-        Ok(Self { node, record, marks, store })
+        let behind = marks.check(&shown(&node)).is_err();
+        Ok(Self { node, record, marks, store, behind })
+    }
+
+    /// True when the record, as it was opened, ended before what this node has signed: its end was damaged, or it
+    /// is an old copy. The neighbours may still have the rest.
+    pub const fn was_behind(&self) -> bool {
+        self.behind
     }
 
     /// The node, to look at.
     pub const fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Where the operator says the parent is, `HOST:PORT`.
+    pub fn set_upstream_addresses(&mut self, addresses: Vec<String>) {
+        self.node.set_upstream_addresses(addresses);
     }
 
     /// The index.
@@ -187,6 +210,9 @@ impl Engine {
         let result = inputs(&mut self.node, &mut turn)?;
         let mut out = std::mem::take(&mut turn.out);
         drop(turn);
+        // A node that was restored from an old copy would sign what contradicts its own signatures: it must not
+        // even record it, or it could never start again.
+        self.marks.check(&out.marks)?;
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
             out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
@@ -198,6 +224,12 @@ impl Engine {
         }
         Ok((result, out.actions))
     }
+}
+
+/// The logs whose sizes only ever grow.
+fn shown(node: &Node) -> [(Digest, u64, Digest); 2] {
+    let mark = |origin: String, (size, root)| (Digest::of(&[origin.as_bytes()]), size, root);
+    [mark(node.own_origin(), node.own_log()), mark(node.root_origin(), node.root_log())]
 }
 
 fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {

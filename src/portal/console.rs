@@ -7,7 +7,7 @@ use super::pages::page;
 use super::reply::{NO_STORE, Problem, content, guard};
 use super::source::{ConsoleSource, OverviewDoc, Source};
 use super::text::age_zh;
-use super::{BadBasePath, Portal, api};
+use super::{BadBasePath, Portal, Site, api};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -27,7 +27,7 @@ struct Console {
 
 /// The console's routes: `/`, `/healthz`, `/readyz`.
 pub fn router(source: Arc<dyn Source>, status: Arc<dyn ConsoleSource>) -> Result<Router, BadBasePath> {
-    let portal = Portal::new(source, "")?;
+    let portal = Portal::new(source, "", &Site::default())?;
     let assets = Router::new().route("/assets/{file}", get(api::asset)).with_state(portal.clone());
     let routes = Router::new()
         .route("/", get(overview))

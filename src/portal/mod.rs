@@ -35,6 +35,7 @@ use crate::digest::Digest;
 use axum::Router;
 use axum::routing::get;
 use reply::Problem;
+use serde::{Deserialize, Serialize};
 use source::SourceError;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -47,6 +48,24 @@ const READS_AT_ONCE: usize = 64;
 pub struct PortalConfig {
     /// Path in front of every address, as the proxy passes it on: empty, or like `/gongshi`.
     pub base_path: String,
+    /// What the inspection of government sites looks for in the footer.
+    pub site: Site,
+}
+
+/// What the inspection of government sites looks for in the footer; empty entries are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Site {
+    /// 主办单位
+    pub owner: String,
+    /// 联系方式
+    pub contact: String,
+    /// ICP 备案号
+    pub icp: String,
+    /// 公安备案号
+    pub gongan: String,
+    /// 网站标识码
+    pub identification_code: String,
 }
 
 /// The base path is not one.
@@ -62,6 +81,7 @@ pub(crate) struct Portal {
     /// Base path without a trailing slash.
     base: Arc<str>,
     assets: Arc<[Asset]>,
+    site: Arc<Site>,
 }
 
 /// A file compiled into the program, served under a name that contains its digest.
@@ -72,7 +92,7 @@ struct Asset {
 }
 
 impl Portal {
-    fn new(source: Arc<dyn Source>, base_path: &str) -> Result<Self, BadBasePath> {
+    fn new(source: Arc<dyn Source>, base_path: &str, site: &Site) -> Result<Self, BadBasePath> {
         let base = base_path.trim_end_matches('/');
         let plain =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
@@ -90,7 +110,13 @@ impl Portal {
             asset("portal", "css", include_bytes!("assets/portal.css"), "text/css; charset=utf-8"),
             asset("icon", "svg", include_bytes!("assets/icon.svg"), "image/svg+xml"),
         ]);
-        Ok(Self { source, reads: Arc::new(Semaphore::new(READS_AT_ONCE)), base: base.into(), assets })
+        Ok(Self {
+            source,
+            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            base: base.into(),
+            assets,
+            site: Arc::new(site.clone()),
+        })
     }
 
     /// The file name of the asset with this ending.
@@ -126,7 +152,7 @@ impl Portal {
 
 /// The public portal's routes.
 pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, BadBasePath> {
-    let portal = Portal::new(source, &config.base_path)?;
+    let portal = Portal::new(source, &config.base_path, &config.site)?;
     let package = Router::new()
         .route("/", get(api::package))
         .route("/proof", get(api::proof))

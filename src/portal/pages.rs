@@ -1,15 +1,16 @@
 //! The plain pages: start, lists, how to verify, the roll call, and every error a person can meet.
 
-use super::Portal;
 use super::api::ListParameters;
 use super::doc::{NodeDoc, PackageSummary, RollcallDoc};
 use super::reply::{NO_CACHE, Problem, content};
 use super::source::{ChildLink, OverviewDoc, PackageQuery};
 use super::text::{age_zh, segment, web_url};
+use super::{Portal, Site};
 use crate::digest::Digest;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 /// Characters of a hash that pages show where the full one is a click away.
 const HASH_CHARS_SHOWN: usize = 12;
@@ -22,11 +23,19 @@ pub(super) struct Frame {
     /// Which entry of the navigation is this page.
     pub(super) at: &'static str,
     pub(super) node: NodeDoc,
+    pub(super) site: Arc<Site>,
 }
 
 impl Frame {
     pub(super) fn new(portal: &Portal, node: NodeDoc, at: &'static str) -> Self {
-        Self { base: portal.base.to_string(), css: portal.asset("css"), icon: portal.asset("svg"), at, node }
+        Self {
+            base: portal.base.to_string(),
+            css: portal.asset("css"),
+            icon: portal.asset("svg"),
+            at,
+            node,
+            site: Arc::clone(&portal.site),
+        }
     }
     pub(super) fn synced(&self) -> bool {
         self.node.root_log.size > 0

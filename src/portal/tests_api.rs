@@ -255,7 +255,7 @@ async fn every_answer_carries_the_security_headers_and_no_detail() {
 
 #[tokio::test]
 async fn the_base_path_is_in_front_of_everything() {
-    let config = PortalConfig { base_path: "/gongshi/qy/".into() };
+    let config = PortalConfig { base_path: "/gongshi/qy/".into(), ..PortalConfig::default() };
     let app = || router(one().shared(), &config).unwrap();
     for path in ["/gongshi/qy", "/gongshi/qy/", "/gongshi/qy/api/v1/node", "/gongshi/qy/tile/0/000.p/99"] {
         assert_eq!(ask(app(), "GET", path).await.status, StatusCode::OK, "{path}");
@@ -263,7 +263,11 @@ async fn the_base_path_is_in_front_of_everything() {
     assert_eq!(ask(app(), "GET", "/").await.status, StatusCode::NOT_FOUND);
     assert!(ask(app(), "GET", "/gongshi/qy/").await.text().contains("href=\"/gongshi/qy/reports\""));
     for bad in ["gongshi", "/a/{b}", "/a//b", "/..", "/a b", "/*"] {
-        assert!(router(one().shared(), &PortalConfig { base_path: bad.into() }).is_err(), "{bad}");
+        assert!(
+            router(one().shared(), &PortalConfig { base_path: bad.into(), ..PortalConfig::default() })
+                .is_err(),
+            "{bad}"
+        );
     }
     assert_eq!(code("331126").as_str(), "331126");
 }

@@ -52,7 +52,10 @@ fn links(html: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_link_on_every_page_resolves_under_any_base_path() {
     for base in ["", "/gongshi"] {
-        let app = || router(two().shared(), &PortalConfig { base_path: base.into() }).unwrap();
+        let app = || {
+            router(two().shared(), &PortalConfig { base_path: base.into(), ..PortalConfig::default() })
+                .unwrap()
+        };
         let mut waiting =
             vec![format!("{base}/"), format!("{base}/p/{}", digest(1)), format!("{base}/nothing")];
         let mut seen = BTreeSet::new();

@@ -153,6 +153,24 @@ impl Guard {
     /// [`GuardError::WouldFork`] and [`GuardError::Full`]: nothing was raised. [`GuardError::Io`]: unknown,
     /// and every later raise is [`GuardError::Poisoned`].
     pub fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        let mut higher = self.check(marks)?;
+        if higher.is_empty() {
+            return Ok(());
+        }
+        let cells = raise_cells(&higher, self.raise + 1);
+        // If we stop in here, all the marks may stand although nothing was signed: signing the same is still fine.
+        self.write(&cells)?;
+        self.raise += 1;
+        self.bytes += cells.len() as u64;
+        self.marks.append(&mut higher);
+        self.compact()
+    }
+
+    /// Which marks would be raised; writes nothing.
+    ///
+    /// # Errors
+    /// As [`Guard::raise`].
+    pub fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<BTreeMap<Digest, Mark>, GuardError> {
         if self.poisoned {
             return Err(GuardError::Poisoned);
         }
@@ -167,16 +185,7 @@ impl Guard {
                 }
             }
         }
-        if higher.is_empty() {
-            return Ok(());
-        }
-        let cells = raise_cells(&higher, self.raise + 1);
-        // If we stop in here, all the marks may stand although nothing was signed: signing the same is still fine.
-        self.write(&cells)?;
-        self.raise += 1;
-        self.bytes += cells.len() as u64;
-        self.marks.append(&mut higher);
-        self.compact()
+        Ok(higher)
     }
 
     fn write(&mut self, cells: &[u8]) -> Result<(), GuardError> {

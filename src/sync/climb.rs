@@ -170,6 +170,7 @@ impl Node {
         if witness::verify_cosignature(&receipt, &node_origin(&parent), &parent).is_err()
             || checkpoint.origin != node_origin(origin)
             || checkpoint.size > held.size
+            || (checkpoint.size == held.size && !held.text.starts_with(&receipt.text))
         {
             return Ok(Err("bad_receipt"));
         }
@@ -355,28 +356,6 @@ impl Node {
             note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
             turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
         }
-    }
-
-    /// Signs our own log if it grew.
-    pub(super) fn sign_own_log(&mut self, turn: &mut Turn<'_>) -> Step {
-        let own = *self.own_key();
-        let Some(log) = self.origins.get(&own) else { return Ok(()) };
-        let size = log.frontier.size();
-        // After a restore our own later entries come back down the tail: what was signed of them before must
-        // not be signed shorter, so nothing is until the tail stands at a checkpoint.
-        let tailed = self.root_note.as_ref().map_or(0, |note| note.size);
-        if tailed < self.root_frontier.size() {
-            return Ok(());
-        }
-        if size == 0 || log.stopped || log.note.as_ref().is_some_and(|note| note.size >= size) {
-            return Ok(());
-        }
-        let checkpoint = Checkpoint { origin: self.own_origin(), size, root: log.frontier.root() };
-        turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
-        let text = checkpoint.to_text();
-        let signature = note::sign(&text, &checkpoint.origin, &self.signing);
-        let note = Note { text, signatures: vec![signature] }.to_string();
-        self.record(turn, Fact::OriginNote { origin: own, note })
     }
 }
 

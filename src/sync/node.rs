@@ -83,6 +83,8 @@ pub struct Node {
     pub(super) attested: Option<(u64, Attestation)>,
     /// Requests to join that wait for approval.
     pub(super) pending: BTreeMap<Digest, (ConnId, super::frame::JoinRequest)>,
+    /// Where the operator says the parent is; tried before its delegation's addresses.
+    pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) renew_due_ms: u64,
 }
@@ -123,6 +125,7 @@ impl Node {
             view_differs: false,
             attested: None,
             pending: BTreeMap::new(),
+            upstream_addresses: Vec::new(),
             redial,
             renew_due_ms: 0,
             identity,

@@ -189,6 +189,11 @@ impl Node {
         up.next().map(|(conn, _)| *conn)
     }
 
+    /// Where the operator says the parent is, `HOST:PORT`.
+    pub fn set_upstream_addresses(&mut self, addresses: Vec<String>) {
+        self.upstream_addresses = addresses;
+    }
+
     /// Dials the parent if it is time to.
     pub(super) fn dial(&mut self, turn: &mut Turn<'_>) {
         let Some((parent, key)) = self.parent() else { return };
@@ -197,7 +202,13 @@ impl Node {
         }
         self.redial.dialling = true;
         self.redial.lost_since.get_or_insert(turn.now.steady_ms);
-        let addresses = self.registry.delegation(&parent).map(|d| d.addresses.clone()).unwrap_or_default();
+        let mut addresses = self.upstream_addresses.clone();
+        addresses.extend(self.registry.delegation(&parent).into_iter().flat_map(|d| d.addresses.clone()));
+        if !addresses.is_empty() {
+            // Each attempt begins with the next address.
+            let first = self.redial.attempts as usize % addresses.len();
+            addresses.rotate_left(first);
+        }
         turn.out.actions.push(Action::Dial { addresses, key });
     }
 

@@ -5,7 +5,12 @@
 //! - `network` connections with latency, cuts, stalls; outsiders who speak raw frames
 //! - `story` the words of the tests: offices that join, publish, show
 //! - `auditor` the invariants of a federation
-#![allow(clippy::expect_used, clippy::panic, reason = "a test stops at its first surprise")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test stops at its first surprise"
+)]
 #![allow(unreachable_pub, reason = "one binary; pub means outside the module")]
 
 mod auditor;

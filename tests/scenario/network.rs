@@ -67,12 +67,8 @@ impl Network {
     }
 
     fn is_stalled(&self, conn: &Conn, to: usize) -> bool {
-        matches!((conn.parties[1 - to], conn.parties[to]), (Party::Site(a), Party::Site(b)) if self.stalled.contains(&(a, b)))
-    }
-
-    /// True when some line is cut or stalled.
-    pub fn is_disturbed(&self) -> bool {
-        !self.cut.is_empty() || !self.stalled.is_empty()
+        let ends = (conn.parties[1 - to], conn.parties[to]);
+        matches!(ends, (Party::Site(a), Party::Site(b)) if self.stalled.contains(&(a, b)))
     }
 
     /// The open connection between two machines, if there is one, and the end at `a`.

@@ -41,7 +41,7 @@ fn deed(world: &World, rng: &mut Rng, offices: &[(Office, u8)]) {
     let any = |rng: &mut Rng| &offices[rng.below(offices.len() as u64) as usize].0;
     let (one, other) = (any(rng).clone(), any(rng).clone());
     let parent = world.seen().sites[one.at].parent;
-    let (agency, year) = (format!("第{}局", rng.below(3)), 2020 + rng.below(5) as u16);
+    let (agency, year) = (format!("第{}局", rng.below(6)), 2020 + rng.below(5) as u16);
     match rng.below(13) {
         0..=3 if one.is_up() => {
             if rng.below(8) == 0 {

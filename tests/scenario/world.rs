@@ -70,19 +70,27 @@ impl Record for Disk {
 pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>);
 
 impl HighMarks for Marks {
-    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for &(origin, size, root) in marks {
-            let asked = Mark { size, root };
-            match held.get(&origin).copied() {
-                Some(held) if held != asked && held.size >= size => {
-                    return Err(GuardError::WouldFork { origin, held, asked });
-                }
-                _ => held.insert(origin, asked),
-            };
-        }
-        Ok(())
+    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        raise(&mut held, marks)
     }
+
+    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+        raise(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), marks)
+    }
+}
+
+fn raise(held: &mut BTreeMap<Digest, Mark>, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
+    for &(origin, size, root) in marks {
+        let asked = Mark { size, root };
+        match held.get(&origin).copied() {
+            Some(held) if held != asked && held.size >= size => {
+                return Err(GuardError::WouldFork { origin, held, asked });
+            }
+            _ => held.insert(origin, asked),
+        };
+    }
+    Ok(())
 }
 
 /// A machine of the federation.

@@ -22,6 +22,10 @@ use std::process::{Child, Command, Stdio};
 const TRIES: u32 = 300;
 /// First of the ports the demo prefers; taken ones are replaced by free ones.
 const PORT: u16 = 17_330;
+/// Ports from which none are taken: there the system's own range may begin.
+const PORT_END: u16 = 32_000;
+/// Ports in a block: three for each node, the claim, and a few to pass over.
+const PORT_BLOCK: u16 = 20;
 
 /// One node of the chain and what it publishes: file name, division override, report.
 struct Station {
@@ -138,10 +142,11 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     };
     fs::create_dir_all(&dir).map_err(|error| failed(&dir, &error))?;
     let dir = fs::canonicalize(&dir).map_err(|error| failed(&dir, &error))?;
+    let mut ports = Ports::claim(PORT)?;
     let mut nodes: Vec<Running> = Vec::new();
     for station in &CHAIN {
         say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
-        let node = start(&dir, station, nodes.last())?;
+        let node = start(&dir, station, nodes.last(), &mut ports)?;
         nodes.push(node);
     }
     for node in &nodes {
@@ -182,14 +187,19 @@ fn global_of(data: &DataDir) -> Global {
 }
 
 /// Founds or joins a node if it is new, and serves it.
-fn start(dir: &Path, station: &'static Station, parent: Option<&Running>) -> Result<Running, Failure> {
+fn start(
+    dir: &Path,
+    station: &'static Station,
+    parent: Option<&Running>,
+    ports: &mut Ports,
+) -> Result<Running, Failure> {
     let data = DataDir::new(&dir.join(station.dir));
     let code = station.code.parse().map_err(|_| unexpected())?;
     if !data.is_initialised() {
         let addresses = Addresses {
-            listen: Some(free_address(true)?),
-            portal: Some(free_address(false)?),
-            console: Some(free_address(false)?),
+            listen: Some(ports.free(true)?),
+            portal: Some(ports.free(false)?),
+            console: Some(ports.free(false)?),
             announce: Vec::new(),
         };
         let name = station.name.to_owned();
@@ -249,18 +259,39 @@ fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
     Err(Failure::new(UNREACHABLE, "node_not_started", message))
 }
 
-/// A loopback address that nothing listens on: near [`PORT`] if possible.
-fn free_address(udp: bool) -> Result<String, Failure> {
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(PORT);
-    for _ in 0..200 {
-        let port = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let address = format!("127.0.0.1:{port}");
-        let free = if udp { UdpSocket::bind(&address).is_ok() } else { TcpListener::bind(&address).is_ok() };
-        if free {
-            return Ok(address);
+/// Loopback ports of one demo: a block whose first port is held as its claim, so that demos started at the same
+/// moment do not find the same ports free.
+struct Ports {
+    _claim: TcpListener,
+    next: u16,
+    end: u16,
+}
+
+impl Ports {
+    fn claim(first: u16) -> Result<Self, Failure> {
+        for block in (first..PORT_END).step_by(usize::from(PORT_BLOCK)) {
+            if let Ok(claim) = TcpListener::bind(("127.0.0.1", block)) {
+                return Ok(Self { _claim: claim, next: block + 1, end: block + PORT_BLOCK });
+            }
+        }
+        Err(Failure::new(UNREACHABLE, "no_free_port", "本机没有空闲端口 / no free port on this machine"))
+    }
+
+    /// A loopback address that nothing listens on.
+    fn free(&mut self, udp: bool) -> Result<String, Failure> {
+        loop {
+            if self.next == self.end {
+                *self = Self::claim(self.end)?;
+            }
+            let address = format!("127.0.0.1:{}", self.next);
+            self.next += 1;
+            let free =
+                if udp { UdpSocket::bind(&address).is_ok() } else { TcpListener::bind(&address).is_ok() };
+            if free {
+                return Ok(address);
+            }
         }
     }
-    Err(Failure::new(UNREACHABLE, "no_free_port", "本机没有空闲端口 / no free port on this machine"))
 }
 
 fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {

@@ -32,7 +32,8 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
     let token = Token::parse(&token_text(&join.token)?).map_err(|error| {
         Failure::new(2, "bad_token", format!("邀请码无法识别，请完整复制：{error} / {error}"))
     })?;
-    let loaded = configure(&join.addresses)?;
+    let mut loaded = configure(&join.addresses)?;
+    loaded.set([("TOKEN", "upstream.address", token.address.as_str())])?;
     let data = global.data();
     let clock = Clock::start();
     let lock = data.begin()?;

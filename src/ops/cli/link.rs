@@ -1,7 +1,7 @@
 //! The way to a node: through the daemon's socket, or by opening the data directory when no daemon runs.
 
 use super::args::Global;
-use super::{UNREACHABLE, runtime, unexpected};
+use super::{DAMAGED, UNREACHABLE, runtime, unexpected};
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir, DataDirError, Opened};
 use crate::ops::service::{Answer, Failure, Reply, Request, answer};
@@ -34,6 +34,7 @@ impl Link {
                 return Ok(Self::Daemon(stream));
             }
             match data.open(clock.now()) {
+                Ok(opened) if opened.engine.was_behind() => return Err(behind()),
                 Ok(opened) => return Ok(Self::Offline(Box::new(opened), clock)),
                 Err(DataDirError::Locked { .. }) if tries < TRIES => {
                     tries += 1;
@@ -107,6 +108,11 @@ impl Link {
 /// Asks the node of the data directory for a document.
 pub(super) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
     runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })
+}
+
+fn behind() -> Failure {
+    let message = "记录的末尾缺失：本节点签署过的内容比现存的多（损坏，或恢复了旧副本）。请在上级在线时运行 gongshi serve，缺失部分会自动取回 / the record ends before what this node has signed: it was damaged, or is an old copy; run gongshi serve while the parent is up, which fetches the rest";
+    Failure::new(DAMAGED, "record_behind", message)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the command line waits, at the edge")]

@@ -1,0 +1,32 @@
+//! The product from outside: the real binary and its HTTP API, as the contract describes them.
+//!
+//! Nothing here knows the code. `program` runs commands, `http` asks portals, `federation` enrols nodes through the
+//! command line alone, `reports` writes report files; the rest are claims.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests stand outside: they watch processes by the wall clock and poll with deadlines"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at its first surprise, also inside what tests share"
+)]
+
+mod federation;
+mod http;
+mod program;
+mod reports;
+
+mod damage;
+mod demo;
+mod enrolment;
+mod figures;
+mod levels;
+mod load;
+mod one_process;
+mod pages;
+mod portal;
+mod rules;
+mod verifier;

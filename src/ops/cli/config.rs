@@ -45,7 +45,7 @@ fn check(global: &Global, loaded: &Loaded) -> Outcome {
     let problems = problems(global, loaded);
     let document = json!({
         "schema": "gongshi.config.check/1", "ok": problems.is_empty(), "problems": problems,
-        "code": if problems.is_empty() { Value::Null } else { json!("config_check") },
+        "code": if problems.is_empty() { Value::Null } else { json!("config") },
     });
     let text = match problems.is_empty() {
         true => global

@@ -70,11 +70,11 @@ pub(super) const FAILURES: &[Row] = &[
     ),
     ("config", "配置有误", "gongshi config check", "the configuration is wrong", "gongshi config check"),
     (
-        "config_check",
-        "配置检查未通过",
-        "按列出的行改正后重试",
-        "the configuration does not hold",
-        "correct the lines listed, then run it again",
+        "record_behind",
+        "记录的末尾缺失：本节点签署过的比现存的多",
+        "上级在线时运行 gongshi serve，缺失部分会自动取回",
+        "the record ends before what this node has signed",
+        "run gongshi serve while the parent is up: it fetches the rest",
     ),
     (
         "daemon_gone",

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Why the daemon does not run.
@@ -87,6 +88,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
     let (driver, console_address) = runtime.block_on(async {
+        let signals = Signals::take()?;
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
         let peer = resolve(&config.listen.peer.to_string()).await?;
@@ -110,7 +112,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
         spawn(accept_control(control, ask));
-        spawn(wait_for_signals(stop_sender));
+        spawn(signals.stop(stop_sender));
         Ok::<_, DaemonError>((driver, address))
     })?;
     tracing::info!(
@@ -146,17 +148,23 @@ pub(super) async fn resolve(address: &str) -> Result<SocketAddr, DaemonError> {
     found.next().ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))
 }
 
-async fn wait_for_signals(stop: watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-    let _ = stop.send(true);
-    // The sender lives until the process ends: dropping it would mean stop to everyone who listens.
-    std::future::pending::<()>().await;
+/// Signals that ask for an end. Taken before anything listens, so that whoever can reach the node can stop it.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn take() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn stop(mut self, stop: watch::Sender<bool>) {
+        tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+        let _ = stop.send(true);
+        // The sender lives until the process ends: dropping it would mean stop to everyone who listens.
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn accept_control(listener: tokio::net::UnixListener, ask: Ask) {

@@ -50,7 +50,7 @@ async fn ready(State(console): State<Console>) -> Result<Response, Problem> {
 }
 
 #[derive(Template)]
-#[template(path = "console.html")]
+#[template(path = "console.html", config = "src/portal/askama.toml")]
 struct ConsolePage {
     css: String,
     icon: String,

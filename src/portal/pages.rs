@@ -94,7 +94,7 @@ pub(super) async fn shown(portal: &Portal, page: Result<Response, Problem>) -> R
 }
 
 #[derive(Template)]
-#[template(path = "problem.html")]
+#[template(path = "problem.html", config = "src/portal/askama.toml")]
 struct ProblemPage {
     frame: Frame,
     status: u16,
@@ -125,7 +125,7 @@ pub(super) async fn not_found(State(portal): State<Portal>) -> Response {
 }
 
 #[derive(Template)]
-#[template(path = "start.html")]
+#[template(path = "start.html", config = "src/portal/askama.toml")]
 struct StartPage {
     frame: Frame,
     overview: OverviewDoc,
@@ -163,7 +163,7 @@ pub(super) async fn start(State(portal): State<Portal>) -> Response {
 }
 
 #[derive(Template)]
-#[template(path = "reports.html")]
+#[template(path = "reports.html", config = "src/portal/askama.toml")]
 struct ReportsPage {
     frame: Frame,
     query: PackageQuery,
@@ -205,7 +205,7 @@ fn next_link(query: &PackageQuery, cursor: &str) -> String {
 }
 
 #[derive(Template)]
-#[template(path = "verify.html")]
+#[template(path = "verify.html", config = "src/portal/askama.toml")]
 struct VerifyPage {
     frame: Frame,
     example: String,
@@ -223,7 +223,7 @@ pub(super) async fn verify(State(portal): State<Portal>) -> Response {
 }
 
 #[derive(Template)]
-#[template(path = "rollcall.html")]
+#[template(path = "rollcall.html", config = "src/portal/askama.toml")]
 struct RollcallPage {
     frame: Frame,
     roll: RollcallDoc,

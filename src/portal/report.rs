@@ -15,7 +15,7 @@ use axum::response::Response;
 const SYNTHETIC_LABEL: &str = "合成示例";
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report.html", config = "src/portal/askama.toml")]
 struct ReportPage {
     frame: Frame,
     tables: Vec<TableView>,

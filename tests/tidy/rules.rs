@@ -38,7 +38,6 @@ const TOP_LEVEL: &[&str] = &[
     "CHANGELOG.md",
     "LICENSE",
     "deny.toml",
-    "askama.toml",
     "target",
 ];
 

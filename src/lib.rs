@@ -8,7 +8,7 @@
 //! 0. Words, plain values: [`time`], [`digest`], [`bytes`] (hand-written signed layouts), [`wire`] (frames and index
 //!    values; the only file naming bincode), [`division`], [`agency`], [`money`].
 //! 1. [`trust`]: who may say what. Keys (the only file naming the signature library), delegations, chains.
-//! 2. What is said, and the record of it: [`package`] (a report's figures, validation, body), [`statement`] (171
+//! 2. What is said, and the record of it: [`template`] (layouts of tables, as data), [`package`] (a report's figures, validation, body), [`statement`] (171
 //!    signed bytes and their card), [`log`] (RFC 6962 trees, C2SP tiles, checkpoints, cosignatures, proofs).
 //! 3. Keeping: [`record`] (what an acknowledgement means; the guard), [`store`] (the index, rebuilt from the record).
 //! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O).
@@ -37,6 +37,7 @@ pub mod trust;
 pub mod log;
 pub mod package;
 pub mod statement;
+pub mod template;
 
 pub mod record;
 pub mod store;

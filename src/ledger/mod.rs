@@ -14,7 +14,7 @@ pub use disclosure::{Disclosures, Revision, RevisionState};
 pub use view_root::{ViewLine, ViewTree};
 
 use crate::digest::Digest;
-use crate::statement::card::{Policy, RefusalCode};
+use crate::statement::card::{Policy, RefusalCode, TemplateCard};
 use crate::statement::{Act, Entry, Leaf};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
@@ -34,10 +34,22 @@ pub struct Ledger {
     next_index: BTreeMap<PublicKey, u64>,
     cards: BTreeSet<Digest>,
     policy: Policy,
+    templates: Vec<TemplateRow>,
     schedules: BTreeMap<u16, WallMs>,
     released: BTreeSet<u16>,
     disclosures: Disclosures,
     view: ViewTree,
+}
+
+/// A template that stands, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateRow {
+    /// Index of its leaf.
+    pub index: u64,
+    /// Digest of its statement.
+    pub statement: Digest,
+    /// Its id and its body.
+    pub card: TemplateCard,
 }
 
 /// What the fold says to an entry that would be sequenced next.
@@ -89,6 +101,7 @@ impl Ledger {
             next_index: BTreeMap::new(),
             cards: BTreeSet::new(),
             policy: Policy::default(),
+            templates: Vec::new(),
             schedules: BTreeMap::new(),
             released: BTreeSet::new(),
             disclosures: Disclosures::default(),
@@ -115,6 +128,10 @@ impl Ledger {
     /// Reports, by agency and year.
     pub const fn disclosures(&self) -> &Disclosures {
         &self.disclosures
+    }
+    /// The templates that stand, in the order in which their ids first came.
+    pub fn templates(&self) -> &[TemplateRow] {
+        &self.templates
     }
     /// The view root: what is public, in one digest.
     pub fn view_root(&self) -> Digest {
@@ -175,7 +192,9 @@ impl Ledger {
                 // A year that is partly public cannot be held any more.
                 if self.disclosures.has_public_of(*year) { Err(RefusalCode::BadYear) } else { Ok(()) }
             }
-            Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => self.only_root(author),
+            Act::Template(_) | Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => {
+                self.only_root(author)
+            }
             Act::Report(report) => {
                 let foreign = |division| !self.registry.may_publish(author, division);
                 if foreign(&report.division) || self.disclosures.division(report).is_some_and(foreign) {
@@ -214,6 +233,14 @@ impl Ledger {
             Act::Delegate(delegation) => {
                 self.registry.delegate(&self.federation, &author, delegation);
                 vec![Effect::Delegated(delegation.signing)]
+            }
+            Act::Template(card) => {
+                let row = TemplateRow { index, statement: entry.digest(), card: card.clone() };
+                match self.templates.iter_mut().find(|held| held.card.id == card.id) {
+                    Some(held) => *held = row,
+                    None => self.templates.push(row),
+                }
+                Vec::new()
             }
             Act::Schedule { year, at } => {
                 self.schedules.insert(*year, *at);

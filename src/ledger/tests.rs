@@ -231,7 +231,7 @@ impl Federation {
     /// What depends on the prefix, to compare two folds.
     fn state(ledger: &Ledger) -> (u64, Digest, String) {
         let rest = (&ledger.registry, &ledger.next_index, &ledger.cards, &ledger.policy, &ledger.schedules);
-        let more = (&ledger.released, &ledger.disclosures, ledger.sequenced_at);
+        let more = (&ledger.released, &ledger.disclosures, &ledger.templates, ledger.sequenced_at);
         (ledger.size, ledger.view_root(), format!("{rest:?} {more:?}"))
     }
 }

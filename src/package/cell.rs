@@ -3,9 +3,9 @@
 //! Zero, blank and not applicable are three different things. What can only mean one number is read as that
 //! number (full-width digits, thousands separators, the column's own unit after it); everything else is text.
 
-use super::normal::narrow;
 use super::unit::is_mark_for_nothing;
 use crate::money::{Exact, ExactError, Unit};
+use crate::template::normal::narrow;
 use serde::{Deserialize, Serialize};
 
 /// The one spelling of "no such power here" in a cell.

@@ -2,11 +2,11 @@
 
 use super::document::Node;
 use super::finding::{Finding, Findings};
-use super::normal::{hostile_char, narrow, shortened};
 use super::report::{Scope, Status};
 use super::report_file::ReadOptions;
 use crate::agency::{AGENCY_NAME_BYTES_MAX, AgencyError, CreditCode, agency_name};
 use crate::division::DivisionCode;
+use crate::template::normal::{hostile_char, narrow, shortened};
 use unicode_normalization::UnicodeNormalization;
 
 /// The first year a report may be about: there was no administration of this state before it.

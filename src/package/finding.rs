@@ -3,7 +3,7 @@
 //! Only [`Grade::MustFix`] refuses a report. The JSON form is part of the contract for `check` and `publish`:
 //! keys are only ever added.
 
-use super::normal::harmless;
+use crate::template::normal::harmless;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 

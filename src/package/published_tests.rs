@@ -5,6 +5,7 @@ use super::cell::{Cell, State};
 use super::finding::Grade;
 use super::report::Report;
 use super::report_file::{ReadOptions, read_json};
+use crate::template::builtin;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ fn read(name: &str, bytes: &[u8]) -> Report {
         division_override: null_division.then_some(&zone),
         own_division: None,
         current_year: 2026,
+        templates: &builtin::templates().unwrap(),
     };
     let (report, findings) = read_json(bytes, &options);
     assert!(findings.iter().all(|finding| finding.grade != Grade::MustFix), "{name}: {findings:?}");
@@ -108,7 +110,13 @@ fn qingyuan_2024_has_108156_cases_and_17537900_yuan() {
 fn a_changed_total_of_qingyuan_is_named_with_its_cell() {
     let (_, bytes) = files().into_iter().find(|(name, _)| name == "zj-qingyuan-county-2024").unwrap();
     let text = String::from_utf8(bytes).unwrap().replace("108156, 1753", "108157, 1753");
-    let options = ReadOptions { division_override: None, own_division: None, current_year: 2026 };
+    let templates = builtin::templates().unwrap();
+    let options = ReadOptions {
+        division_override: None,
+        own_division: None,
+        current_year: 2026,
+        templates: &templates,
+    };
     let (report, findings) = read_json(text.as_bytes(), &options);
     assert!(report.is_none());
     let finding = findings.iter().find(|finding| finding.code == "identity_sum").unwrap();
@@ -129,4 +137,35 @@ fn blank_zero_label_and_mixed_money_of_real_reports_stay_apart() {
     let row = &ningbo.tables[0].rows[0];
     assert_eq!((row[1].printed.as_str(), row[1].value.unwrap().to_string()), ("18.1", "181000".to_owned()));
     assert_eq!((row[2].printed.as_str(), row[2].state, row[2].value), ("3166万元", State::Text, None));
+}
+
+#[test]
+fn seven_of_the_34_follow_a_template_and_the_others_travel_as_extra_tables() {
+    let mut followed = Vec::new();
+    for (name, bytes) in files() {
+        let report = read(&name, &bytes);
+        let templates: Vec<_> = report.tables.iter().filter_map(|table| table.template.clone()).collect();
+        if !templates.is_empty() {
+            assert_eq!(report.main_template(), templates[0]);
+            followed.push(format!("{name}: {}", templates.join(", ")));
+        }
+    }
+    assert_eq!(
+        followed,
+        [
+            "ha-zhengzhou-chengguan-2020: licence, penalty-zhengzhou-2020",
+            "hb-huangshi-shangwuju-2023: penalty-hubei-2023",
+            "hb-qingshan-shangwuju-2024: penalty-hubei-2023",
+            "hb-xianan-linyeju-2023: penalty-hubei-2023",
+            "sx-datong-wenwuju-2021: penalty-shanxi-2021",
+            "zj-hangzhou-xihu-gongan-2022: penalty-2018",
+            "zj-qingyuan-county-2024: penalty-zhejiang-2024, licence",
+        ]
+    );
+    let hubei = published("hb-xianan-linyeju-2023");
+    let ids: Vec<_> = hubei.tables[0].columns.iter().map(|column| column.id.as_str()).collect();
+    assert_eq!(
+        (hubei.tables[0].id.as_str(), ids[0], ids[1], ids[16]),
+        ("penalty", "c1", "warning", "amount")
+    );
 }

@@ -4,10 +4,15 @@ use super::cell::State;
 use super::finding::{Finding, Grade};
 use super::report::{Report, Scope, Status};
 use super::report_file::{FILE_BYTES_MAX, ReadOptions, read_json};
+use crate::template::Templates;
 use serde_json::{Value, json};
 
-const OPTIONS: ReadOptions<'static> =
-    ReadOptions { division_override: None, own_division: None, current_year: 2026 };
+const OPTIONS: ReadOptions<'static> = ReadOptions {
+    division_override: None,
+    own_division: None,
+    current_year: 2026,
+    templates: &Templates::NONE,
+};
 
 /// A good report with `changes` laid over its members.
 fn file(changes: Value) -> Value {
@@ -82,7 +87,7 @@ fn every_fault_is_named_at_once() {
 #[test]
 fn the_division_of_the_command_fills_and_overrides() {
     let zone = "330100-xihu".parse().unwrap();
-    let options = ReadOptions { division_override: Some(&zone), own_division: None, current_year: 2026 };
+    let options = ReadOptions { division_override: Some(&zone), ..OPTIONS };
     for code in [Value::Null, json!("330282108"), json!("nonsense")] {
         let text = file(json!({"division_code": code})).to_string();
         let (report, _) = read_json(text.as_bytes(), &options);

@@ -94,6 +94,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// The template of the first table that follows one, or nothing: what the card names.
+    pub fn main_template(&self) -> &str {
+        self.tables.iter().find_map(|table| table.template.as_deref()).unwrap_or_default()
+    }
+
     /// The agency's id: its code, else its division and name.
     ///
     /// # Errors

@@ -8,11 +8,13 @@ use super::cell::Raw;
 use super::document::{self, Node};
 use super::fields;
 use super::finding::{Finding, Findings};
-use super::normal::{comparable, shortened};
-use super::report::Report;
+use super::privacy;
+use super::report::{Report, Scope};
 use super::table::{CELLS_MAX, RawTable, TABLES_MAX, Table};
 use super::validate::check_tables;
 use crate::division::DivisionCode;
+use crate::template::Templates;
+use crate::template::normal::{comparable, shortened};
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
 
@@ -32,6 +34,8 @@ pub struct ReadOptions<'a> {
     pub own_division: Option<&'a DivisionCode>,
     /// The current calendar year in China.
     pub current_year: u16,
+    /// The layouts that tables are compared with.
+    pub templates: &'a Templates,
 }
 
 /// Members that mean something here or in the collections such files come from.
@@ -149,15 +153,16 @@ fn assemble(
     let as_printed = fields::text(key, &node, NOTES_BYTES_MAX, true, findings);
     let (key, node) = take("notes");
     let notes = fields::harmless_text(key, &node, NOTES_BYTES_MAX, findings);
-    let tables =
+    let mut tables =
         required(take("tables"), findings).map(|(_, node)| tables(node, findings)).unwrap_or_default();
     if tables.is_empty() && narrative.is_none() && !findings.refuses() {
         let zh = "既没有表也没有情况说明；没有执法活动的请用“无执法活动”报送";
         let en = "there is neither a table nor a narrative; give at least one";
         findings.push(Finding::must_fix("empty_report", zh, en));
     }
-    check_tables(&tables, as_printed.is_some(), findings);
-    Some(Report {
+    check_tables(&mut tables, options.templates, as_printed.is_some(), findings);
+    check_members(scope, &members, findings);
+    let report = Report {
         agency_name: agency_name?,
         agency_code,
         division: division?,
@@ -173,7 +178,25 @@ fn assemble(
         as_printed,
         notes,
         labels,
-    })
+    };
+    privacy::check(&report, findings);
+    Some(report)
+}
+
+/// A consolidated report says whom it includes, and only it does.
+fn check_members(scope: Scope, members: &[String], findings: &mut Findings) {
+    let (zh, en) = match (scope, members.is_empty()) {
+        (Scope::Consolidated, true) => (
+            "汇总数据没有列出成员单位；请在 members 写明，以便与各单位数据核对",
+            "a consolidated report without members; name them, so that their own reports can be compared",
+        ),
+        (Scope::Own, false) => (
+            "本级数据列有成员单位；如含下级数据，请将 scope 改为 consolidated",
+            "an own report with members; if it includes theirs, its scope is consolidated",
+        ),
+        _ => return,
+    };
+    findings.push(Finding::hint("members", zh, en).in_column("members"));
 }
 
 fn tables(node: Node, findings: &mut Findings) -> Vec<Table> {

@@ -2,8 +2,8 @@
 
 use super::cell::{Cell, NumberFault, Raw};
 use super::finding::{Finding, Findings};
-use super::normal::{comparable, hostile_char, shortened};
 use super::unit::{TableUnit, labels_rows};
+use crate::template::normal::{comparable, hostile_char, shortened};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

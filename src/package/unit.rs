@@ -11,8 +11,8 @@
 //! A unit that is missing, or a mixture (`件/起`, `万次等`), is no unit: figures under it are kept as printed and
 //! have no value.
 
-use super::normal::{comparable, narrow};
 use crate::money::Unit;
+use crate::template::normal::{comparable, narrow};
 
 /// Headers that always label rows, in comparable form.
 const LABEL_HEADERS: [&str; 12] = [

@@ -1,232 +1,216 @@
-//! The one hard identity of penalty tables: 合计 is the sum of the kinds of penalty, exactly.
+//! Validation: which template a table follows, and what does not fit its rules.
 //!
-//! Cases with several kinds are counted once, under the heaviest (the note printed under every such table), so
-//! the kinds always sum to 合计; 罚没金额 stands outside the sum. The identity binds a table whose name contains
-//! 行政处罚实施情况统计表 and whose columns before the first 合计 are labels and kinds of penalty. A layout with
-//! anything else before 合计 is not known: it travels as an extra table, with a hint, and nothing refuses.
-//! Blank and not applicable count 0. A row labelled 合计 is checked like the others and against their sum.
+//! The columns tell the template. A table that follows one gets its ids, and its cells must be figures; its hard
+//! identities refuse, its warnings ask. A penalty table of unknown layout is still bound by its sum
+//! ([`super::penalty`]). Every other table is an extra table: its sums are looked at, and nothing refuses.
+//! Blank and not applicable count 0.
 
-use super::cell::{Cell, State};
+use super::cell::State;
+use super::faults::{amount_fault, broken_sum, count_fault, place, printed, sum_fault, sum_of};
 use super::finding::{Finding, Findings};
-use super::normal::{comparable, shortened};
-use super::table::{Column, Table};
-use super::unit::{is_label_header, labels_rows};
-use crate::money::{Exact, Unit};
-use std::ops::Range;
+use super::penalty;
+use super::table::Table;
+use super::total;
+use super::unit::labels_rows;
+use crate::money::Exact;
+use crate::template::{Header, Kind, Op, Places, Template, Templates};
+use std::collections::BTreeSet;
 
-/// The tables that the identity binds have this in their names.
-const PENALTY_TABLE: &str = "行政处罚实施情况统计表";
-
-/// How the headers of kinds of penalty begin, in all layouts seen (行政处罚法 2017 第八条, 2021 第九条).
-const KINDS: [&str; 11] =
-    ["警告", "通报批评", "罚款", "没收", "暂扣", "降低资质", "吊销", "限制", "责令", "行政拘留", "其他"];
-
-/// Checks every table. With `as_printed` (the operator publishes the figures as they were printed, and says
-/// why) a broken sum asks for confirmation instead of refusing.
-pub fn check_tables(tables: &[Table], as_printed: bool, findings: &mut Findings) {
-    for table in tables.iter().filter(|table| comparable(&table.name).contains(PENALTY_TABLE)) {
-        match Layout::of(table) {
-            Ok(Some(layout)) => layout.check(table, as_printed, findings),
-            Ok(None) => {}
-            Err(unknown) => {
-                let short = shortened(&unknown.header);
-                let zh = format!("“{short}”不是已知的处罚种类，此表按自定义表公布，不核对合计");
-                let en = format!(
-                    "\"{short}\" is no known kind of penalty: an extra table, its sums are not checked"
-                );
-                findings.push(
-                    Finding::hint("unknown_layout", &zh, &en)
-                        .in_table(&table.name)
-                        .in_column(&unknown.header),
-                );
+/// Finds the template of every table, gives it the template's ids, and checks its figures. With `as_printed` (the
+/// operator publishes the figures as they were printed, and says why) a broken identity asks for confirmation
+/// instead of refusing.
+pub fn check_tables(tables: &mut [Table], templates: &Templates, as_printed: bool, findings: &mut Findings) {
+    let mut ids = BTreeSet::new();
+    for table in tables {
+        let labels: Vec<bool> = table
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| labels_rows(&column.header, printed(table, at)))
+            .collect();
+        let headers: Vec<Header<'_>> = table
+            .columns
+            .iter()
+            .zip(&labels)
+            .map(|(column, labels)| Header { printed: &column.header, labels: *labels })
+            .collect();
+        if let Some((template, places)) = templates.matching(&headers) {
+            // A second table of the same kind keeps its id by position: ids are unique within a report.
+            let id = ids.insert(template.table.as_str()).then_some(template.table.as_str());
+            name(table, template, &places, id);
+            Rules { template, places: &places, table, as_printed }.check(findings);
+        } else {
+            let labels: Vec<usize> = (0..labels.len()).filter(|at| labels.get(*at) == Some(&true)).collect();
+            if !penalty::check(table, as_printed, findings) {
+                look_at_sums(table, &labels, findings);
             }
+        }
+        look_at_rates(table, findings);
+    }
+}
+
+fn name(table: &mut Table, template: &Template, places: &Places, id: Option<&str>) {
+    table.template = Some(template.id.clone());
+    if let Some(id) = id {
+        table.id = id.to_owned();
+    }
+    for (at, column) in table.columns.iter_mut().enumerate() {
+        if let Some(known) = places.of_header(at).and_then(|place| template.columns.get(place)) {
+            column.id.clone_from(&known.id);
         }
     }
 }
 
-/// Where the parts of a penalty table stand.
-struct Layout {
-    labels: Vec<usize>,
-    kinds: Vec<usize>,
-    total: usize,
-    after: Range<usize>,
+/// A table and the template it follows.
+struct Rules<'a> {
+    template: &'a Template,
+    places: &'a Places,
+    table: &'a Table,
+    as_printed: bool,
 }
 
-impl Layout {
-    /// `None` without a 合计 column; the column that is no kind of penalty as an error.
-    fn of(table: &Table) -> Result<Option<Self>, &Column> {
-        let Some(total) = table.columns.iter().position(|column| is_total(&column.header)) else {
-            return Ok(None);
-        };
-        let mut layout = Self { labels: vec![], kinds: vec![], total, after: total + 1..table.columns.len() };
-        for (at, column) in table.columns.iter().enumerate().take(total) {
-            let header = comparable(&column.header);
-            let money = header.contains("金额") || column.unit.as_deref() == Some("元");
-            if !money && KINDS.iter().any(|kind| header.starts_with(kind)) {
-                layout.kinds.push(at);
-            } else if labels_rows(&column.header, printed(table, at)) {
-                layout.labels.push(at);
-            } else {
-                return Err(column);
-            }
-        }
-        Ok((!layout.kinds.is_empty()).then_some(layout))
-    }
-
-    fn check(&self, table: &Table, as_printed: bool, findings: &mut Findings) {
-        let checked = self.kinds.iter().copied().chain([self.total]);
-        let counts: Vec<usize> = checked.collect();
-        for (row_at, row) in table.rows.iter().enumerate() {
-            let mut readable = true;
-            for (at, cell) in row.iter().enumerate() {
-                let fault = if counts.contains(&at) {
-                    count_fault(cell)
-                } else if self.after.contains(&at) {
-                    amount_fault(table, at, cell)
-                } else {
-                    None
-                };
-                if let Some(finding) = fault {
-                    readable &= !counts.contains(&at);
-                    findings.push(place(finding, table, row_at, at));
+impl Rules<'_> {
+    fn check(&self, findings: &mut Findings) {
+        let unreadable = self.check_cells(findings);
+        self.check_units(findings);
+        for identity in &self.template.identities {
+            let (Some(parts), Some(total)) = (self.headers(&identity.sum), self.headers(&[identity.equals]))
+            else {
+                continue;
+            };
+            for (row_at, row) in self.table.rows.iter().enumerate() {
+                let spoilt = parts.iter().chain(&total).any(|at| unreadable.contains(&(row_at, *at)));
+                let header = self.header(&total);
+                let says = |sum, found| broken_sum(header, sum, found, self.as_printed);
+                let total_at = total.first().copied().unwrap_or_default();
+                if !spoilt && let Some(finding) = sum_fault(row, &parts, total_at, says) {
+                    findings.push(place(finding, self.table, row_at, total_at));
                 }
             }
-            let sum = Exact::checked_sum(self.kinds.iter().filter_map(|at| row.get(*at)?.amount()));
-            let total = row.get(self.total).and_then(Cell::amount);
-            if let (true, Some(sum), Some(total)) = (readable, sum, total)
-                && sum != total
-            {
-                findings.push(place(broken_sum(sum, total, as_printed), table, row_at, self.total));
-            }
         }
-        self.check_total_row(table, &counts, findings);
+        self.check_warnings(findings);
+        let (labels, figures): (Vec<usize>, Vec<usize>) =
+            (0..self.table.columns.len()).partition(|at| self.places.of_header(*at).is_none());
+        total::check(self.table, &labels, &figures, Finding::confirm, findings);
     }
 
-    /// A last row labelled 合计 over other rows: differing sums are possible (a case of two units), so a person
-    /// has to look, nothing more.
-    fn check_total_row(&self, table: &Table, counts: &[usize], findings: &mut Findings) {
-        let Some((total_row, rows)) = table.rows.split_last() else { return };
-        let label = |row: &[Cell]| -> String {
-            self.labels.iter().filter_map(|at| row.get(*at)).map(|cell| comparable(&cell.printed)).collect()
+    /// Every figure is one; returns where none is.
+    fn check_cells(&self, findings: &mut Findings) -> BTreeSet<(usize, usize)> {
+        let mut unreadable = BTreeSet::new();
+        for (row_at, row) in self.table.rows.iter().enumerate() {
+            for (at, cell) in row.iter().enumerate() {
+                let column = self.places.of_header(at).and_then(|place| self.template.columns.get(place));
+                let fault = column.and_then(|column| match column.kind {
+                    Kind::Count => count_fault(cell),
+                    Kind::Money => amount_fault(cell),
+                });
+                if let Some(finding) = fault {
+                    unreadable.insert((row_at, at));
+                    findings.push(place(finding, self.table, row_at, at));
+                }
+            }
+        }
+        unreadable
+    }
+
+    /// Money has a unit of money, and everything that counts has a unit: else it cannot be summed with others.
+    fn check_units(&self, findings: &mut Findings) {
+        for (at, column) in self.table.columns.iter().enumerate() {
+            let Some(known) = self.places.of_header(at).and_then(|place| self.template.columns.get(place))
+            else {
+                continue;
+            };
+            let mut cells = self.table.rows.iter().filter_map(|row| row.get(at));
+            if !cells.any(|cell| cell.state == State::Value) {
+                continue;
+            }
+            let finding = match column.unit.as_deref() {
+                Some(unit) if (unit == "元") == (known.kind == Kind::Money) => continue,
+                Some(unit) => Finding::confirm(
+                    "unit_unlikely",
+                    &format!("此列单位读作“{unit}”，通常为{}，请核实", known.unit),
+                    &format!("the unit of this column reads {unit}, usually {}; please confirm", known.unit),
+                ),
+                None => Finding::hint(
+                    "unit_missing",
+                    &format!("没有写明单位（通常为{}），照原样公布，不参与汇总", known.unit),
+                    &format!("no unit is given (usually {}): shown as printed, not summed", known.unit),
+                ),
+            };
+            findings.push(finding.in_table(&self.table.name).in_column(&column.header));
+        }
+    }
+
+    fn check_warnings(&self, findings: &mut Findings) {
+        for warning in &self.template.warnings {
+            let (Some(left_at), Some(right_at)) = (self.headers(&warning.left), self.headers(&warning.right))
+            else {
+                continue;
+            };
+            for (row_at, row) in self.table.rows.iter().enumerate() {
+                let (Some(left), Some(right)) = (sum_of(row, &left_at), sum_of(row, &right_at)) else {
+                    continue;
+                };
+                let holds = match warning.op {
+                    Op::AtMost => left <= right,
+                    Op::Equal => left == right,
+                };
+                if !holds {
+                    let zh = format!("{}（{left} 与 {right}），请核实", warning.zh);
+                    let en = format!("{} ({left} and {right}); please confirm", warning.en);
+                    let finding = Finding::confirm("unusual", &zh, &en).figures(right, left);
+                    let at = left_at.first().copied().unwrap_or_default();
+                    findings.push(place(finding, self.table, row_at, at));
+                }
+            }
+        }
+    }
+
+    /// Where the columns at these places of the template stand in the table; `None` when one is left out.
+    fn headers(&self, places: &[usize]) -> Option<Vec<usize>> {
+        places.iter().map(|place| self.places.header_of(*place)).collect()
+    }
+
+    fn header(&self, at: &[usize]) -> &str {
+        let column = at.first().and_then(|at| self.table.columns.get(*at));
+        column.map_or("", |column| column.header.as_str())
+    }
+}
+
+/// An extra table: sums that do not fit are a hint.
+fn look_at_sums(table: &Table, labels: &[usize], findings: &mut Findings) {
+    let figures: Vec<usize> = (0..table.columns.len()).filter(|at| !labels.contains(at)).collect();
+    total::check(table, labels, &figures, Finding::hint, findings);
+    let unit = |at: usize| table.columns.get(at).map(|column| &column.unit);
+    let total = table.columns.iter().position(|column| penalty::is_total(&column.header));
+    let Some(total) = total else { return };
+    let parts: Vec<usize> = figures.into_iter().filter(|at| *at < total).collect();
+    if parts.len() < 2 || parts.iter().any(|at| unit(*at) != unit(total)) {
+        return;
+    }
+    for (row_at, row) in table.rows.iter().enumerate() {
+        let says = |sum: Exact, found: Exact| {
+            let zh = format!("前面各列之和为 {sum}，合计填的是 {found}，如有误请改正");
+            let en =
+                format!("the columns before it sum to {sum}, the total says {found}; correct it if wrong");
+            Finding::hint("sum_differs", &zh, &en).figures(sum, found)
         };
-        if !matches!(label(total_row).as_str(), "合计" | "总计") || rows.is_empty() {
-            return;
+        if let Some(finding) = sum_fault(row, &parts, total, says) {
+            findings.push(place(finding, table, row_at, total));
         }
-        if rows.iter().any(|row| label(row).contains('计')) {
-            return;
-        }
-        for at in counts {
-            let amount = |row: &Vec<Cell>| row.get(*at).and_then(Cell::amount);
-            let sum = rows.iter().map(amount).collect::<Option<Vec<_>>>().and_then(Exact::checked_sum);
-            let (Some(sum), Some(total)) = (sum, amount(total_row)) else { continue };
-            if sum != total {
-                let zh = format!("合计行为 {total}，各行之和为 {sum}，请核实");
-                let en = format!("the total row says {total}, the rows above sum to {sum}; please confirm");
-                let finding = Finding::confirm("total_row", &zh, &en).figures(sum, total);
-                findings.push(place(finding, table, rows.len(), *at));
+    }
+}
+
+/// 65.8 % printed as 658 %.
+fn look_at_rates(table: &Table, findings: &mut Findings) {
+    for (row_at, row) in table.rows.iter().enumerate() {
+        for (at, cell) in row.iter().enumerate() {
+            if cell.unit.as_deref() == Some("%") && cell.value.is_some_and(|value| value > Exact::whole(100))
+            {
+                let zh = format!("{} % 大于 100 %，是否漏了小数点？", cell.printed);
+                let en = format!("{} % is over 100 %: is a decimal point missing?", cell.printed);
+                findings.push(place(Finding::hint("rate_over_100", &zh, &en), table, row_at, at));
             }
         }
-    }
-}
-
-/// 合计, with or without a unit in brackets.
-fn is_total(header: &str) -> bool {
-    let header = comparable(header);
-    header.strip_prefix("合计").is_some_and(|rest| {
-        rest.is_empty()
-            || rest
-                .strip_prefix('(')
-                .and_then(|open| open.strip_suffix(')'))
-                .is_some_and(|u| Unit::parse_known(u).is_some())
-    })
-}
-
-fn printed(table: &Table, at: usize) -> impl Iterator<Item = &str> {
-    table.rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.printed.as_str())
-}
-
-fn place(finding: Finding, table: &Table, row: usize, column: usize) -> Finding {
-    let header = table.columns.get(column).map_or("", |column| column.header.as_str());
-    finding.in_table(&table.name).in_column(header).in_cell(row, column)
-}
-
-fn broken_sum(sum: Exact, total: Exact, as_printed: bool) -> Finding {
-    let zh = format!("合计应为 {sum}（各处罚种类之和），填的是 {total}");
-    let en = format!("合计 must be {sum}, the sum of the kinds of penalty; it is {total}");
-    let finding = if as_printed {
-        let zh = format!("{zh}；已按所写理由照原样公布并标注");
-        Finding::confirm(
-            "identity_sum",
-            &zh,
-            &format!("{en}; published as printed, marked, for the stated reason"),
-        )
-    } else {
-        let zh = format!("{zh}；请改正，确须照原样公布的，在 as_printed 写明理由");
-        Finding::must_fix(
-            "identity_sum",
-            &zh,
-            &format!("{en}; correct it, or say in as_printed why it must stand"),
-        )
-    };
-    finding.figures(sum, total)
-}
-
-/// What is wrong with a number of cases.
-fn count_fault(cell: &Cell) -> Option<Finding> {
-    if cell.state == State::Text {
-        return Some(not_a_figure(cell));
-    }
-    let short = shortened(&cell.printed);
-    let Some(count) = cell.amount() else {
-        let zh = format!("数字“{short}”位数过多，请核对");
-        return Some(Finding::must_fix(
-            "number_too_long",
-            &zh,
-            &format!("{short} has too many digits; check it"),
-        ));
-    };
-    if count.is_negative() || !count.is_whole() {
-        let zh = format!("件数应为 0 或正整数，填的是“{short}”，请改正");
-        let en = format!("a number of cases is zero or a positive whole number, found {short}; correct it");
-        return Some(Finding::must_fix("not_a_count", &zh, &en));
-    }
-    None
-}
-
-/// What is wrong with a figure that stands after 合计.
-fn amount_fault(table: &Table, at: usize, cell: &Cell) -> Option<Finding> {
-    let header = &table.columns.get(at)?.header;
-    let names_a_figure = ["金额", "数量", "合计"].iter().any(|word| comparable(header).contains(word));
-    let labels = is_label_header(header) || (!names_a_figure && labels_rows(header, printed(table, at)));
-    if labels {
-        return None;
-    }
-    if cell.state == State::Text {
-        return Some(not_a_figure(cell));
-    }
-    let negative = cell.amount().is_some_and(Exact::is_negative);
-    negative.then(|| {
-        let short = shortened(&cell.printed);
-        let zh = format!("“{short}”为负数，请核实");
-        Finding::confirm("negative_amount", &zh, &format!("{short} is below zero; please confirm"))
-    })
-}
-
-fn not_a_figure(cell: &Cell) -> Finding {
-    let short = shortened(&cell.printed);
-    if cell.is_mark_for_nothing() {
-        Finding::must_fix(
-            "zero_or_not_applicable",
-            &format!("“{short}”是 0 还是不适用？有此职权而没有案件写 0，没有此职权写“不适用”，未填留空"),
-            &format!("\"{short}\": 0 or not applicable? Write 0, or 不适用, or leave it blank"),
-        )
-    } else {
-        Finding::must_fix(
-            "not_a_number",
-            &format!("“{short}”不是数字；请写普通数字，没有此职权写“不适用”"),
-            &format!(
-                "\"{short}\" is not a number; write plain digits, or 不适用 where there is no such power"
-            ),
-        )
     }
 }

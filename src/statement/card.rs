@@ -1,7 +1,7 @@
 //! Cards: what a statement means, in at most 4 KiB (FORMAT.md "Card").
 
 use super::Coarse;
-use super::report::{ReportAct, ReportCard};
+use super::report::{BodyRef, BodyRole, ReportAct, ReportCard, TEMPLATE_BYTES_MAX};
 use crate::bytes::{LayoutError, Reader, Writer};
 use crate::digest::Digest;
 use crate::time::WallMs;
@@ -10,6 +10,8 @@ use crate::trust::key::{KeyError, PublicKey, SecretKey, Signature};
 
 /// Longest card in bytes.
 pub const CARD_BYTES_MAX: usize = 4096;
+/// Longest text of a template in bytes.
+const TEXT_BYTES_MAX: u64 = 65_536;
 const VERSION: u8 = 1;
 const AGENCY_DOMAIN: &[u8] = b"gongshi/agency/v1\n";
 
@@ -31,6 +33,8 @@ pub struct Card {
 pub enum Act {
     /// 1: another key may speak for a division.
     Delegate(Box<Delegation>),
+    /// 6: a layout of a table, from this index on.
+    Template(TemplateCard),
     /// 8: a year is announced for one instant and held until then.
     Schedule {
         /// The calendar year of the reports.
@@ -58,6 +62,17 @@ pub enum Act {
     },
     /// 32 to 36: about an agency's year.
     Report(Box<ReportCard>),
+}
+
+/// A template: its id, and the body that is its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateCard {
+    /// The template's id, 1 to 64 bytes; a later card with the same id takes the place of this one.
+    pub id: String,
+    /// Digest of the body: the bytes of the TOML text (src/template/FORMAT.md).
+    pub digest: Digest,
+    /// Length of the text in bytes.
+    pub bytes: u64,
 }
 
 /// Rules of the federation that the root sets.
@@ -149,6 +164,7 @@ impl Act {
     pub fn kind_code(&self) -> u8 {
         match self {
             Self::Delegate(_) => 1,
+            Self::Template(_) => 6,
             Self::Schedule { .. } => 8,
             Self::Release { .. } => 9,
             Self::Policy(_) => 11,
@@ -173,9 +189,23 @@ impl Act {
         }
     }
 
+    /// Bodies that travel with the statement to every node: all but a report's attachments.
+    pub fn carried_bodies(&self) -> Vec<BodyRef> {
+        match self {
+            Self::Report(report) => report.carried_bodies().copied().collect(),
+            Self::Template(template) => vec![template.body()],
+            _ => Vec::new(),
+        }
+    }
+
     fn write(&self, out: &mut Writer) -> Result<(), LayoutError> {
         match self {
             Self::Delegate(delegation) => delegation.write(out)?,
+            Self::Template(template) => {
+                template.check()?;
+                out.text("template", &template.id, TEMPLATE_BYTES_MAX)?;
+                out.digest(&template.digest).u64(template.bytes);
+            }
             Self::Schedule { year, at } => {
                 out.u16(*year).u64(at.0);
             }
@@ -196,6 +226,15 @@ impl Act {
     fn read(kind: u8, input: &mut Reader<'_>) -> Result<Self, LayoutError> {
         Ok(match kind {
             1 => Self::Delegate(Box::new(Delegation::read(input)?)),
+            6 => {
+                let template = TemplateCard {
+                    id: input.text("template", TEMPLATE_BYTES_MAX)?.to_owned(),
+                    digest: input.digest("body digest")?,
+                    bytes: input.u64("body length")?,
+                };
+                template.check()?;
+                Self::Template(template)
+            }
             8 => Self::Schedule { year: input.u16("year")?, at: WallMs(input.u64("at")?) },
             9 => Self::Release { year: input.u16("year")? },
             11 => Self::Policy(Policy {
@@ -218,6 +257,24 @@ impl Act {
                 None => return Err(LayoutError::invalid("kind", "reserved or unknown")),
             },
         })
+    }
+}
+
+impl TemplateCard {
+    /// The text as a body that is never erased.
+    pub const fn body(&self) -> BodyRef {
+        BodyRef { role: BodyRole::Template, digest: self.digest, bytes: self.bytes }
+    }
+
+    /// Asked before writing too, so that nothing is signed that no one reads.
+    fn check(&self) -> Result<(), LayoutError> {
+        if self.id.is_empty() {
+            return Err(LayoutError::invalid("template", "empty"));
+        }
+        if self.bytes > TEXT_BYTES_MAX {
+            return Err(LayoutError::invalid("body length", "more than 65,536"));
+        }
+        Ok(())
     }
 }
 

@@ -41,6 +41,8 @@ pub enum BodyRole {
     Reason = 3,
     /// The original workbook or document; fetched on demand.
     Attachment = 4,
+    /// The text of a template (src/template/FORMAT.md). Never in a report card.
+    Template = 5,
 }
 
 /// A body named by a card.

@@ -2,11 +2,15 @@
 //!
 //! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
 
+use super::climb::Outcome;
 use super::limits::BODY_BYTES_MAX;
+use super::node::Step;
+use super::turn::Turn;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
 use crate::package::body::body_digest;
 use crate::record::{FRAME_BYTES_MAX, Frame};
+use crate::statement::Entry;
 use crate::store::{Batch, Read, StoreError, layout};
 use crate::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
@@ -135,6 +139,29 @@ impl PackedBody {
     pub fn is_held(store: &dyn Read, digest: &Digest) -> Result<bool, StoreError> {
         Ok(store.get(&layout::body(digest))?.is_some())
     }
+}
+
+/// The bodies that travel with an entry; none when one of them is not held.
+pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
+    let read = turn.read();
+    entry.card.act.carried_bodies().iter().map(|body| PackedBody::read(&read, &body.digest)).collect()
+}
+
+/// Checks and keeps the bodies that came with an entry.
+pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<Outcome> {
+    let named = entry.card.act.carried_bodies();
+    if named.len() != bodies.len() {
+        return Ok(Err("bad_body"));
+    }
+    for (name, body) in named.iter().zip(bodies) {
+        if name.bytes > BODY_BYTES_MAX || body.unpack(&name.digest, name.bytes).is_err() {
+            return Ok(Err("bad_body"));
+        }
+        if !PackedBody::is_held(&turn.read(), &name.digest)? {
+            turn.keep_body(&name.digest, body);
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn chunks_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {

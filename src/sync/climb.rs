@@ -1,12 +1,10 @@
 //! Climb: logs on their way up. The sender proposes a checkpoint, the receiver says what it has, packs follow,
 //! and the receiver's cosignature over the checkpoint is the receipt.
 
-use super::body::PackedBody;
+use super::body::{PackedBody, carried_bodies, keep_bodies};
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame, PackedEntry};
-use super::limits::{
-    BODY_BYTES_MAX, CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX,
-};
+use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
 use super::node::{ConnId, Node, Step};
 use super::session::Climbing;
 use super::turn::{Event, Turn};
@@ -357,29 +355,4 @@ impl Node {
             turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
         }
     }
-}
-
-/// The bodies that travel with an entry; none when one of them is not held.
-pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
-    let Some(report) = entry.card.act.report() else { return Ok(Some(Vec::new())) };
-    let read = turn.read();
-    report.carried_bodies().map(|body| PackedBody::read(&read, &body.digest)).collect()
-}
-
-/// Checks and keeps the bodies that came with an entry.
-pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<Outcome> {
-    let named: Vec<_> =
-        entry.card.act.report().map(|r| r.carried_bodies().copied().collect()).unwrap_or_default();
-    if named.len() != bodies.len() {
-        return Ok(Err("bad_body"));
-    }
-    for (name, body) in named.iter().zip(bodies) {
-        if name.bytes > BODY_BYTES_MAX || body.unpack(&name.digest, name.bytes).is_err() {
-            return Ok(Err("bad_body"));
-        }
-        if !PackedBody::is_held(&turn.read(), &name.digest)? {
-            turn.keep_body(&name.digest, body);
-        }
-    }
-    Ok(Ok(()))
 }

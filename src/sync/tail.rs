@@ -2,7 +2,8 @@
 //! proof, so that a mirror never holds a leaf that the root did not sign for.
 
 use super::body::PackedBody;
-use super::climb::{Outcome, carried_bodies, keep_bodies};
+use super::body::{carried_bodies, keep_bodies};
+use super::climb::Outcome;
 use super::fact::Fact;
 use super::frame::{Frame, PackedEntry, TailingLeaf};
 use super::limits::{PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};

@@ -25,6 +25,7 @@ fn the_anchor_says_nothing_but_delegations() {
     let refuse = Act::Refuse { origin, index: 0, statement: Digest::ZERO, code: NoAuthority };
     for act in [
         Act::Policy(Policy::default()),
+        template("licence", 1),
         Act::Schedule { year: 2024, at: NOON },
         Act::Release { year: 2024 },
         refuse,
@@ -258,6 +259,7 @@ fn attack_07_what_only_the_root_says_nobody_else_does() {
     let refuse = Act::Refuse { origin: town().key(), index: 0, statement: Digest::ZERO, code: NoAuthority };
     let acts = [
         Act::Policy(Policy::default()),
+        template("licence", 1),
         Act::Schedule { year: 2024, at: NOON },
         Act::Release { year: 2024 },
         refuse,
@@ -359,4 +361,23 @@ fn a_card_is_accepted_once() {
         .expect("within bounds");
     assert_eq!(again.statement.card(), first.statement.card());
     assert_eq!(federation.sequences(&again), refused(DuplicateCard));
+}
+
+#[test]
+fn a_later_template_with_the_same_id_takes_its_place_from_its_index_on() {
+    let mut federation = Federation::founded();
+    for (id, text) in [("licence", 1), ("penalty-2018", 2), ("licence", 3)] {
+        assert_eq!(federation.says(&root(), template(id, text)), Verdict::Accept);
+    }
+    let newest = (federation.newest(), federation.ledger.size() - 1);
+    let standing: Vec<_> =
+        federation.ledger.templates().iter().map(|row| (row.card.id.as_str(), row.card.bytes)).collect();
+    assert_eq!(standing, [("licence", 3), ("penalty-2018", 2)]);
+    let row = &federation.ledger.templates()[0];
+    assert_eq!((row.statement, row.index), newest);
+}
+
+/// A template whose text has a length of its own.
+fn template(id: &str, bytes: u64) -> Act {
+    Act::Template(TemplateCard { id: id.into(), digest: Digest::of(&[&bytes.to_be_bytes()]), bytes })
 }

@@ -1,6 +1,6 @@
 //! Tables for a terminal: columns aligned by display width, so that Chinese and digits stand under each other.
 
-use crate::package::normal::harmless;
+use crate::template::normal::harmless;
 use unicode_width::UnicodeWidthStr;
 
 /// Rows under heads. Columns in which every cell is a number are set to the right. Control characters, which

@@ -98,7 +98,7 @@ pub(super) fn show(global: &Global, digest: &str) -> Result<Outcome, Failure> {
         parts.push(format!("{}{unit}\n{}", text(&table["name"]), grid(&heads, &rows)));
     }
     if let Some(narrative) = document["narrative"].as_str() {
-        let lines: Vec<String> = narrative.lines().map(crate::package::normal::harmless).collect();
+        let lines: Vec<String> = narrative.lines().map(crate::template::normal::harmless).collect();
         parts.push(lines.join("\n"));
     }
     Ok(Outcome::done(document, parts.join("\n\n")))

@@ -11,6 +11,7 @@ use crate::package::body;
 use crate::package::finding::{Finding, Grade};
 use crate::package::report_file::{ReadOptions, read_json};
 use crate::sync::publish::Submission;
+use crate::template::builtin;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
@@ -183,8 +184,15 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         return Err(Failure::new(2, "too_many_files", message));
     }
     let current_year = Clock::start().now().wall.year();
-    let mut options =
-        ReadOptions { division_override: check.division.as_ref(), own_division: None, current_year };
+    let templates = builtin::templates().map_err(|error| {
+        Failure::new(1, "bad_template", format!("内置模板有误 / a built-in template: {error}"))
+    })?;
+    let mut options = ReadOptions {
+        division_override: check.division.as_ref(),
+        own_division: None,
+        current_year,
+        templates: &templates,
+    };
     let mut files: Vec<ReadFile> = paths.iter().map(|path| read_one(path, &options)).collect();
     if files.iter().any(ReadFile::names_no_division)
         && let Some(own) = own_division(global)
@@ -262,13 +270,13 @@ fn read_one(path: &Path, options: &ReadOptions<'_>) -> ReadFile {
     let (report, findings) = read_json(&bytes, options);
     let submission = report.map(|report| Submission {
         content: body::encode(&report),
+        template: report.main_template().to_owned(),
         division: report.division,
         agency_name: report.agency_name,
         agency_code: report.agency_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
         year: report.year,
         scope: report.scope,
         status: report.status,
-        template: String::new(),
         as_printed: report.as_printed.is_some(),
     });
     ReadFile { file, submission, findings }

@@ -54,6 +54,13 @@ pub(super) const FAILURES: &[Row] = &[
         "chmod 600 it, or restore it",
     ),
     (
+        "bad_template",
+        "模板文件有误",
+        "按所示位置改正，见 TPL 条款",
+        "a template file is wrong",
+        "correct it at the place named",
+    ),
+    (
         "bad_name",
         "名称过长或含控制字符",
         "改短后重试",

@@ -12,6 +12,7 @@ const CALLS: &[(&str, usize, Kind)] = &[
     ("::confirm(", 0, Kind::Finding),
     ("::hint(", 0, Kind::Finding),
     ("Finding::new(", 1, Kind::Finding),
+    ("grade(", 0, Kind::Finding),
     ("unreadable(", 0, Kind::Finding),
     ("check_text(", 3, Kind::Finding),
     ("text_fault(", 1, Kind::Finding),
@@ -77,6 +78,11 @@ fn codes(text: &str, out: &mut BTreeSet<(&'static str, String)>) {
     for line in shipped.lines().filter(|line| line.contains("DataDirError::")) {
         let code = line.split_once(", \"").and_then(|(_, rest)| rest.split_once("\")"));
         out.extend(code.map(|(code, _)| (Kind::Failure.word(), code.to_owned())));
+    }
+    // `Self::Phone => ("privacy_phone", "疑似手机号码", "a mobile phone number")`
+    for (at, found) in shipped.match_indices("=> (\"privacy_") {
+        let code = arguments(&shipped[at + found.len() - "\"privacy_".len()..]).into_iter().next();
+        out.extend(code.and_then(|code| literal(&code)).map(|code| (Kind::Finding.word(), code)));
     }
     // `(StatusCode::GONE, "withdrawn", "已撤回")`
     for (at, found) in shipped.match_indices("(StatusCode::") {

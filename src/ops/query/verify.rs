@@ -137,7 +137,7 @@ fn verify_entry(store: &dyn Read, digest: &Digest, found: &mut Found) -> Result<
         return Ok(None);
     }
     found.statements += 1;
-    for body in entry.card.act.report().into_iter().flat_map(|report| report.carried_bodies()) {
+    for body in entry.card.act.carried_bodies() {
         match PackedBody::read(store, &body.digest)? {
             Some(packed) if packed.unpack(&body.digest, body.bytes).is_ok() => found.bodies += 1,
             Some(_) => found.problem(|| format!("body {} is damaged", body.digest)),

@@ -161,6 +161,8 @@ pub(super) fn valid_cases() -> Vec<Case> {
     let many: Vec<String> = (0..300).map(|n| format!("{}", 440_000 + n)).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let held = card::Policy { held_until_release: true, witness_quorum: 14 };
+    let template =
+        card::TemplateCard { id: "penalty-2018".into(), digest: Digest::of(&[b"text"]), bytes: 65_536 };
     let leaf = super::Leaf {
         sequenced_at: NOON,
         received_at: WallMs(NOON.0 - 250),
@@ -183,6 +185,7 @@ pub(super) fn valid_cases() -> Vec<Case> {
         valid("card-schedule", Card, card_bytes(&root(), Act::Schedule { year: 2024, at: NOON })),
         valid("card-release", Card, card_bytes(&root(), Act::Release { year: 2024 })),
         valid("card-policy", Card, card_bytes(&root(), Act::Policy(held))),
+        valid("card-template", Card, card_bytes(&root(), Act::Template(template))),
         valid("card-refuse", Card, card_bytes(&root(), refuse)),
         valid("card-submit", Card, card_bytes(&town(), submit())),
         valid("card-submit-widest", Card, card_bytes(&town(), Act::Report(Box::new(widest)))),
@@ -282,6 +285,7 @@ fn refused_governance() -> Vec<Case> {
         all.extend([("fields", fields.to_vec()), ("agency", vec![0])]);
         Fields(all).bytes()
     };
+    let template = |id: &str, bytes: u64| [text(id).as_slice(), &[9; 32], &bytes.to_be_bytes()].concat();
     let refuse = |code: u8| governance(12, &[&[7; 32], [0; 8].as_slice(), &[9; 32], &[code]].concat());
     let case = |name, bytes: Vec<u8>, refused| bad(name, Layout::Card, bytes, refused);
     vec![
@@ -294,6 +298,9 @@ fn refused_governance() -> Vec<Case> {
         case("bad-delegate-name-201-bytes", delegate.with("name", text(&"a".repeat(201))), "name"),
         case("bad-delegate-name-bidi", delegate.with("name", text("\u{2066}甲")), "name"),
         case("bad-delegate-predecessor-2", delegate.with("predecessor", [2]), "predecessor"),
+        case("bad-template-id-empty", governance(6, &template("", 1)), "template"),
+        case("bad-template-id-65-bytes", governance(6, &template(&"t".repeat(65), 1)), "template"),
+        case("bad-template-text-65537-bytes", governance(6, &template("licence", 65_537)), "body length"),
         case("bad-policy-held-2", governance(11, &[2, 0, 0]), "held until release"),
         case("bad-refuse-code-0", refuse(0), "code"),
         case("bad-refuse-code-11", refuse(11), "code"),

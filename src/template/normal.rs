@@ -2,6 +2,7 @@
 //!
 //! These are for comparison only. What was printed is kept as printed.
 
+use crate::money::Unit;
 use unicode_normalization::UnicodeNormalization;
 
 /// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
@@ -36,7 +37,22 @@ pub fn comparable(text: &str) -> String {
 const SIMPLIFIED: &str = "罰罚沒没違违財财暫暂許许證证執执責责產产業业關关閉闭從从處处級级資资質质開开經经營营動动\
     報报評评請请數数銷销實实況况統统計计單单萬万億亿額额稱称類类別别復复訴诉訟讼強强檢检徵征決决給给獎奖勵励確确\
     認认為为與与員员結结場场設设備备註注號号項项門门務务織织構构機机調调變变議议審审糾纠錯错嫌嫌移移送送輕轻減减\
-    遲迟滯滞納纳撥拨匯汇賣卖礙碍狀状還还貨货幣币適适年年";
+    複复劃划凍冻體体簡简駁驳終终維维敗败職职無无費费總总條条會会遲迟滯滞納纳撥拨匯汇賣卖礙碍狀状還还貨货幣币適适年年";
+
+/// The form in which a header names a column of a template: comparable, without a unit in brackets at its end, and
+/// with one kind of comma, because `罚没金额（元）` and `罚没金额（万元）` are one column printed in two units.
+pub fn header_key(header: &str) -> String {
+    let text: String =
+        comparable(header).chars().map(|c| if matches!(c, ',' | ';') { '、' } else { c }).collect();
+    let brackets = text.strip_suffix(')').and_then(|open| open.rsplit_once('('));
+    match brackets {
+        Some((words, inside)) if !words.is_empty() => {
+            let unit = inside.strip_prefix("单位:").unwrap_or(inside);
+            if Unit::parse_known(unit).is_some() { words.to_owned() } else { text }
+        }
+        _ => text,
+    }
+}
 
 fn simplified(c: char) -> char {
     let mut pairs = SIMPLIFIED.chars();
@@ -86,6 +102,10 @@ mod tests {
             assert_eq!(comparable(spelling), "合计(宗)", "{spelling:?}");
         }
         assert_eq!(comparable("沒收違法所得、沒收非法財物"), "没收违法所得、没收非法财物");
+        assert_eq!(header_key("罰沒金額 （萬元）"), "罚没金额");
+        assert_eq!(header_key("暂扣许可证、执照，降低资质等级"), "暂扣许可证、执照、降低资质等级");
+        assert_eq!(header_key("行政处罚（合计）"), "行政处罚(合计)");
+        assert_eq!(header_key("（宗）"), "(宗)");
         assert_eq!(narrow("１，２３４．５　宗①"), "1,234.5 宗①");
         assert_eq!(shortened(&"\u{1b}[31m长".repeat(20)).chars().filter(|c| c.is_control()).count(), 0);
         assert_eq!(SIMPLIFIED.chars().count() % 2, 0);

@@ -1,0 +1,57 @@
+//! 合计 rows: recognised by their label, checked against the other rows, and never added to them.
+
+use super::cell::Cell;
+use super::faults::place;
+use super::finding::{Finding, Findings};
+use super::table::Table;
+use crate::money::Exact;
+use crate::template::normal::comparable;
+
+/// Labels of a row that sums all others, in comparable form.
+const TOTALS: [&str; 3] = ["合计", "总计", "共计"];
+/// Ends of the labels of rows that sum some others.
+const SUBTOTAL: &str = "小计";
+
+/// The row that is the sum of all others: the first or the last, labelled 合计, among rows of which no other is a
+/// sum. `labels` are the places of the columns that label rows.
+pub fn total_row(table: &Table, labels: &[usize]) -> Option<usize> {
+    let sums: Vec<usize> = (0..table.rows.len()).filter(|at| is_sum(table, *at, labels)).collect();
+    match (sums.as_slice(), table.rows.len()) {
+        ([_], 1) => None,
+        ([only], count) if *only == 0 || only + 1 == count => Some(*only),
+        _ => None,
+    }
+}
+
+fn is_sum(table: &Table, row: usize, labels: &[usize]) -> bool {
+    let row = table.rows.get(row);
+    let cells = labels.iter().filter_map(|at| row?.get(*at));
+    cells
+        .map(|cell| comparable(&cell.printed))
+        .any(|label| TOTALS.contains(&label.trim_end_matches(':')) || label.ends_with(SUBTOTAL))
+}
+
+/// Compares the 合计 row with the sum of the others in `columns`. Differing sums are possible (a case of two
+/// units), so nothing refuses; `grade` makes the finding from code and sentences.
+pub(super) fn check(
+    table: &Table,
+    labels: &[usize],
+    columns: &[usize],
+    grade: fn(&'static str, &str, &str) -> Finding,
+    findings: &mut Findings,
+) {
+    let Some(total_at) = total_row(table, labels) else { return };
+    for column in columns {
+        let amount = |row: &Vec<Cell>| row.get(*column).and_then(Cell::amount);
+        let rows = table.rows.iter().enumerate().filter(|(at, _)| *at != total_at);
+        let sum = rows.map(|(_, row)| amount(row)).collect::<Option<Vec<_>>>().and_then(Exact::checked_sum);
+        let total = table.rows.get(total_at).and_then(amount);
+        let (Some(sum), Some(total)) = (sum, total) else { continue };
+        if sum != total {
+            let zh = format!("合计行为 {total}，各行之和为 {sum}，请核实");
+            let en = format!("the total row says {total}, the other rows sum to {sum}; please confirm");
+            let finding = grade("total_row", &zh, &en).figures(sum, total);
+            findings.push(place(finding, table, total_at, *column));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Which template a table follows: its columns tell, never its name or its year.
+
+use super::Template;
+use super::normal::header_key;
+use std::collections::BTreeMap;
+
+/// A header of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// As printed.
+    pub printed: &'a str,
+    /// True when the column below it can only label rows.
+    pub labels: bool,
+}
+
+/// Where the columns of a table stand in a template: one entry a header, `None` for labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places(Vec<Option<usize>>);
+
+impl Places {
+    /// Place among the template's columns of the header at `at`.
+    pub fn of_header(&self, at: usize) -> Option<usize> {
+        self.0.get(at).copied().flatten()
+    }
+
+    /// Which header stands for the template's column at `place`.
+    pub fn header_of(&self, place: usize) -> Option<usize> {
+        self.0.iter().position(|mapped| *mapped == Some(place))
+    }
+
+    /// How many headers are figures of the template.
+    pub fn mapped_count(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+}
+
+impl Template {
+    /// Where a table's columns stand in this template, if the table follows it: every header is a column of the
+    /// template or a label, no column stands twice, and none but optional ones is missing. Order is free.
+    pub fn places(&self, headers: &[Header<'_>]) -> Option<Places> {
+        let mut free: BTreeMap<String, usize> = BTreeMap::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            for header in std::iter::once(&column.header).chain(&column.aliases) {
+                free.insert(header_key(header), place);
+            }
+        }
+        let labels: Vec<String> = self.labels.iter().map(|label| header_key(label)).collect();
+        let mut found = vec![false; self.columns.len()];
+        let mut places = Vec::with_capacity(headers.len());
+        for header in headers {
+            let key = header_key(header.printed);
+            match free.get(&key) {
+                Some(place) => {
+                    let found = found.get_mut(*place)?;
+                    if std::mem::replace(found, true) {
+                        return None;
+                    }
+                    places.push(Some(*place));
+                }
+                None if header.labels || labels.contains(&key) => places.push(None),
+                None => return None,
+            }
+        }
+        let complete = self.columns.iter().zip(found).all(|(column, found)| found || column.optional);
+        complete.then_some(Places(places))
+    }
+
+    /// Place of the column with this id.
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.id == id)
+    }
+}

@@ -1,4 +1,6 @@
 //! The registry: which keys may speak for which divisions, as of the newest leaf.
+//!
+//! Reading and the rules of delegations are here; what acts about the tree do to it is in [`super::enact`].
 
 use crate::digest::Digest;
 use crate::division::DivisionCode;
@@ -11,13 +13,39 @@ use std::collections::BTreeMap;
 /// Keys, divisions and the tree that sequenced delegations form.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    authorities: BTreeMap<PublicKey, Authority>,
+    pub(super) authorities: BTreeMap<PublicKey, Authority>,
     /// The live node of each division.
-    nodes: BTreeMap<DivisionCode, PublicKey>,
-    by_transport: BTreeMap<PublicKey, PublicKey>,
-    /// Keys that another took the place of, and the last index of their logs that stands.
-    replaced: BTreeMap<PublicKey, u64>,
-    root: Option<PublicKey>,
+    pub(super) nodes: BTreeMap<DivisionCode, PublicKey>,
+    pub(super) by_transport: BTreeMap<PublicKey, PublicKey>,
+    /// Keys that no longer speak.
+    pub(super) ended: BTreeMap<PublicKey, Ending>,
+    /// The key that took the place of another.
+    pub(super) successors: BTreeMap<PublicKey, PublicKey>,
+    /// Which entry of whose log gave a key its authority.
+    pub(super) grants: BTreeMap<PublicKey, (PublicKey, u64)>,
+    /// Divisions that were closed, and what goes on with their duties.
+    pub(super) closed: BTreeMap<DivisionCode, Vec<DivisionCode>>,
+    pub(super) root: Option<PublicKey>,
+}
+
+/// How a key ended, and what of its log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The last index that stands; none for nothing.
+    pub last: Option<u64>,
+    /// How it ended last.
+    pub cause: EndCause,
+}
+
+/// How a key can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCause {
+    /// Another key took its place: a `Rotate`, or a `Delegate` that names it as predecessor.
+    Replaced,
+    /// An ancestor revoked it, or the entry that gave it its authority.
+    Revoked,
+    /// Its division was closed.
+    Closed,
 }
 
 impl Registry {
@@ -33,18 +61,38 @@ impl Registry {
     pub fn knows(&self, key: &PublicKey) -> bool {
         self.authorities.contains_key(key)
     }
-    /// True when the key was replaced, and `index` of its log lies beyond the last that its successor's
-    /// delegation lets stand.
+    /// True when the key ended, and `index` of its log lies beyond the last that stands.
     pub fn is_beyond(&self, key: &PublicKey, index: u64) -> bool {
-        self.replaced.get(key).is_some_and(|last| index > *last)
+        self.ended.get(key).is_some_and(|end| end.last.is_none_or(|last| index > last))
+    }
+    /// True when the key was revoked, and `index` of its log lies beyond what the revoker vouches for.
+    pub fn is_revoked(&self, key: &PublicKey, index: u64) -> bool {
+        self.ended.get(key).is_some_and(|end| end.cause == EndCause::Revoked) && self.is_beyond(key, index)
+    }
+    /// How a key ended; none while it speaks.
+    pub fn ending(&self, key: &PublicKey) -> Option<&Ending> {
+        self.ended.get(key)
+    }
+    /// The newest key of the node that `key` belongs to.
+    pub fn newest<'a>(&'a self, key: &'a PublicKey) -> &'a PublicKey {
+        // A key follows another once, and no key is used twice, so there is no circle.
+        let mut at = key;
+        while let Some(next) = self.successors.get(at) {
+            at = next;
+        }
+        at
+    }
+    /// The divisions that go on with the duties of a closed one; none when it was not closed.
+    pub fn closed(&self, division: &DivisionCode) -> Option<&[DivisionCode]> {
+        self.closed.get(division).map(Vec::as_slice)
     }
     /// The delegation of a key.
     pub fn delegation(&self, key: &PublicKey) -> Option<&Delegation> {
         self.authorities.get(key).and_then(Authority::delegation)
     }
-    /// The signing key that belongs to a transport key.
+    /// The signing key that a transport key belongs to; none when its node ended.
     pub fn by_transport(&self, transport: &PublicKey) -> Option<&PublicKey> {
-        self.by_transport.get(transport)
+        self.by_transport.get(transport).filter(|key| !self.ended.contains_key(key))
     }
     /// The live node of a division.
     pub fn node(&self, division: &DivisionCode) -> Option<&PublicKey> {
@@ -56,29 +104,38 @@ impl Registry {
     }
     /// Nodes delegated directly by `key`.
     pub fn children<'a>(&'a self, key: &'a PublicKey) -> impl Iterator<Item = &'a PublicKey> {
-        self.nodes.values().filter(move |child| self.issuer(child) == Some(key))
+        let key = self.newest(key);
+        self.nodes.values().filter(move |child| self.parent(child) == Some(key))
     }
 
-    fn issuer(&self, key: &PublicKey) -> Option<&PublicKey> {
-        self.authorities.get(key).and_then(Authority::issuer)
+    /// The newest key of the node that `key` stands directly under; none for the root and for strangers.
+    pub fn parent(&self, key: &PublicKey) -> Option<&PublicKey> {
+        let issuer = self.authorities.get(key).and_then(Authority::issuer)?;
+        Some(self.newest(issuer))
     }
 
-    /// True when `key` stands at or above `below` in the tree of delegations.
+    /// True when the node of `key` stands at or above the node of `below` in the tree of delegations.
     pub fn is_ancestor(&self, key: &PublicKey, below: &PublicKey) -> bool {
-        // At most five steps: a chain has no repeats and ends at the anchor.
-        let mut at = Some(below);
+        let key = self.newest(key);
+        // Levels fall strictly on the way down, so the way up ends at the anchor.
+        let mut at = Some(self.newest(below));
         while let Some(current) = at {
             if current == key {
                 return true;
             }
-            at = self.issuer(current);
+            at = self.parent(current);
         }
         false
     }
 
+    /// True when `key` is in force and stands strictly above the node of `below`.
+    pub fn is_above(&self, key: &PublicKey, below: &PublicKey) -> bool {
+        self.newest(key) != self.newest(below) && self.is_ancestor(key, below)
+    }
+
     /// True when a node below `key` speaks for `division`.
     pub fn in_subtree(&self, key: &PublicKey, division: &DivisionCode) -> bool {
-        self.nodes.get(division).is_some_and(|node| node != key && self.is_ancestor(key, node))
+        self.nodes.get(division).is_some_and(|node| self.is_above(key, node))
     }
 
     /// True when a report of `division` may be published by `author`.
@@ -89,7 +146,7 @@ impl Registry {
     }
 
     /// The authority a delegation would give.
-    fn derive(
+    pub(super) fn derive(
         &self,
         federation: &Digest,
         issuer: &PublicKey,
@@ -106,8 +163,18 @@ impl Registry {
             .map_err(|_| RefusalCode::BadDelegation)
     }
 
+    /// True when a new node may have these keys: no other node has or had one of them.
+    pub(super) fn are_new(&self, federation: &Digest, signing: &PublicKey, transport: &PublicKey) -> bool {
+        let reused = self.knows(signing)
+            || self.by_transport.contains_key(transport)
+            || signing.id() == *federation
+            || signing == transport;
+        !reused
+    }
+
     /// The rules for a `Delegate`: narrower than the issuer's, new keys, and a division without a live node
-    /// unless the issuer stands above that node and names it as the predecessor.
+    /// unless the issuer stands above that node and names it as the predecessor. A predecessor that is not live any
+    /// more must have been the division's, and nobody's before.
     ///
     /// # Errors
     /// The code the root refuses it with.
@@ -121,29 +188,17 @@ impl Registry {
         let live = self.nodes.get(&delegation.division);
         let named = delegation.predecessor.as_ref().map(|(key, _)| key);
         // Naming a node is not enough: whoever replaces it stands above it.
-        let replaces = live.is_none_or(|live| {
-            let above = self.root.as_ref() == Some(issuer) || self.is_ancestor(issuer, live);
-            named == Some(live) && live != issuer && above
-        });
-        let reused = self.knows(&delegation.signing)
-            || self.by_transport.contains_key(&delegation.transport)
-            || delegation.signing == *issuer
-            || delegation.signing.id() == *federation
-            || delegation.signing == delegation.transport;
-        if !replaces || reused { Err(RefusalCode::BadDelegation) } else { Ok(()) }
-    }
-
-    /// Enters an accepted delegation.
-    pub fn delegate(&mut self, federation: &Digest, issuer: &PublicKey, delegation: &Delegation) {
-        let Ok(authority) = self.derive(federation, issuer, delegation) else { return };
-        if issuer.id() == *federation {
-            self.root = Some(delegation.signing);
-        }
-        let replaced = self.nodes.insert(delegation.division.clone(), delegation.signing);
-        if let Some((key, last)) = delegation.predecessor.filter(|(key, _)| replaced == Some(*key)) {
-            self.replaced.insert(key, last);
-        }
-        self.by_transport.insert(delegation.transport, delegation.signing);
-        self.authorities.insert(delegation.signing, authority);
+        let above = |old: &PublicKey| self.root.as_ref() == Some(issuer) || self.is_above(issuer, old);
+        let replaces = match (live, named) {
+            (None, None) => true,
+            (Some(live), named) => named == Some(live) && live != issuer && above(live),
+            (None, Some(old)) => {
+                let of_division = self.delegation(old).is_some_and(|own| own.division == delegation.division);
+                of_division && !self.successors.contains_key(old) && above(old)
+            }
+        };
+        let new = self.are_new(federation, &delegation.signing, &delegation.transport)
+            && delegation.signing != *issuer;
+        if replaces && new { Ok(()) } else { Err(RefusalCode::BadDelegation) }
     }
 }

@@ -22,6 +22,8 @@ pub enum RevisionState {
     Superseded,
     /// 已撤回: taken back with a reason.
     Withdrawn,
+    /// 退回: an upper level sent it back before it was public.
+    Returned,
 }
 
 /// One accepted revision, as pages and indexes need it.
@@ -47,6 +49,8 @@ pub struct Revision {
     pub revision: u32,
     /// State as of the newest leaf.
     pub state: RevisionState,
+    /// It is public, or was: what is withdrawn or sent back before its release is never shown.
+    pub shown: bool,
     /// `provisional` or `final`.
     pub status: crate::statement::Status,
     /// `own` or `consolidated`.
@@ -57,20 +61,34 @@ pub struct Revision {
     pub as_printed: bool,
     /// Who said it.
     pub author: PublicKey,
+    /// Its index in the author's own log.
+    pub own_index: u64,
+    /// 待核实: its author's key was revoked, and the revoker does not vouch for it.
+    pub suspect: bool,
     /// When it was sequenced.
     pub sequenced_at: WallMs,
     /// When it was withdrawn, and the reason code.
     pub withdrawn: Option<(WallMs, u8)>,
+    /// When an upper level sent it back, and the reason code. What was public by then stays so until it is corrected.
+    pub returned: Option<(WallMs, u8)>,
 }
 
 impl Revision {
+    fn show_as(&mut self, state: RevisionState) {
+        (self.state, self.shown) = (state, true);
+    }
+
     /// Its line in the view root, if it is public.
     pub fn view_line(&self) -> Option<ViewLine> {
-        let state = match self.state {
-            RevisionState::Held => return None,
-            RevisionState::Released => "released",
-            RevisionState::Superseded => "superseded",
-            RevisionState::Withdrawn => "withdrawn",
+        let state = match (self.state, self.suspect) {
+            _ if !self.shown => return None,
+            (RevisionState::Held | RevisionState::Returned, _) => return None,
+            (RevisionState::Released, false) => "released",
+            (RevisionState::Released, true) => "released+suspect",
+            (RevisionState::Superseded, false) => "superseded",
+            (RevisionState::Superseded, true) => "superseded+suspect",
+            (RevisionState::Withdrawn, false) => "withdrawn",
+            (RevisionState::Withdrawn, true) => "withdrawn+suspect",
         };
         Some(ViewLine {
             agency_id: self.agency_id.clone(),
@@ -138,12 +156,24 @@ impl Disclosures {
         let id = self.resolve(report);
         let last = self.chain(&id, report.year).last();
         let standing = last.filter(|last| last.state != RevisionState::Withdrawn);
+        let returned = last.is_some_and(|last| last.state == RevisionState::Returned);
         let (revision, previous) = match (report.act, last, standing) {
+            // What was sent back before it was public is reported again.
+            (ReportAct::Submit | ReportAct::Nil | ReportAct::NotApplicable, Some(last), _) if returned => {
+                (last.revision.checked_add(1).ok_or(RefusalCode::BadRevision)?, last.digest)
+            }
+            (ReportAct::Return, _, Some(standing)) if standing.returned.is_some() => {
+                return Err(RefusalCode::NothingToChange);
+            }
             (ReportAct::Submit | ReportAct::Nil | ReportAct::NotApplicable, _, Some(_)) => {
                 return Err(RefusalCode::AlreadyReported);
             }
-            (ReportAct::Correct | ReportAct::Withdraw, _, None) => return Err(RefusalCode::NothingToChange),
-            (ReportAct::Withdraw, _, Some(standing)) => (standing.revision, standing.digest),
+            (ReportAct::Correct | ReportAct::Withdraw | ReportAct::Return, _, None) => {
+                return Err(RefusalCode::NothingToChange);
+            }
+            (ReportAct::Withdraw | ReportAct::Return, _, Some(standing)) => {
+                (standing.revision, standing.digest)
+            }
             (_, None, _) => (1, Digest::ZERO),
             (_, Some(last), _) => {
                 (last.revision.checked_add(1).ok_or(RefusalCode::BadRevision)?, last.digest)
@@ -172,21 +202,29 @@ impl Disclosures {
         }
         self.divisions.insert(id.clone(), report.division.clone());
         let chain = self.chains.entry((id.clone(), report.year)).or_default();
+        if report.act == ReportAct::Return {
+            let Some(standing) = chain.last_mut() else { return Vec::new() };
+            standing.returned = Some((leaf.sequenced_at, report.reason));
+            if standing.state == RevisionState::Held {
+                standing.state = RevisionState::Returned;
+            }
+            return vec![standing.clone()];
+        }
         if report.act == ReportAct::Withdraw {
             let Some(standing) = chain.last_mut() else { return Vec::new() };
-            // What was never public is withdrawn without ever having been shown.
-            let shown = standing.state != RevisionState::Held;
+            let was_public = u64::from(standing.state == RevisionState::Released);
             standing.state = RevisionState::Withdrawn;
             standing.withdrawn = Some((leaf.sequenced_at, report.reason));
-            let changed = if shown { vec![standing.clone()] } else { Vec::new() };
-            self.count(report.year, u64::from(shown), 0);
+            let changed = vec![standing.clone()];
+            self.count(report.year, was_public, 0);
             return changed;
         }
-        let mut changed = Vec::new();
+        let (mut changed, mut were_public) = (Vec::new(), 0);
         if public {
             self.public_years.insert(report.year);
             for older in chain.iter_mut().filter(|older| older.state == RevisionState::Released) {
-                older.state = RevisionState::Superseded;
+                were_public += 1;
+                older.show_as(RevisionState::Superseded);
                 changed.push(older.clone());
             }
         }
@@ -201,16 +239,20 @@ impl Disclosures {
             year: report.year,
             revision: report.revision,
             state: if public { RevisionState::Released } else { RevisionState::Held },
+            shown: public,
             status: report.status,
             scope: report.scope,
             template: report.template.clone(),
             as_printed: report.as_printed,
             author: *entry.statement.key(),
+            own_index: entry.statement.index(),
+            suspect: false,
             sequenced_at: leaf.sequenced_at,
             withdrawn: None,
+            returned: None,
         };
         chain.push(revision.clone());
-        self.count(report.year, changed.len() as u64, u64::from(public));
+        self.count(report.year, were_public, u64::from(public));
         changed.push(revision);
         changed
     }
@@ -219,26 +261,31 @@ impl Disclosures {
     pub(super) fn release(&mut self, year: u16) -> Vec<Revision> {
         let (mut changed, mut superseded) = (Vec::new(), 0);
         for ((_, _), chain) in self.chains.iter_mut().filter(|((_, of), _)| *of == year) {
+            // What was sent back waits for what takes its place, and so does what it was to correct.
+            if chain.last().is_some_and(|last| last.state == RevisionState::Returned) {
+                continue;
+            }
             let (mut newest, mut released) = (true, false);
             for revision in chain.iter_mut().rev() {
                 match revision.state {
                     RevisionState::Held => {
-                        revision.state =
-                            if newest { RevisionState::Released } else { RevisionState::Superseded };
+                        let state = if newest { RevisionState::Released } else { RevisionState::Superseded };
+                        revision.show_as(state);
                         released |= newest;
                         newest = false;
                         changed.push(revision.clone());
                     }
                     // Public before the year was held, and corrected since.
                     RevisionState::Released if released => {
-                        revision.state = RevisionState::Superseded;
+                        revision.show_as(RevisionState::Superseded);
                         superseded += 1;
                         changed.push(revision.clone());
                     }
-                    // What was withdrawn before the release was never public and stays so.
-                    RevisionState::Withdrawn | RevisionState::Released | RevisionState::Superseded => {
-                        newest = false;
-                    }
+                    // What was withdrawn or sent back before the release was never public and stays so.
+                    RevisionState::Withdrawn
+                    | RevisionState::Returned
+                    | RevisionState::Released
+                    | RevisionState::Superseded => newest = false,
                 }
             }
         }
@@ -248,5 +295,17 @@ impl Disclosures {
         let released = changed.iter().filter(|revision| revision.state == RevisionState::Released).count();
         self.count(year, superseded, released as u64);
         changed
+    }
+
+    /// Marks the revisions whose author and own index are no longer vouched for; returns what changed.
+    pub(super) fn suspect(&mut self, is_revoked: impl Fn(&PublicKey, u64) -> bool) -> Vec<Revision> {
+        let all = self.chains.values_mut().flatten();
+        let found = all.filter(|one| !one.suspect && is_revoked(&one.author, one.own_index));
+        found
+            .map(|revision| {
+                revision.suspect = true;
+                revision.clone()
+            })
+            .collect()
     }
 }

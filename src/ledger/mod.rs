@@ -5,17 +5,23 @@
 //! knows no other time than `sequenced_at` and no other source than the prefix. Rules that need the network,
 //! a clock or a body do not belong here.
 
+mod agencies;
 mod authority;
 mod disclosure;
+mod enact;
 mod view_root;
 
-pub use authority::Registry;
+pub use agencies::AgencyKeys;
+pub use authority::{EndCause, Ending, Registry};
 pub use disclosure::{Disclosures, Revision, RevisionState};
+pub use enact::TreeChange;
 pub use view_root::{ViewLine, ViewTree};
 
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::statement::card::{Policy, RefusalCode, TemplateCard};
-use crate::statement::{Act, Entry, Leaf};
+use crate::statement::governance::RosterCard;
+use crate::statement::{Act, Entry, Leaf, ReportAct, ReportCard};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +41,8 @@ pub struct Ledger {
     cards: BTreeSet<Digest>,
     policy: Policy,
     templates: Vec<TemplateRow>,
+    rosters: BTreeMap<DivisionCode, RosterRow>,
+    agencies: AgencyKeys,
     schedules: BTreeMap<u16, WallMs>,
     released: BTreeSet<u16>,
     disclosures: Disclosures,
@@ -50,6 +58,17 @@ pub struct TemplateRow {
     pub statement: Digest,
     /// Its id and its body.
     pub card: TemplateCard,
+}
+
+/// A roster that stands, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterRow {
+    /// Index of its leaf.
+    pub index: u64,
+    /// Digest of its statement.
+    pub statement: Digest,
+    /// Its division and its body.
+    pub card: RosterCard,
 }
 
 /// What the fold says to an entry that would be sequenced next.
@@ -73,8 +92,8 @@ pub enum Verdict {
 pub enum Effect {
     /// A revision's row is new or its state changed.
     Revision(Box<Revision>),
-    /// A node was delegated.
-    Delegated(PublicKey),
+    /// The tree of nodes changed.
+    Tree(TreeChange),
     /// An entry was refused.
     Refused {
         /// Whose log.
@@ -102,6 +121,8 @@ impl Ledger {
             cards: BTreeSet::new(),
             policy: Policy::default(),
             templates: Vec::new(),
+            rosters: BTreeMap::new(),
+            agencies: AgencyKeys::default(),
             schedules: BTreeMap::new(),
             released: BTreeSet::new(),
             disclosures: Disclosures::default(),
@@ -132,6 +153,14 @@ impl Ledger {
     /// The templates that stand, in the order in which their ids first came.
     pub fn templates(&self) -> &[TemplateRow] {
         &self.templates
+    }
+    /// The roster that stands for a division, if it has one of its own.
+    pub fn roster(&self, division: &DivisionCode) -> Option<&RosterRow> {
+        self.rosters.get(division)
+    }
+    /// The keys of agencies that sign their own packages.
+    pub const fn agencies(&self) -> &AgencyKeys {
+        &self.agencies
     }
     /// The view root: what is public, in one digest.
     pub fn view_root(&self) -> Digest {
@@ -172,6 +201,10 @@ impl Ledger {
                 Act::Delegate(delegation) => {
                     self.registry.judge_delegate(&self.federation, author, delegation)
                 }
+                // A stolen root key beyond what stands is marked; its successor is a delegation.
+                act @ Act::Revoke(_) => {
+                    self.registry.judge(&self.federation, author, entry.statement.index(), act)
+                }
                 _ => Err(RefusalCode::KindNotGiven),
             };
         }
@@ -186,7 +219,23 @@ impl Ledger {
             return Err(RefusalCode::KindNotGiven);
         }
         match &entry.card.act {
-            Act::Delegate(delegation) => self.registry.judge_delegate(&self.federation, author, delegation),
+            Act::Revoke(revocation) if self.agencies.giver(&revocation.origin).is_some() => {
+                let by = |giver: &PublicKey| self.registry.is_ancestor(author, giver);
+                let above = self.agencies.giver(&revocation.origin).is_some_and(by);
+                if above { Ok(()) } else { Err(RefusalCode::UnknownNode) }
+            }
+            act @ (Act::Delegate(_)
+            | Act::Rotate(_)
+            | Act::Revoke(_)
+            | Act::Reparent { .. }
+            | Act::Close(_)
+            | Act::Host(_)
+            | Act::Agency(_)) => self.registry.judge(&self.federation, author, entry.statement.index(), act),
+            Act::Roster(roster) => {
+                let own = authority.delegation().is_some_and(|own| own.division == roster.division);
+                let above = own || self.registry.in_subtree(author, &roster.division);
+                if above { Ok(()) } else { Err(RefusalCode::ForeignDivision) }
+            }
             Act::Schedule { year, .. } => {
                 self.only_root(author)?;
                 // A year that is partly public cannot be held any more.
@@ -195,6 +244,7 @@ impl Ledger {
             Act::Template(_) | Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => {
                 self.only_root(author)
             }
+            Act::Report(report) if report.act == ReportAct::Return => self.judge_return(author, report),
             Act::Report(report) => {
                 let foreign = |division| !self.registry.may_publish(author, division);
                 if foreign(&report.division) || self.disclosures.division(report).is_some_and(foreign) {
@@ -203,9 +253,19 @@ impl Ledger {
                 if !(1949..=at.year()).contains(&report.year) {
                     return Err(RefusalCode::BadYear);
                 }
+                self.agencies.judge(report, entry.card.agency.as_ref().map(|(key, _)| key), at)?;
                 self.disclosures.judge(report)
             }
         }
+    }
+
+    /// A return is said from above the node that published what is returned.
+    fn judge_return(&self, author: &PublicKey, report: &ReportCard) -> Result<(), RefusalCode> {
+        self.disclosures.judge(report)?;
+        let id = self.disclosures.resolve(report);
+        let last = self.disclosures.chain(&id, report.year).last();
+        let above = last.is_some_and(|last| self.registry.is_above(author, &last.author));
+        if above { Ok(()) } else { Err(RefusalCode::ForeignDivision) }
     }
 
     fn only_root(&self, author: &PublicKey) -> Result<(), RefusalCode> {
@@ -230,9 +290,20 @@ impl Ledger {
         self.next_index.insert(author, entry.statement.index() + 1);
         self.cards.insert(*entry.statement.card());
         match &entry.card.act {
-            Act::Delegate(delegation) => {
-                self.registry.delegate(&self.federation, &author, delegation);
-                vec![Effect::Delegated(delegation.signing)]
+            act @ (Act::Delegate(_)
+            | Act::Rotate(_)
+            | Act::Revoke(_)
+            | Act::Reparent { .. }
+            | Act::Close(_)
+            | Act::Host(_)) => self.enact(&author, entry.statement.index(), act),
+            Act::Agency(agency) => {
+                self.agencies.give(agency, &author);
+                Vec::new()
+            }
+            Act::Roster(card) => {
+                let row = RosterRow { index, statement: entry.digest(), card: card.clone() };
+                self.rosters.insert(card.division.clone(), row);
+                Vec::new()
             }
             Act::Template(card) => {
                 let row = TemplateRow { index, statement: entry.digest(), card: card.clone() };
@@ -268,6 +339,18 @@ impl Ledger {
                 self.show(changed)
             }
         }
+    }
+
+    /// An accepted act about the tree; what a revocation no longer vouches for is marked.
+    fn enact(&mut self, author: &PublicKey, index: u64, act: &Act) -> Vec<Effect> {
+        let changes = self.registry.enact(&self.federation, author, index, act);
+        let mut effects: Vec<Effect> = changes.iter().copied().map(Effect::Tree).collect();
+        if let Act::Revoke(revocation) = act {
+            self.agencies.end(&revocation.origin);
+            let suspect = self.disclosures.suspect(|author, index| self.registry.is_revoked(author, index));
+            effects.extend(self.show(suspect));
+        }
+        effects
     }
 
     fn show(&mut self, changed: Vec<Revision>) -> Vec<Effect> {

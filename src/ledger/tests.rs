@@ -4,6 +4,7 @@ mod authority;
 mod chains;
 mod prefixes;
 mod releases;
+mod tree;
 
 use super::*;
 use crate::division::{DivisionCode, Level};
@@ -184,7 +185,7 @@ impl Federation {
     fn number(&self, card: &mut ReportCard) {
         let disclosures = self.ledger.disclosures();
         if let Some(last) = disclosures.chain(&disclosures.resolve(card), card.year).last() {
-            let step = u32::from(card.act != ReportAct::Withdraw);
+            let step = u32::from(!matches!(card.act, ReportAct::Withdraw | ReportAct::Return));
             (card.revision, card.previous) = (last.revision + step, last.digest);
         }
     }
@@ -232,7 +233,8 @@ impl Federation {
     fn state(ledger: &Ledger) -> (u64, Digest, String) {
         let rest = (&ledger.registry, &ledger.next_index, &ledger.cards, &ledger.policy, &ledger.schedules);
         let more = (&ledger.released, &ledger.disclosures, &ledger.templates, ledger.sequenced_at);
-        (ledger.size, ledger.view_root(), format!("{rest:?} {more:?}"))
+        let tree = (&ledger.rosters, &ledger.agencies);
+        (ledger.size, ledger.view_root(), format!("{rest:?} {more:?} {tree:?}"))
     }
 }
 

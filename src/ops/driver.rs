@@ -69,6 +69,10 @@ impl Known {
         })
     }
 
+    fn remove(&self, key: &PublicKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
     fn add(&self, key: PublicKey) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
@@ -228,6 +232,7 @@ impl Driver {
                     self.net.promote(crate::net::ConnId(conn));
                 }
                 Action::Admit(key) => self.known.add(key),
+                Action::Dismiss(key) => self.known.remove(&key),
                 Action::Event(event) => log(&event),
             }
         }
@@ -289,6 +294,7 @@ fn log(event: &Event) {
         Event::OwnRefused(digest, code) => {
             tracing::warn!(%digest, code = code.as_str(), "our statement was refused")
         }
+        Event::KeyEnded(key) => tracing::info!(%key, "a key ended"),
         Event::Equivocation(key, index) => {
             tracing::error!(origin = %key, index, "two statements at one index")
         }

@@ -135,7 +135,7 @@ fn ledger_state(state: PackageState) -> RevisionState {
 
 fn public_state(state: RevisionState) -> PackageState {
     match state {
-        RevisionState::Held | RevisionState::Released => PackageState::Released,
+        RevisionState::Held | RevisionState::Returned | RevisionState::Released => PackageState::Released,
         RevisionState::Superseded => PackageState::Superseded,
         RevisionState::Withdrawn => PackageState::Withdrawn,
     }

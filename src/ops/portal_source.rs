@@ -5,7 +5,7 @@ use super::packages::{division_name, package_doc, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use crate::digest::Digest;
-use crate::ledger::{Revision, RevisionState};
+use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
 use crate::log::proof::TlogProof;
@@ -50,7 +50,7 @@ impl PortalSource {
         let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
         let row: Revision =
             wire::decode(&row, ROW_BYTES_MAX).map_err(|error| SourceError::Unavailable(error.to_string()))?;
-        Ok(Some(row).filter(|row| row.state != RevisionState::Held))
+        Ok(Some(row).filter(|row| row.shown))
     }
 
     /// What is public of a statement: a report that is not held, or any sequenced governance statement.

@@ -1,12 +1,15 @@
 //! Cards: what a statement means, in at most 4 KiB (FORMAT.md "Card").
 
 use super::Coarse;
+use super::governance::{AgencyKey, Closing, Hosted, Revocation, RosterCard, Rotation};
 use super::report::{BodyRef, BodyRole, ReportAct, ReportCard, TEMPLATE_BYTES_MAX};
 use crate::bytes::{LayoutError, Reader, Writer};
 use crate::digest::Digest;
 use crate::time::WallMs;
 use crate::trust::delegation::Delegation;
 use crate::trust::key::{KeyError, PublicKey, SecretKey, Signature};
+
+pub use super::refusal::RefusalCode;
 
 /// Longest card in bytes.
 pub const CARD_BYTES_MAX: usize = 4096;
@@ -28,13 +31,28 @@ pub struct Card {
     pub agency: Option<(PublicKey, Signature)>,
 }
 
-/// What a card says, by kind. The codes are those of FORMAT.md; codes without a variant here are reserved.
+/// What a card says, by kind. The codes are those of FORMAT.md; other codes are nobody's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// 1: another key may speak for a division.
     Delegate(Box<Delegation>),
+    /// 2: a node's own keys follow the ones it had.
+    Rotate(Box<Rotation>),
+    /// 3: a key is stopped by an ancestor.
+    Revoke(Box<Revocation>),
+    /// 4: a node, and all below it, goes under another parent.
+    Reparent {
+        /// The node's signing key.
+        node: PublicKey,
+        /// Its new parent's signing key.
+        parent: PublicKey,
+    },
+    /// 5: a division's node ends.
+    Close(Box<Closing>),
     /// 6: a layout of a table, from this index on.
     Template(TemplateCard),
+    /// 7: who owes which report.
+    Roster(RosterCard),
     /// 8: a year is announced for one instant and held until then.
     Schedule {
         /// The calendar year of the reports.
@@ -47,6 +65,8 @@ pub enum Act {
         /// The calendar year of the reports.
         year: u16,
     },
+    /// 10: a node publishes for more divisions.
+    Host(Box<Hosted>),
     /// 11: rules of the federation.
     Policy(Policy),
     /// 12: the root's answer to an entry it does not accept.
@@ -60,7 +80,9 @@ pub enum Act {
         /// Why.
         code: RefusalCode,
     },
-    /// 32 to 36: about an agency's year.
+    /// 13: an agency signs its own packages.
+    Agency(Box<AgencyKey>),
+    /// 32 to 37: about an agency's year.
     Report(Box<ReportCard>),
 }
 
@@ -85,66 +107,6 @@ pub struct Policy {
     pub witness_quorum: u16,
 }
 
-/// Why the root did not accept an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RefusalCode {
-    /// The key has no delegation, or it was refused.
-    NoAuthority = 1,
-    /// The delegation is not valid at that time.
-    OutsideValidity = 2,
-    /// The key may not say this kind of thing.
-    KindNotGiven = 3,
-    /// The key may not speak for that division.
-    ForeignDivision = 4,
-    /// A delegation that is wider than its issuer's, or for a division that has a live node.
-    BadDelegation = 5,
-    /// The revision is not the next one, or names another predecessor.
-    BadRevision = 6,
-    /// A revision of that agency and year stands already; `correct` is the way.
-    AlreadyReported = 7,
-    /// There is nothing to correct or withdraw.
-    NothingToChange = 8,
-    /// The same card was accepted in another statement.
-    DuplicateCard = 9,
-    /// The year of the report is not one that can be reported.
-    BadYear = 10,
-}
-
-impl RefusalCode {
-    /// All codes.
-    pub const ALL: [Self; 10] = [
-        Self::NoAuthority,
-        Self::OutsideValidity,
-        Self::KindNotGiven,
-        Self::ForeignDivision,
-        Self::BadDelegation,
-        Self::BadRevision,
-        Self::AlreadyReported,
-        Self::NothingToChange,
-        Self::DuplicateCard,
-        Self::BadYear,
-    ];
-    /// From the byte of a card.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| *code as u8 == byte)
-    }
-    /// The stable name of logs, JSON and `explain`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoAuthority => "no_authority",
-            Self::OutsideValidity => "outside_validity",
-            Self::KindNotGiven => "kind_not_given",
-            Self::ForeignDivision => "foreign_division",
-            Self::BadDelegation => "bad_delegation",
-            Self::BadRevision => "bad_revision",
-            Self::AlreadyReported => "already_reported",
-            Self::NothingToChange => "nothing_to_change",
-            Self::DuplicateCard => "duplicate_card",
-            Self::BadYear => "bad_year",
-        }
-    }
-}
-
 /// Why bytes are not a card.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum CardError {
@@ -164,11 +126,18 @@ impl Act {
     pub fn kind_code(&self) -> u8 {
         match self {
             Self::Delegate(_) => 1,
+            Self::Rotate(_) => 2,
+            Self::Revoke(_) => 3,
+            Self::Reparent { .. } => 4,
+            Self::Close(_) => 5,
             Self::Template(_) => 6,
+            Self::Roster(_) => 7,
             Self::Schedule { .. } => 8,
             Self::Release { .. } => 9,
+            Self::Host(_) => 10,
             Self::Policy(_) => 11,
             Self::Refuse { .. } => 12,
+            Self::Agency(_) => 13,
             Self::Report(report) => report.act.kind_code(),
         }
     }
@@ -194,6 +163,9 @@ impl Act {
         match self {
             Self::Report(report) => report.carried_bodies().copied().collect(),
             Self::Template(template) => vec![template.body()],
+            Self::Roster(roster) => vec![roster.body()],
+            Self::Revoke(revocation) => revocation.prose.into_iter().collect(),
+            Self::Close(closing) => closing.prose.into_iter().collect(),
             _ => Vec::new(),
         }
     }
@@ -201,6 +173,15 @@ impl Act {
     fn write(&self, out: &mut Writer) -> Result<(), LayoutError> {
         match self {
             Self::Delegate(delegation) => delegation.write(out)?,
+            Self::Rotate(rotation) => rotation.write(out),
+            Self::Revoke(revocation) => revocation.write(out)?,
+            Self::Reparent { node, parent } => {
+                out.raw(node.as_bytes()).raw(parent.as_bytes());
+            }
+            Self::Close(closing) => closing.write(out)?,
+            Self::Roster(roster) => roster.write(out)?,
+            Self::Host(hosted) => hosted.write(out)?,
+            Self::Agency(agency) => agency.write(out)?,
             Self::Template(template) => {
                 template.check()?;
                 out.text("template", &template.id, TEMPLATE_BYTES_MAX)?;
@@ -226,6 +207,16 @@ impl Act {
     fn read(kind: u8, input: &mut Reader<'_>) -> Result<Self, LayoutError> {
         Ok(match kind {
             1 => Self::Delegate(Box::new(Delegation::read(input)?)),
+            2 => Self::Rotate(Box::new(Rotation::read(input)?)),
+            3 => Self::Revoke(Box::new(Revocation::read(input)?)),
+            4 => Self::Reparent {
+                node: PublicKey::from_bytes(input.array("node")?),
+                parent: PublicKey::from_bytes(input.array("parent")?),
+            },
+            5 => Self::Close(Box::new(Closing::read(input)?)),
+            7 => Self::Roster(RosterCard::read(input)?),
+            10 => Self::Host(Box::new(Hosted::read(input)?)),
+            13 => Self::Agency(Box::new(AgencyKey::read(input)?)),
             6 => {
                 let template = TemplateCard {
                     id: input.text("template", TEMPLATE_BYTES_MAX)?.to_owned(),

@@ -53,7 +53,19 @@ impl Entry {
         salt: [u8; 32],
         act: Act,
     ) -> Result<Self, CardError> {
-        let card = Card { salt, key: secret.public(), act, agency: None };
+        Self::of_card(secret, federation, index, Card { salt, key: secret.public(), act, agency: None })
+    }
+
+    /// Signs a card, which may carry an agency's signature, as entry `index` of the signer's own log.
+    ///
+    /// # Errors
+    /// [`CardError`] when a field of the card is over its bound.
+    pub fn of_card(
+        secret: &SecretKey,
+        federation: &Digest,
+        index: u64,
+        card: Card,
+    ) -> Result<Self, CardError> {
         let card_bytes: Arc<[u8]> = card.to_bytes()?.into();
         let coarse = card.act.coarse();
         let statement = Statement::sign(secret, coarse, federation, index, &Digest::of(&[&card_bytes]));

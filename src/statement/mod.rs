@@ -6,7 +6,9 @@
 
 pub mod card;
 pub mod entry;
+pub mod governance;
 pub mod leaf;
+pub mod refusal;
 pub mod report;
 
 pub use crate::package::report::{Scope, Status};

@@ -28,6 +28,8 @@ pub enum ReportAct {
     Correct = 35,
     /// 36: takes the revision it names back, with a reason.
     Withdraw = 36,
+    /// 37: an upper level sends the revision it names back, with findings.
+    Return = 37,
 }
 
 /// What a body is.
@@ -43,6 +45,8 @@ pub enum BodyRole {
     Attachment = 4,
     /// The text of a template (src/template/FORMAT.md). Never in a report card.
     Template = 5,
+    /// The text of a roster. Never in a report card.
+    Roster = 6,
 }
 
 /// A body named by a card.
@@ -69,9 +73,10 @@ pub struct ReportCard {
     pub agency_code: String,
     /// The calendar year.
     pub year: u16,
-    /// 1, 2, 3 ... per agency and year; a withdrawal repeats the number of what it takes back.
+    /// 1, 2, 3 ... per agency and year; a withdrawal or return repeats the number of what it
+    /// is about.
     pub revision: u32,
-    /// Digest of the previous revision's statement (of the one withdrawn); zero for the first.
+    /// Digest of the previous revision's statement (of the one withdrawn or returned); zero for the first.
     pub previous: Digest,
     /// What it covers.
     pub scope: Scope,
@@ -81,7 +86,7 @@ pub struct ReportCard {
     pub as_printed: bool,
     /// Template id, or empty when every table is an extra table.
     pub template: String,
-    /// Why, for a correction or withdrawal: a code of FORMAT.md, else 0.
+    /// Why, for a correction, withdrawal or return: a code of FORMAT.md, else 0.
     pub reason: u8,
     /// Bodies, the package first.
     pub bodies: Vec<BodyRef>,
@@ -94,7 +99,7 @@ impl ReportAct {
     }
     /// From the kind's code.
     pub fn from_kind_code(code: u8) -> Option<Self> {
-        [Self::Submit, Self::Nil, Self::NotApplicable, Self::Correct, Self::Withdraw]
+        [Self::Submit, Self::Nil, Self::NotApplicable, Self::Correct, Self::Withdraw, Self::Return]
             .into_iter()
             .find(|act| act.kind_code() == code)
     }

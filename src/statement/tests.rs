@@ -80,7 +80,7 @@ fn report(act: ReportAct) -> ReportCard {
         bodies: match act {
             ReportAct::Submit => vec![body(BodyRole::Package, 1)],
             ReportAct::Correct => vec![body(BodyRole::Package, 1), body(BodyRole::Reason, 2)],
-            ReportAct::Withdraw => vec![body(BodyRole::Reason, 2)],
+            ReportAct::Withdraw | ReportAct::Return => vec![body(BodyRole::Reason, 2)],
             ReportAct::Nil | ReportAct::NotApplicable => Vec::new(),
         },
     }

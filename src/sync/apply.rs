@@ -3,9 +3,10 @@
 use super::fact::Fact;
 use super::limits::VIEW_HISTORY_COUNT;
 use super::node::{InviteState, Node, SignedCheckpoint, Step, read_tile};
+use super::session::{Peer, Session};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
-use crate::ledger::{Effect, Revision};
+use crate::ledger::{Effect, Revision, TreeChange};
 use crate::log::tile::{self, TileId};
 use crate::log::tree::leaf_hash;
 use crate::statement::{Act, Entry, Leaf, STATEMENT_BYTES};
@@ -93,7 +94,7 @@ impl Node {
             log.beyond = true;
         }
         if let Act::Delegate(delegation) = &entry.card.act {
-            self.learn(turn, &origin, delegation);
+            self.learn(turn, entry, delegation);
         }
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
@@ -107,9 +108,10 @@ impl Node {
     }
 
     /// Enters a delegation into the provisional registry.
-    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, issuer: &PublicKey, delegation: &Delegation) {
-        if self.registry.judge_delegate(&self.identity.federation(), issuer, delegation).is_ok() {
-            self.registry.delegate(&self.identity.federation(), issuer, delegation);
+    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry, delegation: &Delegation) {
+        let (federation, issuer) = (self.identity.federation(), entry.statement.key());
+        if self.registry.judge_delegate(&federation, issuer, delegation).is_ok() {
+            self.registry.enact(&federation, issuer, entry.statement.index(), &entry.card.act);
             turn.out.actions.push(Action::Admit(delegation.transport));
         }
     }
@@ -141,7 +143,13 @@ impl Node {
         self.root_frontier.push(hash);
         turn.out.puts.put(layout::leaf(index), bytes.to_vec());
         turn.out.puts.put(layout::sequenced(statement), index.to_be_bytes().to_vec());
-        for effect in self.ledger.apply(&leaf, &entry) {
+        let effects = self.ledger.apply(&leaf, &entry);
+        if !effects.iter().any(|effect| matches!(effect, Effect::Rejected(_))) {
+            // What the fold accepted holds here too, whether it was known early or not.
+            let (federation, author) = (self.identity.federation(), entry.statement.key());
+            self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
+        }
+        for effect in effects {
             self.follow(turn, index, effect)?;
         }
         self.no_longer_waiting(&entry);
@@ -151,17 +159,15 @@ impl Node {
     fn follow(&mut self, turn: &mut Turn<'_>, index: u64, effect: Effect) -> Step {
         match effect {
             Effect::Revision(revision) => put_revision(turn, &revision),
-            Effect::Delegated(key) => {
-                if let Some(authority) = self.ledger.registry().authority(&key).cloned()
-                    && let (Some(issuer), Some(delegation)) = (authority.issuer(), authority.delegation())
-                {
-                    self.registry.delegate(&self.identity.federation(), issuer, delegation);
+            Effect::Tree(TreeChange::Delegated(key)) => {
+                if let Some(delegation) = self.registry.delegation(&key) {
                     turn.out.actions.push(Action::Admit(delegation.transport));
                 }
                 if self.is_root() {
                     self.ready.insert(key);
                 }
             }
+            Effect::Tree(TreeChange::Ended(key)) => self.dismiss(turn, &key),
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
@@ -179,6 +185,22 @@ impl Node {
             Effect::Rejected(code) => turn.event(Event::RejectedLeaf(index, code)),
         }
         Ok(())
+    }
+
+    /// A key ended: its sessions end, and its transport key opens no more unless a successor goes on with it.
+    fn dismiss(&self, turn: &mut Turn<'_>, key: &PublicKey) {
+        let of_key = |session: &Session| match session.peer {
+            Peer::Parent(peer) | Peer::Below(peer) => peer == *key,
+            Peer::Stranger => false,
+        };
+        let gone = self.sessions.iter().filter(|(_, session)| of_key(session));
+        turn.out.actions.extend(gone.map(|(conn, _)| Action::Close(*conn, "key_ended")));
+        if let Some(transport) = self.registry.delegation(key).map(|own| own.transport)
+            && self.registry.by_transport(&transport).is_none()
+        {
+            turn.out.actions.push(Action::Dismiss(transport));
+        }
+        turn.event(Event::KeyEnded(*key));
     }
 
     fn no_longer_waiting(&mut self, entry: &Entry) {

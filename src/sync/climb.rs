@@ -204,7 +204,7 @@ impl Node {
                 return Ok(Err("bad_chain"));
             };
             if let Act::Delegate(delegation) = &entry.card.act {
-                self.learn(turn, entry.statement.key(), delegation);
+                self.learn(turn, &entry, delegation);
             }
         }
         if !self.may_climb(origin) {

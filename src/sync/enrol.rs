@@ -122,7 +122,7 @@ pub fn check_joined(
         let entry = Entry::verify(&packed.statement, &packed.card).ok()?;
         let Act::Delegate(delegation) = &entry.card.act else { return None };
         registry.judge_delegate(federation, entry.statement.key(), delegation).ok()?;
-        registry.delegate(federation, entry.statement.key(), delegation);
+        registry.enact(federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
         last = Some(delegation.clone());
     }
     let own = last.filter(|own| own.signing == *signing && own.transport == *transport)?;

@@ -99,9 +99,9 @@ impl Node {
         let mut registry = Registry::default();
         for packed in &identity.chain {
             if let Ok(entry) = Entry::from_record(&packed.statement, &packed.card)
-                && let Act::Delegate(delegation) = &entry.card.act
+                && matches!(entry.card.act, Act::Delegate(_))
             {
-                registry.delegate(&federation, entry.statement.key(), delegation);
+                registry.enact(&federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
             }
         }
         let redial = Redial::new(signing.derive("redial"));

@@ -126,7 +126,7 @@ impl Node {
                 Err(PublishError::AlreadyReported { digest, revision })
             };
         }
-        // After a withdrawal the chain goes on from what was withdrawn.
+        // After a withdrawal or return the chain goes on from what was taken back.
         let disclosures = self.ledger.disclosures();
         if let Some(last) = disclosures.chain(&disclosures.resolve(&card), card.year).last() {
             card.revision = last.revision.saturating_add(1);
@@ -154,7 +154,7 @@ impl Node {
         let disclosures = self.ledger.disclosures();
         let last = disclosures.chain(&disclosures.resolve(card), card.year).last();
         Ok(last
-            .filter(|last| last.state != RevisionState::Withdrawn)
+            .filter(|last| !matches!(last.state, RevisionState::Withdrawn | RevisionState::Returned))
             .map(|last| Standing { digest: last.digest, revision: last.revision }))
     }
 

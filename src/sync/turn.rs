@@ -46,6 +46,8 @@ pub enum Action {
     Promote(ConnId),
     /// Connections with this transport key are welcome from now on.
     Admit(PublicKey),
+    /// Connections with this transport key are no longer welcome.
+    Dismiss(PublicKey),
     /// Something people or metrics want to know.
     Event(Event),
 }
@@ -75,6 +77,8 @@ pub enum Event {
     ViewDiffers(u64),
     /// The root sequenced a leaf that the fold rejects.
     RejectedLeaf(u64, RefusalCode),
+    /// A key was replaced, revoked, or its division closed.
+    KeyEnded(PublicKey),
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }

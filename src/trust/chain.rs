@@ -8,6 +8,7 @@ use super::key::PublicKey;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
+use std::collections::BTreeSet;
 
 /// Most delegations between the anchor and a key: province, city, district, town, agency.
 pub const CHAIN_LENGTH_MAX: u8 = 5;
@@ -18,6 +19,8 @@ pub struct Authority {
     delegation: Option<Delegation>,
     issuer: Option<PublicKey>,
     depth: u8,
+    /// What `Host` statements added to the delegation's hosting.
+    hosted: BTreeSet<DivisionCode>,
 }
 
 /// Why a delegation gives nothing.
@@ -43,7 +46,7 @@ pub enum ChainError {
 impl Authority {
     /// The anchor: it delegates to the root node and says nothing else.
     pub const fn anchor() -> Self {
-        Self { delegation: None, issuer: None, depth: 0 }
+        Self { delegation: None, issuer: None, depth: 0, hosted: BTreeSet::new() }
     }
 
     /// What `delegation`, issued by the holder of `self` (key `issuer`), gives. `in_subtree` tells whether a
@@ -65,33 +68,97 @@ impl Authority {
         if !delegation.possession_holds(federation, issuer) {
             return Err(ChainError::NoPossession);
         }
-        if let Some(own) = &self.delegation {
-            if delegation.level <= own.level {
-                return Err(ChainError::LevelNotLower);
-            }
-            let valid_within =
-                delegation.not_before >= own.not_before && delegation.not_after <= own.not_after;
-            if !valid_within || !delegation.kinds.within(own.kinds) {
-                return Err(ChainError::Wider);
-            }
-            let hosting_within = match (&delegation.hosting, &own.hosting) {
-                (Hosting::Own | Hosting::Subtree, _) | (_, Hosting::All) => true,
-                (Hosting::All, _) => false,
-                (Hosting::List(codes), _) => codes.iter().all(|code| {
-                    self.may_publish(code, in_subtree) || in_subtree(code) || *code == delegation.division
-                }),
-            };
-            if !hosting_within {
-                return Err(ChainError::HostingWider);
-            }
+        self.covers(delegation, in_subtree)?;
+        Ok(Self {
+            delegation: Some(delegation.clone()),
+            issuer: Some(*issuer),
+            depth,
+            hosted: BTreeSet::new(),
+        })
+    }
+
+    /// That a delegation is narrower than what the holder of `self` has.
+    fn covers(
+        &self,
+        delegation: &Delegation,
+        in_subtree: &dyn Fn(&DivisionCode) -> bool,
+    ) -> Result<(), ChainError> {
+        let Some(own) = &self.delegation else { return Ok(()) };
+        if delegation.level <= own.level {
+            return Err(ChainError::LevelNotLower);
         }
-        Ok(Self { delegation: Some(delegation.clone()), issuer: Some(*issuer), depth })
+        let valid_within = delegation.not_before >= own.not_before && delegation.not_after <= own.not_after;
+        if !valid_within || !delegation.kinds.within(own.kinds) {
+            return Err(ChainError::Wider);
+        }
+        let hosting_within = match (&delegation.hosting, &own.hosting) {
+            (Hosting::Own | Hosting::Subtree, _) | (_, Hosting::All) => true,
+            (Hosting::All, _) => false,
+            (Hosting::List(codes), _) => {
+                codes.iter().all(|code| self.may_give(code, in_subtree) || *code == delegation.division)
+            }
+        };
+        if hosting_within { Ok(()) } else { Err(ChainError::HostingWider) }
+    }
+
+    /// True when the holder may let others publish for a division: it publishes for it, or stands above it.
+    pub fn may_give(&self, division: &DivisionCode, in_subtree: &dyn Fn(&DivisionCode) -> bool) -> bool {
+        self.may_publish(division, in_subtree) || in_subtree(division)
+    }
+
+    /// The same authority under the keys that a `Rotate` names: its issuer, depth and hosting stay. `old` is the key
+    /// that signed the `Rotate`, as entry `last` of its log.
+    ///
+    /// # Errors
+    /// [`ChainError::NoPossession`]; [`ChainError::LevelNotLower`] for the anchor, which does not rotate in the log.
+    pub fn rotated(
+        &self,
+        federation: &Digest,
+        old: &PublicKey,
+        last: u64,
+        (signing, transport): (&PublicKey, &PublicKey),
+        (signing_proof, transport_proof): (&[u8; 64], &[u8; 64]),
+    ) -> Result<Self, ChainError> {
+        let mut rotated = self.clone();
+        let own = rotated.delegation.as_mut().ok_or(ChainError::LevelNotLower)?;
+        (own.signing, own.transport) = (*signing, *transport);
+        (own.signing_proof, own.transport_proof) = (*signing_proof, *transport_proof);
+        own.predecessor = Some((*old, last));
+        if own.possession_holds(federation, old) { Ok(rotated) } else { Err(ChainError::NoPossession) }
+    }
+
+    /// The same authority under another parent, which must be as wide as the one before.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn moved(
+        &self,
+        parent: &Self,
+        parent_key: &PublicKey,
+        in_subtree: &dyn Fn(&DivisionCode) -> bool,
+    ) -> Result<Self, ChainError> {
+        let own = self.delegation.as_ref().ok_or(ChainError::LevelNotLower)?;
+        parent.covers(own, in_subtree)?;
+        let extra_within = self.hosted.iter().all(|code| parent.may_give(code, in_subtree));
+        if !extra_within {
+            return Err(ChainError::HostingWider);
+        }
+        Ok(Self { issuer: Some(*parent_key), depth: parent.depth + 1, ..self.clone() })
+    }
+
+    /// The same authority, publishing for more divisions.
+    #[must_use]
+    pub fn hosting_more(&self, divisions: &[DivisionCode]) -> Self {
+        let mut wider = self.clone();
+        wider.hosted.extend(divisions.iter().cloned());
+        wider
     }
 
     /// True when a report of `division` may be published under this authority.
     pub fn may_publish(&self, division: &DivisionCode, in_subtree: &dyn Fn(&DivisionCode) -> bool) -> bool {
         let Some(own) = &self.delegation else { return false };
         *division == own.division
+            || self.hosted.contains(division)
             || match &own.hosting {
                 Hosting::Own => false,
                 Hosting::Subtree => in_subtree(division),
@@ -222,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_chain_has_at_most_five() {
-        let long = Authority { delegation: None, issuer: None, depth: CHAIN_LENGTH_MAX };
+        let long = Authority { depth: CHAIN_LENGTH_MAX, ..Authority::anchor() };
         let anchor = SecretKey::from_seed(&[1; 32]).public();
         let next = delegation(&anchor, 2, Level::Town, Hosting::Own);
         assert_eq!(long.delegate(&federation(), &anchor, &next, &|_| false).err(), Some(ChainError::TooLong));

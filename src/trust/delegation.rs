@@ -111,6 +111,20 @@ pub fn prove_possession(
     (signing.sign(&message), transport.sign(&message))
 }
 
+/// What an agency's new key signs to prove possession: `gongshi/agency-key/v1\n` ‖ federation ‖ issuer's signing key
+/// ‖ agency key ‖ division code.
+pub fn agency_key_message(
+    federation: &Digest,
+    issuer: &PublicKey,
+    agency: &PublicKey,
+    division: &DivisionCode,
+) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.raw(b"gongshi/agency-key/v1\n").digest(federation).raw(issuer.as_bytes());
+    writer.raw(agency.as_bytes()).raw(division.as_str().as_bytes());
+    writer.finish()
+}
+
 impl Delegation {
     /// True when both keys are good points and signed for this issuer and division.
     pub fn possession_holds(&self, federation: &Digest, issuer: &PublicKey) -> bool {

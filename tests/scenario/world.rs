@@ -339,6 +339,8 @@ impl Sim {
                     self.close(conn.0, end);
                 }
             }
+            // The simulated network asks the node itself who is welcome.
+            Action::Dismiss(_) => {}
             Action::Dial { addresses, key } => {
                 let there =
                     |other: &Site| addresses.contains(&other.address()) && other.transport().public() == key;

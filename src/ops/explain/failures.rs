@@ -312,6 +312,27 @@ pub(super) const REFUSALS: &[Row] = &[
     ),
     ("duplicate_card", "同一内容已被收录", "无需处理", "the same card was accepted before", "nothing to do"),
     ("bad_year", "年度不可报", "检查年度", "the year cannot be reported", "check the year"),
+    (
+        "unknown_node",
+        "所指节点不存在、已停用，或不在其下级",
+        "用 gongshi tree 核对代码，由其上级办理",
+        "it names a node that is not there, has ended, or is not below",
+        "check the code in gongshi tree; a node above it must say it",
+    ),
+    (
+        "live_below",
+        "下级仍有节点，不能撤销该区划",
+        "先迁移或撤销其下级",
+        "live nodes stand below that division",
+        "move or close them first",
+    ),
+    (
+        "agency_unsigned",
+        "该机关自行签名，缺少其有效签名",
+        "由该机关用自己的密钥签名后再报",
+        "that agency signs its own packages, and no valid key of it signed",
+        "have the agency sign it, then publish",
+    ),
 ];
 
 /// Problem documents of the HTTP API.

@@ -49,6 +49,7 @@ pub(super) const fn act_word(act: ReportAct) -> &'static str {
         ReportAct::NotApplicable => "not_applicable",
         ReportAct::Correct => "correct",
         ReportAct::Withdraw => "withdraw",
+        ReportAct::Return => "return",
     }
 }
 
@@ -59,6 +60,7 @@ pub(super) const fn state_word(state: RevisionState) -> &'static str {
         RevisionState::Released => "released",
         RevisionState::Superseded => "superseded",
         RevisionState::Withdrawn => "withdrawn",
+        RevisionState::Returned => "returned",
     }
 }
 

@@ -2,6 +2,8 @@
 //! written one by one, so that each differs from a valid one in one place.
 
 use super::*;
+use crate::statement::governance::{AgencyKey, Closing, Hosted, Revocation, RosterCard, Rotation};
+use crate::trust::delegation::agency_key_message;
 
 /// Which reader a case is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +130,50 @@ fn card_bytes(signer: &SecretKey, act: Act) -> Vec<u8> {
     card(signer, act).to_bytes().expect("a card within its bounds")
 }
 
+fn rotation() -> Rotation {
+    let (new, transport) = (SecretKey::from_seed(&[5; 32]), SecretKey::from_seed(&[15; 32]));
+    let proofs = prove_possession(&federation(), &town().public(), &new, &transport, &division("330282108"));
+    Rotation {
+        signing: new.public(),
+        transport: transport.public(),
+        signing_proof: *proofs.0.as_bytes(),
+        transport_proof: *proofs.1.as_bytes(),
+    }
+}
+
+fn revoke(last: Option<u64>, prose: Option<BodyRef>) -> Act {
+    Act::Revoke(Box::new(Revocation { origin: town().public(), last, reason: 2, prose }))
+}
+
+fn close(successors: &[&str]) -> Act {
+    let successors = successors.iter().map(|one| division(one)).collect();
+    let prose = Some(body(BodyRole::Reason, 4));
+    Act::Close(Box::new(Closing { division: division("330282108"), last: Some(7), successors, prose }))
+}
+
+fn roster(bytes: u64) -> RosterCard {
+    RosterCard { division: division("330282"), digest: Digest::of(&[b"roster"]), bytes }
+}
+
+fn host(count: u32) -> Act {
+    let divisions = (0..count).map(|n| division(&format!("{}", 440_000 + n))).collect();
+    Act::Host(Box::new(Hosted { node: town().public(), divisions }))
+}
+
+fn agency_key() -> AgencyKey {
+    let code = division("330282108");
+    let message = agency_key_message(&federation(), &town().public(), &agency().public(), &code);
+    AgencyKey {
+        key: agency().public(),
+        proof: *agency().sign(&message).as_bytes(),
+        division: code,
+        agency_name: "慈溪市附海镇人民政府".into(),
+        agency_code: "113302820029513378".into(),
+        not_before: NOON,
+        not_after: WallMs(NOON.0 + 31_536_000_000),
+    }
+}
+
 /// Every valid case.
 pub(super) fn valid_cases() -> Vec<Case> {
     use Layout::{Card, Leaf, Statement};
@@ -186,6 +232,20 @@ pub(super) fn valid_cases() -> Vec<Case> {
         valid("card-release", Card, card_bytes(&root(), Act::Release { year: 2024 })),
         valid("card-policy", Card, card_bytes(&root(), Act::Policy(held))),
         valid("card-template", Card, card_bytes(&root(), Act::Template(template))),
+        valid("card-rotate", Card, card_bytes(&town(), Act::Rotate(Box::new(rotation())))),
+        valid("card-revoke-nothing", Card, card_bytes(&root(), revoke(None, None))),
+        valid("card-revoke", Card, card_bytes(&root(), revoke(Some(41), Some(body(BodyRole::Reason, 3))))),
+        valid(
+            "card-reparent",
+            Card,
+            card_bytes(&root(), Act::Reparent { node: town().public(), parent: agency().public() }),
+        ),
+        valid("card-close", Card, card_bytes(&root(), close(&["330282109", "330100-xihu"]))),
+        valid("card-roster", Card, card_bytes(&root(), Act::Roster(roster(8 << 20)))),
+        valid("card-host", Card, card_bytes(&root(), host(1))),
+        valid("card-host-300", Card, card_bytes(&root(), host(300))),
+        valid("card-agency", Card, card_bytes(&town(), Act::Agency(Box::new(agency_key())))),
+        valid("card-return", Card, card_bytes(&root(), said(ReportAct::Return))),
         valid("card-refuse", Card, card_bytes(&root(), refuse)),
         valid("card-submit", Card, card_bytes(&town(), submit())),
         valid("card-submit-widest", Card, card_bytes(&town(), Act::Report(Box::new(widest)))),
@@ -243,9 +303,8 @@ fn refused_reports() -> Vec<Case> {
         case("bad-card-version-2", submit.with("version", [2]), "version"),
         case("bad-card-kind-unknown", submit.with("kind", [0]), "kind"),
         case("bad-card-kind-38", submit.with("kind", [38]), "kind"),
-        case("bad-card-kind-reserved-rotate", submit.with("kind", [2]), "kind"),
-        case("bad-card-kind-reserved-host", submit.with("kind", [10]), "kind"),
-        case("bad-card-kind-reserved-return", submit.with("kind", [37]), "kind"),
+        case("bad-card-kind-14", submit.with("kind", [14]), "kind"),
+        case("bad-return-with-package", submit.with("kind", [37]), "bodies"),
         case("bad-card-agency-flag-2", submit.with("agency", [2]), "agency signature"),
         case("bad-card-agency-short", submit.with("agency", [1; 96]), "short: agency signature"),
         case("bad-report-division", submit.with("division", text("33028")), "division"),
@@ -287,6 +346,17 @@ fn refused_governance() -> Vec<Case> {
     };
     let template = |id: &str, bytes: u64| [text(id).as_slice(), &[9; 32], &bytes.to_be_bytes()].concat();
     let refuse = |code: u8| governance(12, &[&[7; 32], [0; 8].as_slice(), &[9; 32], &[code]].concat());
+    let prose =
+        |bytes: u64| [&[7; 32], [0, 1, 1].as_slice(), &[9; 32], bytes.to_be_bytes().as_slice()].concat();
+    let successors = |count: u16| {
+        let codes = (0..count).flat_map(|n| text(&format!("{}", 440_000 + u32::from(n))));
+        let fields = text("330282108").into_iter().chain([0]).chain(count.to_be_bytes()).chain(codes);
+        fields.chain([0]).collect::<Vec<u8>>()
+    };
+    let roster_fields = |bytes: u64| [text("330282").as_slice(), &[9; 32], &bytes.to_be_bytes()].concat();
+    let agency_fields = |name: &str, code: &str| {
+        [&[7; 96], text("330282108").as_slice(), &text(name), &text(code), &[0; 16]].concat()
+    };
     let case = |name, bytes: Vec<u8>, refused| bad(name, Layout::Card, bytes, refused);
     vec![
         case("bad-delegate-level-0", delegate.with("level", [0]), "level"),
@@ -303,16 +373,34 @@ fn refused_governance() -> Vec<Case> {
         case("bad-template-text-65537-bytes", governance(6, &template("licence", 65_537)), "body length"),
         case("bad-policy-held-2", governance(11, &[2, 0, 0]), "held until release"),
         case("bad-refuse-code-0", refuse(0), "code"),
-        case("bad-refuse-code-11", refuse(11), "code"),
+        case("bad-refuse-code-14", refuse(14), "code"),
+        case("bad-rotate-short-by-one", governance(2, &[7; 191]), "short: agency signature"),
+        case("bad-revoke-last-2", governance(3, &[&[7; 32], [2].as_slice(), &[0, 0]].concat()), "last"),
+        case(
+            "bad-revoke-prose-2",
+            governance(3, &[&[7; 32], [0, 1, 2].as_slice()].concat()),
+            "reason in prose",
+        ),
+        case("bad-revoke-prose-65537-bytes", governance(3, &prose(65_537)), "reason length"),
+        case("bad-close-65-successors", governance(5, &successors(65)), "successors"),
+        case("bad-roster-over-8-mib", governance(7, &roster_fields((8 << 20) + 1)), "body length"),
+        case("bad-host-301", governance(10, &[&[7; 32], &hosting_list(301)[1..]].concat()), "divisions"),
+        case("bad-agency-name-empty", governance(13, &agency_fields("", "")), "agency name"),
+        case("bad-agency-code-with-colon", governance(13, &agency_fields("局", "1:2")), "agency code"),
     ]
 }
 
 /// The fields written one by one are the same bytes as the code's.
 #[test]
 fn fields_written_by_hand_are_the_layouts_of_the_code() {
-    for act in
-        [ReportAct::Submit, ReportAct::Nil, ReportAct::NotApplicable, ReportAct::Correct, ReportAct::Withdraw]
-    {
+    for act in [
+        ReportAct::Submit,
+        ReportAct::Nil,
+        ReportAct::NotApplicable,
+        ReportAct::Correct,
+        ReportAct::Withdraw,
+        ReportAct::Return,
+    ] {
         let by_code = card_bytes(&town(), Act::Report(Box::new(report(act))));
         assert_eq!(report_fields(&report(act)).bytes(), by_code, "{act:?}");
     }

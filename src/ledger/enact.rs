@@ -1,0 +1,245 @@
+//! What acts about the tree do to the registry, and the rules for them: keys that follow keys, keys that are
+//! stopped, nodes that move, divisions that end.
+//!
+//! [`Registry::judge`] decides, [`Registry::enact`] does what was decided. A mirror that knows an act before it is
+//! sequenced may enact it early on a registry of its own: doing it again changes nothing.
+
+use super::authority::{EndCause, Ending, Registry};
+use crate::digest::Digest;
+use crate::division::DivisionCode;
+use crate::statement::Act;
+use crate::statement::card::RefusalCode;
+use crate::statement::governance::{Closing, Hosted, Revocation, Rotation};
+use crate::trust::chain::Authority;
+use crate::trust::delegation::{Delegation, agency_key_message};
+use crate::trust::key::{PublicKey, Signature};
+
+/// What an act did to the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeChange {
+    /// A key has authority now.
+    Delegated(PublicKey),
+    /// A key speaks no more, or only up to an index of its log.
+    Ended(PublicKey),
+}
+
+impl Registry {
+    /// The rules for an act about the tree; others have none here.
+    ///
+    /// # Errors
+    /// The code the root refuses it with.
+    pub fn judge(
+        &self,
+        federation: &Digest,
+        author: &PublicKey,
+        index: u64,
+        act: &Act,
+    ) -> Result<(), RefusalCode> {
+        match act {
+            Act::Delegate(delegation) => self.judge_delegate(federation, author, delegation),
+            Act::Rotate(rotation) => self.rotated(federation, author, index, rotation).map(drop),
+            Act::Revoke(revocation) => {
+                let below = self.knows(&revocation.origin) && self.is_above(author, &revocation.origin);
+                if below { Ok(()) } else { Err(RefusalCode::UnknownNode) }
+            }
+            Act::Reparent { node, parent } => self.moved(author, node, parent).map(drop),
+            Act::Close(closing) => self.judge_close(author, closing),
+            Act::Host(hosted) => self.judge_host(author, hosted),
+            Act::Agency(agency) => {
+                let proven = agency_key_message(federation, author, &agency.key, &agency.division);
+                let holds = agency.key.checked().is_ok()
+                    && agency.key.verify(&proven, &Signature::from_bytes(agency.proof)).is_ok();
+                if !self.may_publish(author, &agency.division) {
+                    Err(RefusalCode::ForeignDivision)
+                } else if !holds || self.knows(&agency.key) {
+                    Err(RefusalCode::BadDelegation)
+                } else {
+                    Ok(())
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Does what an accepted act says.
+    pub fn enact(
+        &mut self,
+        federation: &Digest,
+        author: &PublicKey,
+        index: u64,
+        act: &Act,
+    ) -> Vec<TreeChange> {
+        match act {
+            Act::Delegate(delegation) => self.delegate(federation, author, index, delegation),
+            Act::Rotate(rotation) => self.rotate(federation, author, index, rotation),
+            Act::Revoke(revocation) => self.revoke(revocation),
+            Act::Reparent { node, parent } => {
+                let (node, parent) = (*self.newest(node), *self.newest(parent));
+                if let Ok(moved) = self.moved(author, &node, &parent) {
+                    self.authorities.insert(node, moved);
+                }
+                Vec::new()
+            }
+            Act::Close(closing) => self.close(closing),
+            Act::Host(hosted) => {
+                let node = *self.newest(&hosted.node);
+                if let Some(authority) = self.authorities.get_mut(&node) {
+                    *authority = authority.hosting_more(&hosted.divisions);
+                }
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn delegate(
+        &mut self,
+        federation: &Digest,
+        issuer: &PublicKey,
+        index: u64,
+        delegation: &Delegation,
+    ) -> Vec<TreeChange> {
+        let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
+        if issuer.id() == *federation {
+            self.root = Some(delegation.signing);
+        }
+        let mut changes = self.seat(authority, delegation, (*issuer, index));
+        if let Some((old, last)) = &delegation.predecessor {
+            self.replace(old, &delegation.signing, *last);
+            changes.push(TreeChange::Ended(*old));
+        }
+        changes
+    }
+
+    fn rotate(
+        &mut self,
+        federation: &Digest,
+        old: &PublicKey,
+        index: u64,
+        rotation: &Rotation,
+    ) -> Vec<TreeChange> {
+        let Ok(authority) = self.rotated(federation, old, index, rotation) else { return Vec::new() };
+        let Some(delegation) = authority.delegation().cloned() else { return Vec::new() };
+        let mut changes = self.seat(authority, &delegation, (*old, index));
+        self.replace(old, &rotation.signing, index);
+        changes.push(TreeChange::Ended(*old));
+        changes
+    }
+
+    /// Gives a key its authority and its division.
+    fn seat(
+        &mut self,
+        authority: Authority,
+        delegation: &Delegation,
+        grant: (PublicKey, u64),
+    ) -> Vec<TreeChange> {
+        let key = delegation.signing;
+        self.nodes.insert(delegation.division.clone(), key);
+        self.closed.remove(&delegation.division);
+        self.by_transport.insert(delegation.transport, key);
+        self.authorities.insert(key, authority);
+        self.grants.insert(key, grant);
+        vec![TreeChange::Delegated(key)]
+    }
+
+    fn replace(&mut self, old: &PublicKey, new: &PublicKey, last: u64) {
+        self.successors.insert(*old, *new);
+        self.end(old, Some(last), EndCause::Replaced);
+    }
+
+    /// Ends a key, or ends it earlier than it had ended.
+    fn end(&mut self, key: &PublicKey, last: Option<u64>, cause: EndCause) {
+        // `None` is less than any index: nothing stands.
+        let last = self.ended.get(key).map_or(last, |before| before.last.min(last));
+        self.ended.insert(*key, Ending { last, cause });
+        self.nodes.retain(|_, live| live != key);
+    }
+
+    fn rotated(
+        &self,
+        federation: &Digest,
+        old: &PublicKey,
+        index: u64,
+        rotation: &Rotation,
+    ) -> Result<Authority, RefusalCode> {
+        // The root log's signer is named by the anchor alone.
+        if self.root.as_ref() == Some(old) {
+            return Err(RefusalCode::KindNotGiven);
+        }
+        let authority = self.authorities.get(old).ok_or(RefusalCode::NoAuthority)?;
+        let keeps_transport = authority.delegation().is_some_and(|own| own.transport == rotation.transport)
+            && rotation.signing != rotation.transport
+            && rotation.signing.id() != *federation
+            && !self.knows(&rotation.signing);
+        if !keeps_transport && !self.are_new(federation, &rotation.signing, &rotation.transport) {
+            return Err(RefusalCode::BadDelegation);
+        }
+        let keys = (&rotation.signing, &rotation.transport);
+        let proofs = (&rotation.signing_proof, &rotation.transport_proof);
+        authority.rotated(federation, old, index, keys, proofs).map_err(|_| RefusalCode::BadDelegation)
+    }
+
+    /// Stops a key beyond the last entry vouched for, and every key that an entry beyond it gave authority to.
+    fn revoke(&mut self, revocation: &Revocation) -> Vec<TreeChange> {
+        let mut changes = Vec::new();
+        let mut open = vec![(revocation.origin, revocation.last)];
+        while let Some((key, last)) = open.pop() {
+            self.end(&key, last, EndCause::Revoked);
+            changes.push(TreeChange::Ended(key));
+            let beyond = |index: u64| last.is_none_or(|last| index > last);
+            let given = self.grants.iter().filter(|(given, (by, index))| {
+                *by == key && beyond(*index) && self.ended.get(*given).is_none_or(|end| end.last.is_some())
+            });
+            open.extend(given.map(|(given, _)| (*given, None)));
+        }
+        changes
+    }
+
+    fn moved(
+        &self,
+        author: &PublicKey,
+        node: &PublicKey,
+        parent: &PublicKey,
+    ) -> Result<Authority, RefusalCode> {
+        let live = |key: &PublicKey| self.nodes.values().any(|live| live == key);
+        let author_above = self.is_above(author, node) && self.is_ancestor(author, parent);
+        if !live(node) || !live(parent) || !author_above {
+            return Err(RefusalCode::UnknownNode);
+        }
+        let (Some(own), Some(above)) = (self.authorities.get(node), self.authorities.get(parent)) else {
+            return Err(RefusalCode::UnknownNode);
+        };
+        own.moved(above, parent, &|division| self.in_subtree(parent, division))
+            .map_err(|_| RefusalCode::BadDelegation)
+    }
+
+    fn judge_close(&self, author: &PublicKey, closing: &Closing) -> Result<(), RefusalCode> {
+        let node = self.nodes.get(&closing.division).ok_or(RefusalCode::UnknownNode)?;
+        if !self.is_above(author, node) {
+            return Err(RefusalCode::UnknownNode);
+        }
+        if self.children(node).next().is_some() {
+            return Err(RefusalCode::LiveBelow);
+        }
+        let itself = closing.successors.contains(&closing.division);
+        if itself { Err(RefusalCode::BadDelegation) } else { Ok(()) }
+    }
+
+    fn close(&mut self, closing: &Closing) -> Vec<TreeChange> {
+        let Some(node) = self.nodes.get(&closing.division).copied() else { return Vec::new() };
+        self.end(&node, closing.last, EndCause::Closed);
+        self.closed.insert(closing.division.clone(), closing.successors.clone());
+        vec![TreeChange::Ended(node)]
+    }
+
+    fn judge_host(&self, author: &PublicKey, hosted: &Hosted) -> Result<(), RefusalCode> {
+        if !self.knows(&hosted.node) || !self.is_above(author, &hosted.node) {
+            return Err(RefusalCode::UnknownNode);
+        }
+        let may_give = |division: &DivisionCode| {
+            let below = |division: &DivisionCode| self.in_subtree(author, division);
+            self.authorities.get(author).is_some_and(|own| own.may_give(division, &below))
+        };
+        if hosted.divisions.iter().all(may_give) { Ok(()) } else { Err(RefusalCode::BadDelegation) }
+    }
+}

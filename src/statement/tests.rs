@@ -4,10 +4,11 @@ mod cases;
 mod golden;
 mod signatures;
 
+use super::governance::{AgencyKey, Closing, Hosted, Revocation, RosterCard, Rotation};
 use super::*;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
-use crate::trust::delegation::{Delegation, Hosting, Kinds, prove_possession};
+use crate::trust::delegation::{Delegation, Hosting, Kinds, agency_key_message, prove_possession};
 
 /// Noon of 2025-03-01 in China.
 const NOON: WallMs = WallMs(1_740_801_600_000);
@@ -97,4 +98,48 @@ fn entry(signer: &SecretKey, index: u64, act: Act) -> Entry {
 
 fn submit() -> Act {
     Act::Report(Box::new(report(ReportAct::Submit)))
+}
+
+fn rotation() -> Rotation {
+    let (new, transport) = (SecretKey::from_seed(&[5; 32]), SecretKey::from_seed(&[15; 32]));
+    let proofs = prove_possession(&federation(), &town().public(), &new, &transport, &division("330282108"));
+    Rotation {
+        signing: new.public(),
+        transport: transport.public(),
+        signing_proof: *proofs.0.as_bytes(),
+        transport_proof: *proofs.1.as_bytes(),
+    }
+}
+
+fn revoke(last: Option<u64>, prose: Option<BodyRef>) -> Act {
+    Act::Revoke(Box::new(Revocation { origin: town().public(), last, reason: 2, prose }))
+}
+
+fn close(successors: &[&str]) -> Act {
+    let successors = successors.iter().map(|one| division(one)).collect();
+    let prose = Some(body(BodyRole::Reason, 4));
+    Act::Close(Box::new(Closing { division: division("330282108"), last: Some(7), successors, prose }))
+}
+
+fn roster(bytes: u64) -> RosterCard {
+    RosterCard { division: division("330282"), digest: Digest::of(&[b"roster"]), bytes }
+}
+
+fn host(count: u32) -> Act {
+    let divisions = (0..count).map(|n| division(&format!("{}", 440_000 + n))).collect();
+    Act::Host(Box::new(Hosted { node: town().public(), divisions }))
+}
+
+fn agency_key() -> AgencyKey {
+    let code = division("330282108");
+    let message = agency_key_message(&federation(), &town().public(), &agency().public(), &code);
+    AgencyKey {
+        key: agency().public(),
+        proof: *agency().sign(&message).as_bytes(),
+        division: code,
+        agency_name: "慈溪市附海镇人民政府".into(),
+        agency_code: "113302820029513378".into(),
+        not_before: NOON,
+        not_after: WallMs(NOON.0 + 31_536_000_000),
+    }
 }

@@ -241,8 +241,12 @@ impl Ledger {
                 // A year that is partly public cannot be held any more.
                 if self.disclosures.has_public_of(*year) { Err(RefusalCode::BadYear) } else { Ok(()) }
             }
-            Act::Template(_) | Act::Release { .. } | Act::Policy(_) | Act::Refuse { .. } => {
-                self.only_root(author)
+            Act::Template(_) | Act::Release { .. } | Act::Policy(_) => self.only_root(author),
+            Act::Refuse { origin, index, .. } => {
+                self.only_root(author)?;
+                // Every entry is answered once and in order; the root does not say what it would refuse.
+                let next = origin != author && *index == self.next_index(origin);
+                if next { Ok(()) } else { Err(RefusalCode::BadRevision) }
             }
             Act::Report(report) if report.act == ReportAct::Return => self.judge_return(author, report),
             Act::Report(report) => {
@@ -327,10 +331,7 @@ impl Ledger {
                 Vec::new()
             }
             Act::Refuse { origin, index, statement, code } => {
-                let next = self.next_index.entry(*origin).or_default();
-                if *next == *index {
-                    *next += 1;
-                }
+                self.next_index.insert(*origin, index + 1);
                 vec![Effect::Refused { origin: *origin, index: *index, statement: *statement, code: *code }]
             }
             Act::Report(report) => {

@@ -303,6 +303,13 @@ fn log(event: &Event) {
         Event::RejectedLeaf(index, code) => {
             tracing::error!(index, code = code.as_str(), "the root sequenced a leaf that the fold rejects");
         }
+        Event::Swallowed(code, index) => {
+            tracing::error!(%code, index, "a receipt was given and the root log goes on without the statement")
+        }
+        Event::Stale => tracing::error!("the root log shown here is stale"),
+        Event::OtherPath(reason) => {
+            tracing::warn!(reason = reason.as_str(), "another ancestor is used beside the parent")
+        }
         Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -13,7 +13,7 @@ pub enum RefusalCode {
     ForeignDivision = 4,
     /// A delegation that is wider than its issuer's, or for a division that has a live node.
     BadDelegation = 5,
-    /// The revision is not the next one, or names another predecessor.
+    /// The revision, or the entry that a `Refuse` names, is not the next one; or it names another predecessor.
     BadRevision = 6,
     /// A revision of that agency and year stands already; `correct` is the way.
     AlreadyReported = 7,

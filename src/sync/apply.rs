@@ -31,7 +31,7 @@ impl Node {
             Fact::OriginNote { origin, note } => {
                 if let Some(note) = SignedCheckpoint::parse(note) {
                     self.origins.entry(*origin).or_default().note = Some(note);
-                    self.dirty.insert(*origin);
+                    self.has_news(origin);
                 }
             }
             Fact::RootNote { note } => {
@@ -166,15 +166,23 @@ impl Node {
                 if self.is_root() {
                     self.ready.insert(key);
                 }
+                self.propose_again(&key);
             }
             Effect::Tree(TreeChange::Ended(key)) => self.dismiss(turn, &key),
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
+                let own_delegate = self.identity.chain.last().map(|packed| Digest::of(&[&packed.statement]));
+                if own_delegate == Some(statement) {
+                    self.own_refusal = Some(code);
+                    turn.event(Event::OwnRefused(statement, code));
+                }
                 let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { return Ok(()) };
-                if let (Act::Delegate(delegation), true) = (&entry.card.act, self.is_root()) {
+                if let Act::Delegate(delegation) = &entry.card.act {
                     self.refused_keys.insert(delegation.signing);
-                    self.ready.insert(delegation.signing);
+                    if self.is_root() {
+                        self.ready.insert(delegation.signing);
+                    }
                 }
                 if origin == *self.own_key() {
                     self.no_longer_waiting(&entry);
@@ -190,7 +198,7 @@ impl Node {
     /// A key ended: its sessions end, and its transport key opens no more unless a successor goes on with it.
     fn dismiss(&self, turn: &mut Turn<'_>, key: &PublicKey) {
         let of_key = |session: &Session| match session.peer {
-            Peer::Parent(peer) | Peer::Below(peer) => peer == *key,
+            Peer::Above(peer) | Peer::Below(peer) => peer == *key,
             Peer::Stranger => false,
         };
         let gone = self.sessions.iter().filter(|(_, session)| of_key(session));

@@ -126,10 +126,10 @@ impl Node {
         }
         self.attested = Some((turn.now.steady_ms, attestation.clone()));
         self.attestations.insert(*self.own_key(), attestation.clone());
-        if let Some(up) = self.up().filter(|conn| self.sessions.get(conn).is_some_and(|s| s.open)) {
-            turn.send(up, Frame::Attest { note: attestation.note });
-        } else if self.is_root() {
+        if self.is_root() {
             self.pass_down(turn, &attestation.note);
+        } else {
+            self.pass_up(turn, &attestation.note);
         }
     }
 
@@ -144,7 +144,7 @@ impl Node {
         self.attested.as_ref().filter(|_| due).map(|(last, _)| last + ATTEST_MS_MIN)
     }
 
-    /// To a new parent session: the newest attestation of every node below.
+    /// To a new session with an ancestor: the newest attestation of every node below.
     pub(super) fn forward_attestations(&self, turn: &mut Turn<'_>, conn: ConnId) {
         for (key, attestation) in &self.attestations {
             if self.registry.is_ancestor(self.own_key(), key) {
@@ -168,6 +168,12 @@ impl Node {
         }
     }
 
+    fn pass_up(&self, turn: &mut Turn<'_>, note: &str) {
+        for conn in self.ups() {
+            turn.send(conn, Frame::Attest { note: note.to_owned() });
+        }
+    }
+
     pub(super) fn on_attest(&mut self, turn: &mut Turn<'_>, peer: Peer, text: &str) -> Outcome {
         let name = Note::parse(text).ok().and_then(|note| Some(note.signatures.first()?.name.clone()));
         let Some(name) = name else { return Err("bad_attestation") };
@@ -184,23 +190,19 @@ impl Node {
         let note = attestation.note.clone();
         self.attestations.insert(key, attestation);
         match peer {
-            Peer::Parent(_) => self.pass_down(turn, &note),
-            Peer::Below(_) => {
-                if let Some(up) = self.up().filter(|conn| self.sessions.get(conn).is_some_and(|s| s.open)) {
-                    turn.send(up, Frame::Attest { note });
-                }
-            }
+            Peer::Above(_) => self.pass_down(turn, &note),
+            Peer::Below(_) => self.pass_up(turn, &note),
             Peer::Stranger => {}
         }
         Ok(())
     }
 
-    /// From below: any node of our subtree. From the parent: the root.
+    /// From below: any node of our subtree. From above: the root.
     fn attester(&self, peer: Peer, name: &str) -> Option<PublicKey> {
         let named = |key: &&PublicKey| node_origin(key) == name;
         let below = |key: &&PublicKey| self.registry.is_ancestor(self.own_key(), key);
         let key = match peer {
-            Peer::Parent(_) => self.registry.root().filter(named),
+            Peer::Above(_) => self.registry.root().filter(named),
             Peer::Below(_) => self.registry.nodes().map(|(_, key)| key).find(named).filter(below),
             Peer::Stranger => None,
         };

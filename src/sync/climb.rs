@@ -6,7 +6,7 @@ use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame, PackedEntry};
 use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
 use super::node::{ConnId, Node, Step};
-use super::session::Climbing;
+use super::session::Peer;
 use super::turn::{Event, Turn};
 use crate::digest::Digest;
 use crate::log::checkpoint::{Checkpoint, node_origin};
@@ -22,29 +22,56 @@ pub(super) type Outcome = Result<(), &'static str>;
 impl Node {
     // ---- sending
 
-    /// Moves every log with news as far up as the window allows.
+    /// Moves every log with news as far up as the window allows, on every path.
     pub(super) fn climb(&mut self, turn: &mut Turn<'_>) -> Step {
-        let Some(conn) = self.up() else { return Ok(()) };
-        if !self.sessions.get(&conn).is_some_and(|session| session.open) {
-            return Ok(());
-        }
-        // A node sends its own log first, then every origin it holds.
         let own = *self.own_key();
-        let mut origins: Vec<PublicKey> = self.dirty.iter().copied().collect();
-        origins.sort_by_key(|origin| *origin != own);
-        for origin in origins {
-            self.climb_origin(turn, conn, &origin)?;
+        for conn in self.ups() {
+            let Some(session) = self.sessions.get(&conn) else { continue };
+            // A node sends its own log first, then every origin it holds.
+            let mut origins: Vec<PublicKey> = session.news.iter().copied().collect();
+            origins.sort_by_key(|origin| *origin != own);
+            for origin in origins {
+                self.climb_origin(turn, conn, &origin)?;
+            }
         }
         Ok(())
     }
 
+    /// The ancestors may not have the newest checkpoint of this log.
+    pub(super) fn has_news(&mut self, origin: &PublicKey) {
+        for session in self.sessions.values_mut().filter(|session| matches!(session.peer, Peer::Above(_))) {
+            session.news.insert(*origin);
+        }
+    }
+
+    /// A log that an ancestor did not admit is proposed again: its Delegate is sequenced now.
+    pub(super) fn propose_again(&mut self, origin: &PublicKey) {
+        for session in self.sessions.values_mut() {
+            if session.climbing.get(origin).is_some_and(|climbing| climbing.acked.is_none()) {
+                session.climbing.remove(origin);
+                session.news.insert(*origin);
+            }
+        }
+    }
+
+    /// Everything is proposed anew on this session, so that the other end says itself what it lacks.
+    pub(super) fn propose_all(&mut self, conn: ConnId) {
+        let with_note = self.origins.iter().filter(|(_, log)| log.note.is_some()).map(|(key, _)| *key);
+        let news = with_note.chain([*self.own_key()]).collect();
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.climbing.clear();
+            session.news = news;
+        }
+    }
+
     fn climb_origin(&mut self, turn: &mut Turn<'_>, conn: ConnId, origin: &PublicKey) -> Step {
-        let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
-            self.dirty.remove(origin);
-            return Ok(());
-        };
+        let held = self.origins.get(origin).and_then(|log| log.note.clone());
         loop {
             let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
+            let Some(note) = held.clone() else {
+                session.news.remove(origin);
+                return Ok(());
+            };
             let climbing = session.climbing.entry(*origin).or_default();
             let Some(acked) = climbing.acked else {
                 if climbing.offered == 0 {
@@ -55,7 +82,7 @@ impl Node {
             };
             if climbing.sent >= note.size {
                 if climbing.receipted >= note.size {
-                    self.dirty.remove(origin);
+                    session.news.remove(origin);
                 } else if climbing.offered < note.size {
                     // The entries are there already, by the tail or an earlier session: the checkpoint is not.
                     climbing.offered = note.size;
@@ -113,13 +140,14 @@ impl Node {
         let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
             return Ok(Err("have_of_unknown_log"));
         };
-        let Some(climbing) = self.climbing(conn, origin) else { return Ok(Ok(())) };
+        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(Ok(())) };
         match size {
             Some(size) => {
+                let climbing = session.climbing.entry(*origin).or_default();
                 // Before the first answer nothing was sent; afterwards an answer never takes sending back.
                 climbing.sent = if climbing.acked.is_none() { size } else { climbing.sent.max(size) };
                 climbing.acked = Some(size.max(climbing.acked.unwrap_or(0)));
-                self.dirty.insert(*origin);
+                session.news.insert(*origin);
             }
             None => {
                 let chain = self.chain_of(turn, origin)?;
@@ -127,10 +155,6 @@ impl Node {
             }
         }
         Ok(Ok(()))
-    }
-
-    fn climbing(&mut self, conn: ConnId, origin: &PublicKey) -> Option<&mut Climbing> {
-        Some(self.sessions.get_mut(&conn)?.climbing.entry(*origin).or_default())
     }
 
     /// Delegates from the anchor's down to `origin`'s, as far as they are held.
@@ -159,13 +183,15 @@ impl Node {
         origin: &PublicKey,
         text: String,
     ) -> Step<Outcome> {
-        let Some((parent, _)) = self.parent() else { return Ok(Err("wrong_direction")) };
+        let Some(Peer::Above(above)) = self.sessions.get(&conn).map(|session| session.peer) else {
+            return Ok(Err("wrong_direction"));
+        };
         let Some(held) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
             return Ok(Err("receipt_of_unknown_log"));
         };
         let Ok(receipt) = Note::parse(&text) else { return Ok(Err("bad_note")) };
         let Ok(checkpoint) = Checkpoint::parse(&receipt.text) else { return Ok(Err("bad_checkpoint")) };
-        if witness::verify_cosignature(&receipt, &node_origin(&parent), &parent).is_err()
+        if witness::verify_cosignature(&receipt, &node_origin(&above), &above).is_err()
             || checkpoint.origin != node_origin(origin)
             || checkpoint.size > held.size
             || (checkpoint.size == held.size && !held.text.starts_with(&receipt.text))
@@ -173,7 +199,9 @@ impl Node {
             return Ok(Err("bad_receipt"));
         }
         let size = checkpoint.size;
-        if let Some(climbing) = self.climbing(conn, origin) {
+        if let Some(session) = self.sessions.get_mut(&conn) {
+            session.news.insert(*origin);
+            let climbing = session.climbing.entry(*origin).or_default();
             climbing.acked = Some(climbing.acked.unwrap_or(0).max(size));
             climbing.sent = climbing.sent.max(size);
             climbing.receipted = climbing.receipted.max(size);
@@ -182,7 +210,6 @@ impl Node {
             self.record(turn, Fact::Receipt { note: text })?;
             turn.event(Event::Receipted(size));
         }
-        self.dirty.insert(*origin);
         Ok(Ok(()))
     }
 
@@ -199,13 +226,8 @@ impl Node {
         if chain.len() > CHAIN_COUNT_MAX {
             return Ok(Err("chain_too_long"));
         }
-        for packed in chain {
-            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else {
-                return Ok(Err("bad_chain"));
-            };
-            if let Act::Delegate(delegation) = &entry.card.act {
-                self.learn(turn, &entry, delegation);
-            }
+        if let Err(why) = self.learn_chain(turn, chain) {
+            return Ok(Err(why));
         }
         if !self.may_climb(origin) {
             // A chain that gives nothing here is not the sender's fault: two levels may have delegated one
@@ -218,6 +240,17 @@ impl Node {
         let size = self.origins.get(origin).map_or(0, |log| log.frontier.size());
         turn.send(conn, Frame::Have { origin: *origin, size: Some(size) });
         self.take_note(turn, conn, origin, &text)
+    }
+
+    /// Enters the Delegates of a presented chain into the provisional registry.
+    pub(super) fn learn_chain(&mut self, turn: &mut Turn<'_>, chain: &[PackedEntry]) -> Outcome {
+        for packed in chain {
+            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Err("bad_chain") };
+            if let Act::Delegate(delegation) = &entry.card.act {
+                self.learn(turn, &entry, delegation);
+            }
+        }
+        Ok(())
     }
 
     /// Admission: the anchor's log and logs of keys delegated below the root. The root's fold alone decides

@@ -165,6 +165,13 @@ pub enum Frame {
         /// Words for the operator.
         message: String,
     },
+    /// To an ancestor that is not the parent, before `Hello`: the Delegates below its own, down to the sender's.
+    Introduce {
+        /// The Delegates, the highest first.
+        chain: Vec<PackedEntry>,
+    },
+    /// Down: propose every log again.
+    Again,
 }
 
 impl Frame {

@@ -28,8 +28,14 @@ pub const RENEW_MS: u64 = 600_000;
 pub const REDIAL_MS: (u64, u64) = (50, 500);
 /// Pause before redialling after ten minutes without the parent, in milliseconds.
 pub const REDIAL_LATER_MS: u64 = 30_000;
-/// How long the short pauses last, in milliseconds.
-pub const REDIAL_SHORT_FOR_MS: u64 = 600_000;
+/// How long the parent is waited for with short pauses, in milliseconds (ten minutes); then they grow, and another
+/// ancestor is used beside it.
+pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
+/// What has a receipt is missed when the root log goes on this much later without it, in milliseconds: levels agree
+/// within a minute of any restart.
+pub const SWALLOWED_AFTER_MS: u64 = 60_000;
+/// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
+pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
 /// Longest life of an invitation, in milliseconds (72 h).
 pub const INVITE_MS_MAX: u64 = 72 * 3_600_000;
 /// Life of an invitation when none is said, in milliseconds (24 h).

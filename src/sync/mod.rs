@@ -5,6 +5,7 @@
 #![doc = include_str!("PROTOCOL.md")]
 
 mod apply;
+pub mod ask;
 pub mod attest;
 pub mod body;
 mod climb;
@@ -13,7 +14,9 @@ pub mod fact;
 pub mod frame;
 pub mod limits;
 mod node;
+pub mod path;
 pub mod publish;
+mod redial;
 mod sequence;
 mod session;
 pub mod status;

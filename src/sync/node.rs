@@ -5,7 +5,9 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
-use super::session::{Redial, Session};
+use super::path::Paths;
+use super::redial::Redial;
+use super::session::Session;
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::ledger::{Ledger, Registry};
@@ -71,11 +73,9 @@ pub struct Node {
     pub(super) invites: BTreeMap<Digest, InviteState>,
     /// Root: origins that may have an entry to sequence.
     pub(super) ready: BTreeSet<PublicKey>,
-    /// Root: keys whose Delegate was refused.
+    /// Keys whose Delegate was refused, as far as the Delegate is held.
     pub(super) refused_keys: BTreeSet<PublicKey>,
     pub(super) sessions: BTreeMap<ConnId, Session>,
-    /// Origins whose newest checkpoint the parent may not have.
-    pub(super) dirty: BTreeSet<PublicKey>,
     pub(super) attestations: BTreeMap<PublicKey, Attestation>,
     /// Root hash and view root by size, the newest sizes only.
     pub(super) views: BTreeMap<u64, (Digest, Digest)>,
@@ -86,6 +86,9 @@ pub struct Node {
     /// Where the operator says the parent is; tried before its delegation's addresses.
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
+    pub(super) paths: Paths,
+    /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
+    pub(super) own_refusal: Option<RefusalCode>,
     pub(super) renew_due_ms: u64,
 }
 
@@ -119,7 +122,6 @@ impl Node {
             ready: BTreeSet::new(),
             refused_keys: BTreeSet::new(),
             sessions: BTreeMap::new(),
-            dirty: BTreeSet::new(),
             attestations: BTreeMap::new(),
             views: BTreeMap::new(),
             view_differs: false,
@@ -127,6 +129,8 @@ impl Node {
             pending: BTreeMap::new(),
             upstream_addresses: Vec::new(),
             redial,
+            paths: Paths::default(),
+            own_refusal: None,
             renew_due_ms: 0,
             identity,
             signing,

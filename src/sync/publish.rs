@@ -86,6 +86,9 @@ impl Node {
         turn: &mut Turn<'_>,
         submission: &Submission,
     ) -> Result<Published, PublishError> {
+        if self.own_refusal.is_some() {
+            return Err(SayError::Refused(RefusalCode::NoAuthority).into());
+        }
         if !self.may_publish(&submission.division) {
             return Err(PublishError::ForeignDivision(submission.division.clone()));
         }
@@ -180,6 +183,10 @@ impl Node {
             return Ok(Some(Err(*code)));
         }
         let index = turn.get(&layout::sequenced(digest))?;
+        if index.is_none() && self.own_refusal.is_some() {
+            // Nobody above takes the log of a node without a Delegate, so the root never says this itself.
+            return Ok(Some(Err(RefusalCode::NoAuthority)));
+        }
         Ok(index.and_then(|index| index.try_into().ok()).map(|index| Ok(u64::from_be_bytes(index))))
     }
 }

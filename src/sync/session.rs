@@ -1,20 +1,18 @@
 //! Sessions: one authenticated connection to a neighbour, and what was said on it.
 
-use super::frame::{Frame, PROTOCOL_VERSION};
-use super::limits::{REDIAL_LATER_MS, REDIAL_MS, REDIAL_SHORT_FOR_MS};
+use super::frame::{Frame, PROTOCOL_VERSION, PackedEntry};
+use super::limits::CHAIN_COUNT_MAX;
 use super::node::{ConnId, Node, Step};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
-use crate::time::Now;
 use crate::trust::key::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
-use zeroize::Zeroizing;
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
-    /// The parent, which this node dialled; its signing key.
-    Parent(PublicKey),
+    /// An ancestor, which this node dialled: the parent, or another beside it; its signing key.
+    Above(PublicKey),
     /// A node delegated below this one; its signing key.
     Below(PublicKey),
     /// A key without a delegation, which may ask to join and nothing else.
@@ -26,11 +24,11 @@ pub(super) enum Peer {
 pub(super) struct Climbing {
     /// Size of the newest checkpoint sent, alone or with the entries it covers.
     pub(super) offered: u64,
-    /// What the parent said it has; none before its first answer.
+    /// What the ancestor said it has; none before its first answer.
     pub(super) acked: Option<u64>,
     /// Index after the last entry sent.
     pub(super) sent: u64,
-    /// Size that the parent's receipt covers.
+    /// Size that the ancestor's receipt covers.
     pub(super) receipted: u64,
 }
 
@@ -41,8 +39,12 @@ pub(super) struct Session {
     pub(super) transport: PublicKey,
     /// Both sides said hello.
     pub(super) open: bool,
-    /// To the parent: logs on their way up.
+    /// Root-log leaves that the other side had when it said hello.
+    pub(super) theirs: u64,
+    /// To an ancestor: logs on their way up.
     pub(super) climbing: BTreeMap<PublicKey, Climbing>,
+    /// Logs whose newest checkpoint the ancestor may not have.
+    pub(super) news: BTreeSet<PublicKey>,
     /// To a child: leaves sent and leaves it said it holds.
     pub(super) tail_sent: u64,
     pub(super) tail_held: u64,
@@ -52,44 +54,6 @@ pub(super) struct Session {
     pub(super) send_all: bool,
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
-}
-
-/// When to dial the parent.
-pub(super) struct Redial {
-    secret: Zeroizing<[u8; 32]>,
-    dialling: bool,
-    pub(super) lost_since: Option<u64>,
-    attempts: u32,
-    due_ms: u64,
-}
-
-impl Redial {
-    pub(super) fn new(secret: Zeroizing<[u8; 32]>) -> Self {
-        Self { secret, dialling: false, lost_since: None, attempts: 0, due_ms: 0 }
-    }
-
-    fn connected(&mut self) {
-        self.dialling = false;
-        self.lost_since = None;
-        self.attempts = 0;
-    }
-
-    /// 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that.
-    fn lost(&mut self, now: Now) {
-        self.dialling = false;
-        let since = *self.lost_since.get_or_insert(now.steady_ms);
-        let pause = if now.steady_ms.saturating_sub(since) > REDIAL_SHORT_FOR_MS {
-            REDIAL_LATER_MS
-        } else {
-            (REDIAL_MS.0 << self.attempts.min(8)).min(REDIAL_MS.1)
-        };
-        self.attempts = self.attempts.saturating_add(1);
-        // Jitter from our own secret, so that a thousand children of one parent do not return in step and a
-        // simulated run still replays.
-        let roll = Digest::of(&[self.secret.as_slice(), &self.attempts.to_be_bytes()]);
-        let jitter = u64::from(roll.as_bytes()[0]) * pause / 512;
-        self.due_ms = now.steady_ms + pause / 2 + jitter;
-    }
 }
 
 impl Node {
@@ -104,14 +68,19 @@ impl Node {
         transport: PublicKey,
         dialled: bool,
     ) -> Step {
+        if dialled {
+            self.redial.end();
+        }
         let below = self
             .registry
             .by_transport(&transport)
             .filter(|key| *key != self.own_key() && self.registry.is_ancestor(self.own_key(), key));
-        let peer = match (dialled, self.parent(), below) {
-            (true, Some((parent, key)), _) if key == transport => Peer::Parent(parent),
+        let named = self.registry.by_transport(&transport).copied();
+        let above = named.filter(|key| self.ancestors().contains(key));
+        let peer = match (dialled, above, below) {
+            (true, Some(key), _) => Peer::Above(key),
             (false, _, Some(key)) => Peer::Below(*key),
-            (false, _, None) if self.registry.by_transport(&transport).is_none() => Peer::Stranger,
+            (false, _, None) if named.is_none() => Peer::Stranger,
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 return Ok(());
@@ -125,14 +94,13 @@ impl Node {
             self.sessions.remove(&old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        if matches!(peer, Peer::Parent(_)) {
-            self.redial.connected();
-        }
         let session = Session {
             peer,
             transport,
             open: false,
+            theirs: 0,
             climbing: BTreeMap::new(),
+            news: BTreeSet::new(),
             tail_sent: 0,
             tail_held: 0,
             sent_up: BTreeMap::new(),
@@ -140,7 +108,10 @@ impl Node {
             receipts_due: BTreeSet::new(),
         };
         self.sessions.insert(conn, session);
-        if matches!(peer, Peer::Parent(_)) {
+        if let Peer::Above(key) = peer {
+            if self.parent().is_some_and(|(parent, _)| parent != key) {
+                turn.send(conn, self.introduction(&key));
+            }
             self.say_hello(turn, conn);
         }
         Ok(())
@@ -154,39 +125,31 @@ impl Node {
     /// A connection ended, or dialling failed (then `conn` is none).
     pub fn disconnected(&mut self, turn: &mut Turn<'_>, conn: Option<ConnId>) {
         let session = conn.and_then(|conn| self.sessions.remove(&conn));
-        let lost_parent = match session.as_ref().map(|session| session.peer) {
-            Some(Peer::Parent(_)) => true,
-            Some(_) => false,
-            None => conn.is_none(),
+        let lost = match session.as_ref().map(|session| session.peer) {
+            Some(Peer::Above(key)) => Some(key),
+            Some(_) => None,
+            None if conn.is_none() => self.redial.end(),
+            None => None,
         };
         if let Some(division) = session.as_ref().filter(|s| s.open).and_then(|s| self.division_of(&s.peer)) {
             turn.event(Event::LinkDown(division));
         }
-        if lost_parent && self.up().is_none() {
-            self.redial.lost(turn.now);
+        if let Some(key) = lost {
+            self.redial.lost(key, turn.now.steady_ms);
         }
     }
 
     pub(super) fn division_of(&self, peer: &Peer) -> Option<crate::division::DivisionCode> {
         match peer {
-            Peer::Parent(key) | Peer::Below(key) => self.registry.delegation(key).map(|d| d.division.clone()),
+            Peer::Above(key) | Peer::Below(key) => self.registry.delegation(key).map(|d| d.division.clone()),
             Peer::Stranger => None,
         }
     }
 
     /// The parent's signing and transport keys; none at the root.
     pub fn parent(&self) -> Option<(PublicKey, PublicKey)> {
-        if self.is_root() {
-            return None;
-        }
-        let issuer = *self.registry.authority(self.own_key())?.issuer()?;
-        Some((issuer, self.registry.delegation(&issuer)?.transport))
-    }
-
-    /// The open session to the parent.
-    pub(super) fn up(&self) -> Option<ConnId> {
-        let mut up = self.sessions.iter().filter(|(_, s)| matches!(s.peer, Peer::Parent(_)));
-        up.next().map(|(conn, _)| *conn)
+        let parent = *self.ancestors().first()?;
+        Some((parent, self.registry.delegation(&parent)?.transport))
     }
 
     /// Where the operator says the parent is, `HOST:PORT`.
@@ -194,30 +157,10 @@ impl Node {
         self.upstream_addresses = addresses;
     }
 
-    /// Dials the parent if it is time to.
-    pub(super) fn dial(&mut self, turn: &mut Turn<'_>) {
-        let Some((parent, key)) = self.parent() else { return };
-        if self.up().is_some() || self.redial.dialling || turn.now.steady_ms < self.redial.due_ms {
-            return;
-        }
-        self.redial.dialling = true;
-        self.redial.lost_since.get_or_insert(turn.now.steady_ms);
-        let mut addresses = self.upstream_addresses.clone();
-        addresses.extend(self.registry.delegation(&parent).into_iter().flat_map(|d| d.addresses.clone()));
-        if !addresses.is_empty() {
-            // Each attempt begins with the next address.
-            let first = self.redial.attempts as usize % addresses.len();
-            addresses.rotate_left(first);
-        }
-        turn.out.actions.push(Action::Dial { addresses, key });
-    }
-
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
-        let dial = (self.parent().is_some() && self.up().is_none() && !self.redial.dialling)
-            .then_some(self.redial.due_ms);
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [dial, renew, self.attest_due_ms()].into_iter().flatten().min()
+        [self.path_due_ms(), renew, self.attest_due_ms()].into_iter().flatten().min()
     }
 
     /// A frame arrived.
@@ -232,6 +175,9 @@ impl Node {
             (Peer::Stranger | Peer::Below(_), Frame::Join(request)) => {
                 self.on_join(turn, conn, &request)?;
                 Ok(())
+            }
+            (Peer::Stranger | Peer::Below(_), Frame::Introduce { chain }) => {
+                self.on_introduce(turn, conn, &chain)
             }
             (Peer::Stranger, _) => Err("stranger"),
             (_, Frame::Hello { protocol, federation, root_size }) => {
@@ -248,14 +194,18 @@ impl Node {
                 self.on_held(conn, root_size, send_all);
                 Ok(())
             }
-            (Peer::Parent(_), Frame::Have { origin, size }) => self.on_have(turn, conn, &origin, size)?,
-            (Peer::Parent(_), Frame::Receipt { origin, note }) => {
+            (Peer::Above(_), Frame::Have { origin, size }) => self.on_have(turn, conn, &origin, size)?,
+            (Peer::Above(_), Frame::Receipt { origin, note }) => {
                 self.on_receipt(turn, conn, &origin, note)?
             }
-            (Peer::Parent(_), Frame::Leaves { first, leaves, note, proof }) => {
+            (Peer::Above(_), Frame::Leaves { first, leaves, note, proof }) => {
                 self.on_leaves(turn, conn, first, leaves, &note, &proof)?
             }
-            (Peer::Parent(_), Frame::Renewed { note }) => self.on_renewed(turn, &note)?,
+            (Peer::Above(_), Frame::Renewed { note }) => self.on_renewed(turn, &note)?,
+            (Peer::Above(_), Frame::Again) => {
+                self.propose_all(conn);
+                Ok(())
+            }
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
             (_, Frame::Refused { .. }) => Err("refused_by_peer"),
             _ => Err("wrong_direction"),
@@ -292,6 +242,7 @@ impl Node {
             return Ok(Err("second_hello"));
         }
         session.open = true;
+        session.theirs = root_size;
         let peer = session.peer;
         if let Some(division) = self.division_of(&peer) {
             turn.event(Event::LinkUp(division));
@@ -301,19 +252,43 @@ impl Node {
                 self.say_hello(turn, conn);
                 self.begin_tail(turn, conn, root_size)?;
             }
-            Peer::Parent(_) => {
-                // The parent may have been restored from an older copy: everything is proposed anew, so that
-                // it says itself what it lacks.
-                let own = *self.own_key();
-                self.dirty =
-                    self.origins.iter().filter(|(_, log)| log.note.is_some()).map(|(k, _)| *k).collect();
-                self.dirty.insert(own);
+            Peer::Above(key) => {
+                // The ancestor may have been restored from an older copy.
+                self.propose_all(conn);
+                self.redial.reached(&key);
                 self.attested = None;
                 self.forward_attestations(turn, conn);
             }
             Peer::Stranger => {}
         }
         Ok(Ok(()))
+    }
+
+    /// A node below that may not be known here yet shows its Delegates.
+    fn on_introduce(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        chain: &[PackedEntry],
+    ) -> Result<(), &'static str> {
+        if chain.len() > CHAIN_COUNT_MAX {
+            return Err("chain_too_long");
+        }
+        self.learn_chain(turn, chain)?;
+        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
+        let named = self.registry.by_transport(&session.transport).copied();
+        match named.filter(|key| self.registry.is_ancestor(&self.identity.signing, key)) {
+            Some(key) => {
+                session.peer = Peer::Below(key);
+                turn.out.actions.push(Action::Promote(conn));
+            }
+            // That its Delegates give nothing here is not its fault: another node may stand for the division.
+            None => {
+                turn.out.actions.push(Action::Close(conn, "not_known_here"));
+                self.sessions.remove(&conn);
+            }
+        }
+        Ok(())
     }
 
     /// What follows from a batch of inputs: sequencing, signing, climbing, tailing, attesting, dialling.
@@ -329,6 +304,7 @@ impl Node {
         self.climb(turn)?;
         self.fan_out(turn)?;
         self.attest(turn);
+        self.choose_paths(turn);
         self.dial(turn);
         Ok(())
     }

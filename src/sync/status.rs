@@ -38,7 +38,7 @@ impl Node {
         // How far the root log is, as far as we heard: the root's attestation came with the newest checkpoint.
         let root = self.registry.root().and_then(|root| self.attestations.get(root));
         let behind = root.map_or(0, |root| root.size.saturating_sub(self.root_frontier.size()));
-        self.link(&parent, |peer| peer == Peer::Parent(parent), behind)
+        self.link(&parent, |peer| peer == Peer::Above(parent), behind)
     }
 
     /// The links to the nodes delegated directly by this one, by division.
@@ -83,10 +83,11 @@ impl Node {
     pub fn own_refused_count(&self) -> usize {
         self.own_refused.len()
     }
-    /// Entries of our own log that went to the parent on the session that is open.
+    /// Entries of our own log that went to an ancestor on a session that is open.
     pub fn sent(&self) -> u64 {
-        let session = self.up().and_then(|conn| self.sessions.get(&conn));
-        session.and_then(|session| session.climbing.get(self.own_key())).map_or(0, |climbing| climbing.sent)
+        let sessions = self.ups().into_iter().filter_map(|conn| self.sessions.get(&conn));
+        let own = sessions.filter_map(|session| session.climbing.get(self.own_key()));
+        own.map(|climbing| climbing.sent).max().unwrap_or(0)
     }
     /// Entries of our own log that the parent's receipt does not cover; none wait at the root.
     pub fn unacknowledged(&self) -> u64 {

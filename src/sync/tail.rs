@@ -126,7 +126,7 @@ impl Node {
         turn: &mut Turn<'_>,
         conn: ConnId,
         first: u64,
-        leaves: Vec<TailingLeaf>,
+        mut leaves: Vec<TailingLeaf>,
         text: &str,
         proof: &[Digest],
     ) -> Step<Outcome> {
@@ -134,11 +134,14 @@ impl Node {
         if leaves.len() > PACK_COUNT_MAX {
             return Ok(Err("pack_too_large"));
         }
-        if first != held {
-            // An overlap after a resend; what is missing is asked for from where we stand.
+        // After a resend, and on a second path, packs overlap what is held; what is missing is asked for from
+        // where we stand.
+        let overlap = usize::try_from(held.saturating_sub(first)).unwrap_or(usize::MAX);
+        if first > held || (overlap > 0 && overlap >= leaves.len()) {
             turn.send(conn, Frame::Held { root_size: held, send_all: first > held });
             return Ok(Ok(()));
         }
+        leaves.drain(..overlap);
         let mut entries = Vec::with_capacity(leaves.len());
         let mut root_keys: Vec<PublicKey> = self.registry.root().copied().into_iter().collect();
         for leaf in &leaves {
@@ -258,6 +261,7 @@ impl Node {
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);
         note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
+        self.freshened(turn.now.steady_ms);
         self.record(turn, Fact::RootNote { note: note.to_string() })
     }
 }

@@ -7,6 +7,7 @@
 use super::body::PackedBody;
 use super::frame::Frame;
 use super::node::ConnId;
+use super::path::DetourReason;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::record;
@@ -35,7 +36,7 @@ pub enum Action {
     Send(ConnId, Box<Frame>),
     /// Close a connection, with a code for the peer's log.
     Close(ConnId, &'static str),
-    /// Dial the parent.
+    /// Dial an ancestor.
     Dial {
         /// Addresses to try in order.
         addresses: Vec<String>,
@@ -79,6 +80,12 @@ pub enum Event {
     RejectedLeaf(u64, RefusalCode),
     /// A key was replaced, revoked, or its division closed.
     KeyEnded(PublicKey),
+    /// An ancestor gave a receipt for this entry of our own log, and the root log goes on without it.
+    Swallowed(DivisionCode, u64),
+    /// The root's newest cosignature is older than it can be while all is well.
+    Stale,
+    /// Another ancestor is used beside the parent.
+    OtherPath(DetourReason),
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }

@@ -82,8 +82,10 @@ fn a_district_that_was_down_catches_up() {
 
 #[test]
 fn what_is_published_while_the_parent_is_unreachable_is_durable_and_climbs_later() {
-    let (world, [province, _, district, town]) = four_levels(5);
-    world.cut(&district, &town);
+    let (world, [province, city, district, town]) = four_levels(5);
+    for ancestor in [&province, &city, &district] {
+        world.cut(ancestor, &town);
+    }
     let published = town.publishes("附海镇人民政府", 2024, "处罚 7 宗");
     world.run(3_600_000);
     town.crashes();
@@ -91,7 +93,9 @@ fn what_is_published_while_the_parent_is_unreachable_is_durable_and_climbs_later
     let again = town.publishes("附海镇人民政府", 2024, "处罚 7 宗");
     assert_eq!((again.digest, again.signed), (published.digest, false), "it is still there");
     province.shows(&town, 2024).never();
-    world.heal(&district, &town);
+    for ancestor in [&province, &city, &district] {
+        world.heal(ancestor, &town);
+    }
     world.agrees();
     province.shows(&town, 2024).once();
 }

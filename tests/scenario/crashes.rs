@@ -167,10 +167,12 @@ fn the_reports_of_a_refused_delegate_are_refused_after_a_restart_of_the_root_too
     let (world, [province, city, ..]) = four_levels(25);
     // By the root's clock the city's delegation is over; by the city's it is not.
     province.sim().sites[0].ahead_ms = 6 * 365 * 86_400_000;
+    world.cut(&province, &city);
     let town = world.town("330203001", &city);
     world.settle();
     world.cut(&city, &town);
     let published = town.publishes("直属街道", 2024, "处罚 2 宗");
+    world.heal(&province, &city);
     world.settle();
     province.crashes();
     province.restarts();

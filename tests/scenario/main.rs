@@ -21,5 +21,6 @@ mod world;
 mod climbing;
 mod crashes;
 mod enrolment;
+mod paths;
 mod random;
 mod trust;

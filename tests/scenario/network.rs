@@ -313,6 +313,8 @@ fn brief(frame: &Frame) -> String {
         Frame::Join(_) => "Join".to_owned(),
         Frame::JoinPending { digits } => format!("JoinPending {digits}"),
         Frame::Joined(joined) => format!("Joined at {}", joined.root_size),
+        Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
+        Frame::Again => "Again".to_owned(),
         Frame::Refused { code, .. } => format!("Refused {code}"),
     }
 }

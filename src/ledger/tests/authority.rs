@@ -2,7 +2,7 @@
 
 use super::*;
 use RefusalCode::{
-    BadDelegation, DuplicateCard, ForeignDivision, KindNotGiven, NoAuthority, OutsideValidity,
+    BadDelegation, BadRevision, DuplicateCard, ForeignDivision, KindNotGiven, NoAuthority, OutsideValidity,
 };
 
 fn hosts(codes: &[&str]) -> Hosting {
@@ -343,12 +343,20 @@ fn a_refusal_takes_the_place_of_the_entry() {
     assert_eq!(federation.applies(&said), [effect]);
     assert_eq!(federation.sequences(&bad), Verdict::NotNext { next: 1 });
     assert_eq!(federation.sequences(&next), Verdict::Accept);
-    // A refusal of an index that is not next moves nothing.
-    for index in [0, 1, 5, u64::MAX] {
+}
+
+#[test]
+fn a_refusal_of_an_entry_that_is_not_next_is_refused() {
+    let mut federation = Federation::founded();
+    let good = federation.entry(&town(), report_act(report(ReportAct::Submit, TOWN, "局", 2024)));
+    assert_eq!(federation.sequences(&good), Verdict::Accept);
+    let statement = good.digest();
+    for (origin, index) in [(town().key(), 0), (town().key(), 2), (town().key(), u64::MAX), (root().key(), 9)]
+    {
         let refuse = Act::Refuse { origin, index, statement, code: ForeignDivision };
-        assert_eq!(federation.says(&root(), refuse), Verdict::Accept);
-        assert_eq!(federation.ledger.next_index(&origin), 2, "{index}");
+        assert_eq!(federation.says(&root(), refuse), refused(BadRevision), "{index}");
     }
+    assert_eq!(federation.ledger.next_index(&town().key()), 1);
 }
 
 #[test]

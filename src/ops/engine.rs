@@ -162,11 +162,12 @@ impl Engine {
         if let Some(error) = failed {
             return Err(error);
         }
-        let node = node.ok_or(EngineError::NoIdentity)?;
+        let mut node = node.ok_or(EngineError::NoIdentity)?;
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         commit(store.as_ref(), &mut turn)?;
         drop(turn);
         let behind = marks.check(&shown(&node)).is_err();
+        node.set_behind(behind);
         Ok(Self { node, record, marks, store, behind })
     }
 
@@ -221,6 +222,9 @@ impl Engine {
         self.marks.raise(&out.marks)?;
         if !out.puts.is_empty() {
             self.store.commit(&out.puts)?;
+        }
+        if self.node.is_behind() && self.marks.check(&shown(&self.node)).is_ok() {
+            self.node.set_behind(false);
         }
         Ok((result, out.actions))
     }

@@ -59,6 +59,10 @@ struct ConsolePage {
     state: String,
     age: Option<String>,
     unacknowledged: String,
+    /// Code and what was seen of each alarm.
+    alarms: Vec<(String, String)>,
+    /// The other ancestor in use and why.
+    via: Option<String>,
     links: Vec<Link>,
 }
 
@@ -75,6 +79,8 @@ async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
         console.portal.read(move |source| Ok((source.node(), source.overview(), status.status_json()))).await;
     let (node, overview, status): (NodeDoc, OverviewDoc, Value) = read?;
     let upstream = status.get("upstream").filter(|link| link.is_object()).map(|link| Link::new("上级", link));
+    let alarms = status.get("alarms").and_then(Value::as_array).into_iter().flatten();
+    let via = status.get("via").filter(|via| via.is_object());
     let children = status.get("children").and_then(Value::as_array).into_iter().flatten();
     Ok(page(&ConsolePage {
         css: console.portal.asset("css"),
@@ -83,6 +89,8 @@ async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
         state: word(&status, "state"),
         age: overview.checkpoint_age_ms.map(age_zh),
         unacknowledged: word(&status, "unacknowledged"),
+        alarms: alarms.map(|alarm| (word(alarm, "code"), word(alarm, "seen"))).collect(),
+        via: via.map(|via| format!("{} {}（{}）", word(via, "code"), word(via, "name"), word(via, "reason"))),
         links: upstream.into_iter().chain(children.map(|link| Link::new("下级", link))).collect(),
         node,
     }))

@@ -87,6 +87,7 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    pub(super) behind: bool,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
     pub(super) renew_due_ms: u64,
@@ -130,6 +131,7 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            behind: false,
             own_refusal: None,
             renew_due_ms: 0,
             identity,

@@ -5,7 +5,9 @@ use super::session::Peer;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::log::tree::empty_root;
+use crate::statement::card::RefusalCode;
 use crate::trust::key::PublicKey;
+use std::collections::BTreeSet;
 
 /// One link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +45,28 @@ impl Node {
 
     /// The links to the nodes delegated directly by this one, by division.
     pub fn children(&self) -> Vec<Link> {
-        let size = self.root_frontier.size();
-        self.registry
-            .children(self.own_key())
-            .filter_map(|child| {
-                let shown = self.attestations.get(child).map_or(0, |attestation| attestation.size);
-                self.link(child, |peer| peer == Peer::Below(*child), size.saturating_sub(shown))
-            })
-            .collect()
+        self.registry.children(self.own_key()).filter_map(|child| self.link_below(child)).collect()
+    }
+
+    /// The link to an ancestor.
+    pub fn link_above(&self, key: &PublicKey) -> Option<Link> {
+        self.link(key, |peer| peer == Peer::Above(*key), 0)
+    }
+
+    /// The link to a node below.
+    pub fn link_below(&self, key: &PublicKey) -> Option<Link> {
+        let shown = self.attestations.get(key).map_or(0, |attestation| attestation.size);
+        let behind = self.root_frontier.size().saturating_sub(shown);
+        self.link(key, |peer| peer == Peer::Below(*key), behind)
+    }
+
+    /// The nodes below this one, direct or not, whose session is open.
+    pub fn connected_below(&self) -> Vec<PublicKey> {
+        let below = |session: &super::session::Session| match session.peer {
+            Peer::Below(key) if session.open => Some(key),
+            _ => None,
+        };
+        self.sessions.values().filter_map(below).collect()
     }
 
     fn link(&self, key: &PublicKey, is_it: impl Fn(Peer) -> bool, behind: u64) -> Option<Link> {
@@ -78,6 +94,32 @@ impl Node {
     /// Statements of all origins held with card and bodies except attachments, sequenced or not.
     pub const fn received(&self) -> u64 {
         self.received
+    }
+    /// True when the record, as it was opened, ended before what this node has signed, and the rest has not come
+    /// back yet.
+    pub const fn is_behind(&self) -> bool {
+        self.behind
+    }
+    /// Said by the engine, which keeps the guard.
+    pub const fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+    /// Why the root refused our own Delegate, if it did.
+    pub const fn own_refusal(&self) -> Option<RefusalCode> {
+        self.own_refusal
+    }
+    /// Keys whose Delegate the root refused, our own among them.
+    pub fn refused_keys(&self) -> BTreeSet<PublicKey> {
+        let own = self.own_refusal.map(|_| *self.own_key());
+        self.refused_keys.iter().copied().chain(own).collect()
+    }
+    /// True when our view root differs from the root's at the same size.
+    pub const fn view_differs(&self) -> bool {
+        self.view_differs
+    }
+    /// Logs of which two histories were seen.
+    pub fn stopped(&self) -> impl Iterator<Item = &PublicKey> {
+        self.origins.iter().filter(|(_, log)| log.stopped).map(|(key, _)| key)
     }
     /// Statements of our own that the root refused.
     pub fn own_refused_count(&self) -> usize {

@@ -27,6 +27,7 @@ mod levels;
 mod load;
 mod one_process;
 mod pages;
+mod paths;
 mod portal;
 mod rules;
 mod verifier;

@@ -86,6 +86,12 @@ pub(super) enum Command {
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
     Verify(Verify),
+    /// 立即上报（可指定经由的上级）/ push now, by the parent or another ancestor
+    Push(Push),
+    /// 立即向上级取数，并询问下级 / ask the parent and those below now
+    Pull,
+    /// 相邻节点与可用路径 / neighbours and the ways up
+    Peers,
     /// 点名：各节点所示是否一致 / which nodes show the same
     Rollcall,
     /// 检查本机与节点 / look for trouble and name the next command
@@ -237,6 +243,13 @@ pub(super) struct Verify {
     /// 核验所存全部数据 / everything held
     #[arg(long)]
     pub(super) all: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Push {
+    /// 经由的上级区划代码（默认直接上级）/ division of the ancestor to push by
+    #[arg(long, value_name = "CODE")]
+    pub(super) via: Option<DivisionCode>,
 }
 
 #[derive(ClapArgs)]

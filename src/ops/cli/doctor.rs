@@ -2,7 +2,7 @@
 
 use super::args::Global;
 use super::link::ask;
-use super::packages::array;
+use super::packages::{array, text};
 use super::{DONE, FINDINGS, Outcome, config, serve};
 use crate::ops::data_dir::Clock;
 use crate::ops::explain::{Kind, entries};
@@ -114,6 +114,10 @@ fn machine(global: &Global) -> Vec<Ill> {
 fn node(status: &Value) -> Vec<Ill> {
     let mut ills = Vec::new();
     let upstream = &status["upstream"];
+    for alarm in array(&status["alarms"]) {
+        let known = entries().find(|entry| entry.kind == Kind::Doctor && alarm["code"] == entry.code);
+        ills.extend(known.map(|entry| Ill::new(entry.code, text(&alarm["seen"]))));
+    }
     if status["state"] == "unsynced" {
         ills.push(Ill::new("unsynced", &status["root_log"]["size"]));
     }
@@ -142,10 +146,14 @@ mod tests {
         let sound = json!({"state": "ok", "upstream": null, "children": [], "unacknowledged": 0});
         assert!(node(&sound).is_empty());
         let ill = json!({
+            "alarms": [{"code": "swallowed", "seen": "330282 #0"}],
             "state": "unsynced", "upstream": {"code": "330000", "state": "down"}, "unacknowledged": 2,
             "children": [{"code": "330282", "name": "慈溪市", "state": "down"}], "root_log": {"size": 0}, "refused": 1,
         });
         let codes: Vec<_> = node(&ill).iter().map(|ill| ill.code).collect();
-        assert_eq!(codes, ["unsynced", "upstream_down", "child_down", "unacknowledged", "rejected"]);
+        assert_eq!(
+            codes,
+            ["swallowed", "unsynced", "upstream_down", "child_down", "unacknowledged", "rejected"]
+        );
     }
 }

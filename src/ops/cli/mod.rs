@@ -12,6 +12,7 @@ mod join;
 mod link;
 mod look;
 mod packages;
+mod path;
 mod publish;
 mod serve;
 mod status;
@@ -89,6 +90,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff { a, b } => packages::diff(&global, &a, &b),
         Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Push(options) => path::push(&global, &options),
+        Command::Pull => path::pull(&global),
+        Command::Peers => path::peers(&global),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),

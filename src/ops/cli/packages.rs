@@ -134,7 +134,7 @@ fn exchange(global: &Global, exchange: &Value) -> Vec<Vec<String>> {
         lines.push(vec![
             say("拒收", "refused"),
             format!("{code} {meaning}"),
-            format!("#{}", refused["index"]),
+            refused["index"].as_u64().map_or_else(String::new, |index| format!("#{index}")),
         ]);
     }
     lines

@@ -6,7 +6,7 @@ use super::link::ask;
 use super::look::text_of;
 use super::packages::array;
 use super::{DONE, FINDINGS, Outcome};
-use crate::ops::explain::{Kind, word};
+use crate::ops::explain::{Kind, entries, word};
 use crate::ops::service::{Failure, Request};
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ fn lead(global: &Global, document: &Value) -> String {
         "unsynced" => global
             .words("尚未同步。请确认上级在线：gongshi tree", "Not synced yet. Is the parent up? gongshi tree")
             .to_owned(),
+        "alarm" => alarm(global, document),
         "upstream_down" => match global.english() {
             true => format!(
                 "The parent is down; {waiting} statements are safe here and climb by themselves. Look at: gongshi doctor"
@@ -50,6 +51,16 @@ fn lead(global: &Global, document: &Value) -> String {
             false => format!("{waiting} 份声明正在上报。请查看：gongshi list --state waiting"),
         },
     }
+}
+
+/// The gravest alarm, what was seen and what to do.
+fn alarm(global: &Global, document: &Value) -> String {
+    let alarm = &document["alarms"][0];
+    let code = text_of(&alarm["code"]);
+    let entry = entries().find(|entry| entry.kind == Kind::Doctor && entry.code == code);
+    let (what, next) = entry.map_or(("", ""), |entry| if global.english() { entry.en } else { entry.zh });
+    let intro = global.words("警报", "ALARM");
+    format!("{intro} [{code}] {what} {}\n→ {next} (gongshi doctor)", text_of(&alarm["seen"]))
 }
 
 fn screen(global: &Global, document: &Value) -> String {
@@ -85,6 +96,13 @@ fn screen(global: &Global, document: &Value) -> String {
         ],
         vec![say("下级", "children"), children.len().to_string()],
     ];
+    if let Some(reason) = document["via"]["reason"].as_str() {
+        let used = format!("{} {}", text_of(&document["via"]["code"]), text_of(&document["via"]["name"]));
+        rows.insert(
+            rows.len() - 1,
+            vec![say("另一路径", "other path"), format!("{}  {reason}", used.trim())],
+        );
+    }
     rows.extend(children.iter().take(CHILDREN_SHOWN).map(|child| vec![String::new(), link(child)]));
     if children.len() > CHILDREN_SHOWN {
         rows.push(vec![String::new(), say("其余见 gongshi tree", "the rest: gongshi tree")]);
@@ -121,7 +139,7 @@ fn grade(status: &Value, running: bool) -> (u8, &'static str) {
     let child_down = array(&status["children"]).iter().any(|link| link["state"] == "down");
     match status["state"].as_str() {
         _ if !running => (2, "CRITICAL"),
-        Some("unsynced") => (2, "CRITICAL"),
+        Some("unsynced" | "alarm") => (2, "CRITICAL"),
         Some("ok") if !child_down => (0, "OK"),
         _ => (1, "WARNING"),
     }
@@ -137,6 +155,7 @@ mod tests {
             "state": state, "node": {"code": "330200", "name": "宁波市"}, "log": {"size": 1, "root_hash": "A="},
             "root_log": {"size": 2, "root_hash": "B="}, "view_root": "C=", "upstream": null,
             "children": vec![child; children], "held": {"packages": 3}, "unacknowledged": 4,
+            "alarms": [{"code": "swallowed", "seen": "330282 #0"}], "via": {"reason": "swallowed", "code": "330200"},
         })
     }
 
@@ -147,10 +166,10 @@ mod tests {
     #[test]
     fn the_screen_leads_with_the_one_thing_to_do_and_fits() {
         for lang in ["zh", "en"] {
-            for state in ["ok", "unsynced", "upstream_down", "sending"] {
+            for state in ["ok", "unsynced", "upstream_down", "sending", "alarm"] {
                 let text = screen(&global(lang), &status(state, 200, "down"));
                 assert!(text.lines().count() <= 24, "{text}");
-                assert!(text.lines().next().unwrap().contains("gongshi "), "{text}");
+                assert!(text.lines().take(2).any(|line| line.contains("gongshi ")), "{text}");
             }
             let text = screen(&global(lang), &status("ok", 1, "up"));
             assert!(!text.lines().next().unwrap().contains("gongshi "), "{text}");

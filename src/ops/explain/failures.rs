@@ -5,6 +5,27 @@ use super::Row;
 /// Failures of commands.
 pub(super) const FAILURES: &[Row] = &[
     (
+        "not_above",
+        "该区划不是本节点的上级",
+        "gongshi peers 列出可用的上级",
+        "that division is no ancestor of this node",
+        "gongshi peers lists the ancestors",
+    ),
+    (
+        "is_root",
+        "本节点是根节点，没有上级",
+        "无需上报；向下级询问用 gongshi pull",
+        "this node is the root",
+        "there is nothing to push; gongshi pull asks those below",
+    ),
+    (
+        "path_unreachable",
+        "上级未按时答复",
+        "gongshi peers 查看路径；gongshi push --via 上级区划代码 改走另一条",
+        "the ancestor did not answer in time",
+        "gongshi peers shows the ways; gongshi push --via CODE takes another",
+    ),
+    (
         "already_initialised",
         "此目录已有节点",
         "换一个 --data 目录",

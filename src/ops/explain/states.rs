@@ -104,6 +104,48 @@ pub(super) const LINKS: &[Row] = &[
 /// What `doctor` finds.
 pub(super) const DOCTOR: &[Row] = &[
     (
+        "swallowed",
+        "上级签了回执却没有转交",
+        "已自动改经更上级；请与该上级核对：gongshi peers，gongshi list --state waiting",
+        "an ancestor gave a receipt and did not pass the statement on",
+        "another ancestor is used by itself; ask that one why: gongshi peers, gongshi list --state waiting",
+    ),
+    (
+        "stale",
+        "根日志长时间没有更新签名",
+        "请核对上级与根节点：gongshi peers；有待发数据时已自动改经更上级",
+        "the root log shown here has not been renewed for long",
+        "look at the parent and the root: gongshi peers; what waits goes by another ancestor",
+    ),
+    (
+        "view_differs",
+        "本节点所示与根节点不一致",
+        "gongshi verify --all；保留现场并联系上级",
+        "this node shows another set than the root",
+        "gongshi verify --all; keep everything as it is and call the parent",
+    ),
+    (
+        "delegate_refused",
+        "本节点的授权被根节点拒绝",
+        "联系上级重新邀请；此处签名的内容不会被收录",
+        "the root refused this node's delegation",
+        "ask the parent for a new invitation; nothing signed here will be sequenced",
+    ),
+    (
+        "record_behind",
+        "记录比已签署的少（损坏或旧副本）",
+        "保持运行并确认上级在线：缺失部分正在取回",
+        "the record ends before what this node has signed",
+        "keep it running with the parent up: the rest is being fetched",
+    ),
+    (
+        "log_stopped",
+        "同一日志出现两个版本，已停止接收",
+        "保留证据，由其上级处置",
+        "two histories of one log were seen: nothing more of it is taken",
+        "keep the evidence; its parent decides",
+    ),
+    (
         "clock_wrong",
         "系统时间不可信",
         "校准时间：timedatectl set-ntp true",

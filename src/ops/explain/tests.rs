@@ -19,6 +19,7 @@ const CALLS: &[(&str, usize, Kind)] = &[
     ("Failure::new(", 1, Kind::Failure),
     ("Self::new(", 1, Kind::Failure),
     ("Ill::new(", 0, Kind::Doctor),
+    ("Alarm::new(", 0, Kind::Doctor),
 ];
 
 fn sources(dir: &Path, out: &mut Vec<PathBuf>) {

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::{Revision, RevisionState};
 use crate::ops::packages::division_name;
+use crate::statement::card::RefusalCode;
 use crate::statement::{Entry, ReportAct};
 use crate::store::{Read, StoreError, layout, prefix_end};
 use crate::sync::{parse_entry_row, read_entry};
@@ -70,7 +71,7 @@ pub(super) fn list(store: &dyn Read, glance: &Glance, filter: &Filter) -> Result
     let state = filter.state.as_deref();
     // One more than asked for says that there are more.
     let enough = filter.limit.saturating_add(1);
-    if state.is_none_or(|state| state == "waiting") {
+    if state.is_none_or(|state| matches!(state, "waiting" | "refused")) {
         waiting(store, glance, filter, enough, &mut lines)?;
     }
     if state.is_none_or(|state| state == "refused") {
@@ -111,8 +112,15 @@ fn waiting(
                 // The node may have moved on since the glance.
                 if store.get(&layout::sequenced(&entry.digest()))?.is_none() {
                     let state = glance.waiting_state(origin, entry.statement.index());
+                    let refusal = (state == "refused").then_some(RefusalCode::NoAuthority.as_str());
+                    let wanted = match filter.state.as_deref() {
+                        Some("refused") => refusal.is_some(),
+                        Some(_) => refusal.is_none(),
+                        None => true,
+                    };
                     let line = Line::of_entry(&entry, state, *origin == glance.own);
-                    lines.extend(line.filter(|line| line.fits(filter)));
+                    let line = line.map(|line| Line { refusal, ..line });
+                    lines.extend(line.filter(|line| wanted && line.fits(filter)));
                 }
                 from = [key.as_slice(), &[0]].concat();
             }

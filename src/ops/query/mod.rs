@@ -26,7 +26,7 @@ use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be read. Digests may be given by their first eight digits or more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,10 @@ pub(super) struct Glance {
     federation: Digest,
     own: PublicKey,
     root: Option<PublicKey>,
-    parent: Option<PublicKey>,
+    /// Nodes above this one, the parent first: any of them may give the receipt.
+    ancestors: Vec<PublicKey>,
+    /// Keys whose Delegate the root refused: nothing they sign is ever sequenced.
+    refused_keys: BTreeSet<PublicKey>,
     root_log: (u64, Digest),
     own_log: (u64, Digest),
     view_root: Digest,
@@ -103,18 +106,26 @@ impl Glance {
             let next_index = node.ledger().next_index(key);
             Some((*key, NodeGlance { code: code.clone(), name, next_index }))
         });
+        let identity = node.identity();
+        // A node whose Delegate was refused is no live node, and still lists what it signed.
+        let own = NodeGlance {
+            code: identity.division.clone(),
+            name: identity.name.clone(),
+            next_index: node.ledger().next_index(node.own_key()),
+        };
         Self {
             federation: node.federation(),
             own: *node.own_key(),
             root: registry.root().copied(),
-            parent: node.parent().map(|(signing, _)| signing),
+            ancestors: node.ancestors(),
+            refused_keys: node.refused_keys(),
             root_log: node.root_log(),
             own_log: node.own_log(),
             view_root: node.ledger().view_root(),
             note: node.checkpoint_note().map(|(text, size)| (text.to_owned(), size)),
             sent: node.sent(),
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
-            nodes: nodes.collect(),
+            nodes: std::iter::once((*node.own_key(), own)).chain(nodes).collect(),
         }
     }
 
@@ -128,6 +139,7 @@ impl Glance {
     /// The state of an entry that the root has not sequenced, in the one vocabulary of states.
     fn waiting_state(&self, origin: &PublicKey, index: u64) -> &'static str {
         match index {
+            _ if self.refused_keys.contains(origin) => "refused",
             _ if *origin != self.own => "received",
             index if index < self.receipted => "received",
             index if index < self.sent => "sent",
@@ -135,16 +147,17 @@ impl Glance {
         }
     }
 
-    /// When the parent cosigned the first checkpoint of our own log that covers `index`.
-    fn receipt_at(&self, store: &dyn Read, index: u64) -> Result<Option<WallMs>, StoreError> {
-        let Some(parent) = self.parent else { return Ok(None) };
+    /// Who cosigned the first receipted checkpoint of our own log that covers `index`, and when.
+    fn receipt_of(&self, store: &dyn Read, index: u64) -> Result<Option<(PublicKey, WallMs)>, StoreError> {
         let from = layout::receipt(index.saturating_add(1));
         let rows = store.scan(&from, &[layout::RECEIPT + 1], 1)?;
         let text = rows.into_iter().next().and_then(|(_, value)| String::from_utf8(value).ok());
-        let note = text.and_then(|text| Note::parse(&text).ok());
-        let seconds =
-            note.and_then(|note| witness::verify_cosignature(&note, &node_origin(&parent), &parent).ok());
-        Ok(seconds.map(|seconds| WallMs(seconds.saturating_mul(1000))))
+        let Some(note) = text.and_then(|text| Note::parse(&text).ok()) else { return Ok(None) };
+        let given = |by: &PublicKey| {
+            let seconds = witness::verify_cosignature(&note, &node_origin(by), by).ok()?;
+            Some((*by, WallMs(seconds.saturating_mul(1000))))
+        };
+        Ok(self.ancestors.iter().find_map(given))
     }
 }
 

@@ -4,6 +4,7 @@ use super::find::{self, Held};
 use super::list::{act_word, state_word};
 use super::{Glance, NoAnswer};
 use crate::ops::packages::division_name;
+use crate::statement::card::RefusalCode;
 use crate::store::{Read, StoreError, layout, prefix_end};
 use serde_json::{Value, json};
 
@@ -58,13 +59,11 @@ fn state(glance: &Glance, held: &Held, exchange: &Value) -> &'static str {
 fn exchange(store: &dyn Read, glance: &Glance, held: &Held) -> Result<Value, StoreError> {
     let statement = &held.entry.statement;
     let own = *statement.key() == glance.own;
-    let receipt = if own && statement.index() < glance.receipted && glance.parent.is_some() {
-        let at = glance.receipt_at(store, statement.index())?;
-        let by = glance.parent.map_or(Value::Null, |parent| glance.node_json(&parent));
-        json!({"by": by, "at": at.map(|at| at.to_string())})
-    } else {
-        Value::Null
+    let receipt = match own && statement.index() < glance.receipted {
+        true => glance.receipt_of(store, statement.index())?,
+        false => None,
     };
+    let receipt = receipt.map(|(by, at)| json!({"by": glance.node_json(&by), "at": at.to_string()}));
     let sequenced = held.leaf.as_ref().map(|(index, leaf)| {
         json!({
             "index": index, "sequenced_at": leaf.sequenced_at.to_string(),
@@ -81,7 +80,14 @@ fn exchange(store: &dyn Read, glance: &Glance, held: &Held) -> Result<Value, Sto
         "received_at": held.received_at.map(|at| at.to_string()),
         "receipt": receipt,
         "sequenced": sequenced,
-        "refused": refused.map(|refused| json!({"code": refused.code, "index": refused.index})),
+        "refused": match refused {
+            Some(refused) => json!({"code": refused.code, "index": refused.index}),
+            // The answer to its Delegate is the answer to everything it signed.
+            None if held.leaf.is_none() && glance.refused_keys.contains(statement.key()) => {
+                json!({"code": RefusalCode::NoAuthority.as_str(), "index": null})
+            }
+            None => Value::Null,
+        },
     }))
 }
 

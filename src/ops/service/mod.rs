@@ -15,10 +15,13 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod alarms;
 mod failures;
+mod paths;
 mod state;
 
 use failures::{invite_failure, publish_failure};
+pub(super) use paths::{is_pulled, is_pushed};
 use state::{invitations, roll_call, roll_call_rows, status, tree};
 
 /// A request. Travels over the control socket, or goes straight to the node.
@@ -57,6 +60,16 @@ pub(super) enum Request {
     RollCallLines,
     /// The nodes of the federation, as known here.
     Tree,
+    /// Ancestors, children and who else is connected.
+    Peers,
+    /// Push now, by the parent or by the ancestor of a division.
+    Push(Option<DivisionCode>),
+    /// How far that has come.
+    PushProgress(Option<DivisionCode>),
+    /// Ask the parent, and everybody below, now.
+    Pull,
+    /// How far that has come.
+    PullProgress,
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -189,6 +202,14 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::RollCall => document(&roll_call(node)),
         Request::RollCallLines => Reply::RollCall(roll_call_rows(node)),
         Request::Tree => document(&tree(node)),
+        Request::Peers => document(&paths::peers(node)),
+        Request::Push(via) => paths::push(node, turn, via.as_ref()),
+        Request::PushProgress(via) => paths::progress(node, via.as_ref()),
+        Request::Pull => {
+            node.pull(turn);
+            document(&paths::pulled(node))
+        }
+        Request::PullProgress => document(&paths::pulled(node)),
         Request::Query(_) => Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable")),
     })
 }

@@ -1,6 +1,7 @@
 //! Documents of the node's state: status, roll call, invitations, tree.
 
 use super::RollCallRow;
+use super::alarms::{Alarm, alarms};
 use crate::division::DivisionCode;
 use crate::sync::Node;
 use crate::sync::status::Link;
@@ -16,8 +17,14 @@ pub(super) fn status(node: &Node) -> Value {
     let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind});
     let children: Vec<Value> = node.children().iter().map(link).collect();
     let down = upstream.as_ref().is_some_and(|link| !link.up);
+    let alarms: Vec<Value> = alarms(node).iter().map(Alarm::to_json).collect();
+    let via = node.detour().map(|(reason, used)| {
+        let link = used.and_then(|key| node.link_above(&key));
+        json!({"reason": reason.as_str(), "code": link.as_ref().map(|l| &l.code), "name": link.as_ref().map(|l| &l.name)})
+    });
     let state = match (node.checkpoint_note(), down, node.unacknowledged()) {
         (None, ..) => "unsynced",
+        _ if !alarms.is_empty() => "alarm",
         (_, true, _) => "upstream_down",
         (_, _, 0) => "ok",
         _ => "sending",
@@ -31,6 +38,8 @@ pub(super) fn status(node: &Node) -> Value {
         "root_log": {"size": root_log.0, "root_hash": root_log.1.base64()},
         "view_root": node.ledger().view_root().base64(),
         "upstream": upstream.as_ref().map(link),
+        "via": via,
+        "alarms": alarms,
         "children": children,
         "held": {"packages": node.ledger().disclosures().released().values().sum::<u64>()},
         "received": node.received(),

@@ -1,0 +1,43 @@
+//! Alarms: what a node noticed that someone must look at, each with a code that `explain` knows.
+
+use crate::sync::Node;
+use serde_json::{Value, json};
+
+/// One alarm.
+pub(super) struct Alarm {
+    code: &'static str,
+    seen: String,
+}
+
+impl Alarm {
+    fn new(code: &'static str, seen: impl ToString) -> Self {
+        Self { code, seen: seen.to_string() }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({"code": self.code, "seen": self.seen})
+    }
+}
+
+/// What stands now, the gravest first.
+pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    if node.is_behind() {
+        alarms.push(Alarm::new("record_behind", format!("{} / {}", node.own_log().0, node.root_log().0)));
+    }
+    if let Some(code) = node.own_refusal() {
+        alarms.push(Alarm::new("delegate_refused", code.as_str()));
+    }
+    if node.view_differs() {
+        alarms.push(Alarm::new("view_differs", node.root_log().0));
+    }
+    if let Some(swallowed) = node.swallowed() {
+        let seen = format!("{} #{} {}", swallowed.by, swallowed.index, swallowed.at);
+        alarms.push(Alarm::new("swallowed", seen));
+    }
+    if node.is_stale() {
+        alarms.push(Alarm::new("stale", node.root_log().0));
+    }
+    alarms.extend(node.stopped().map(|origin| Alarm::new("log_stopped", origin)));
+    alarms
+}

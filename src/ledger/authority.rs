@@ -94,6 +94,18 @@ impl Registry {
     pub fn by_transport(&self, transport: &PublicKey) -> Option<&PublicKey> {
         self.by_transport.get(transport).filter(|key| !self.ended.contains_key(key))
     }
+    /// Every delegation there was, by key.
+    pub fn delegations(&self) -> impl Iterator<Item = (&PublicKey, &Delegation)> {
+        self.authorities.iter().filter_map(|(key, authority)| Some((key, authority.delegation()?)))
+    }
+    /// The node whose place in a division can be taken: the live one, or the last one when it ended and nobody
+    /// followed it.
+    pub fn replaceable(&self, division: &DivisionCode) -> Option<&PublicKey> {
+        self.node(division).or_else(|| {
+            let of_division = self.delegations().filter(|(_, own)| own.division == *division);
+            of_division.map(|(key, _)| key).find(|key| !self.successors.contains_key(key))
+        })
+    }
     /// The live node of a division.
     pub fn node(&self, division: &DivisionCode) -> Option<&PublicKey> {
         self.nodes.get(division)
@@ -161,6 +173,19 @@ impl Registry {
         authority
             .delegate(federation, issuer, delegation, &|division| self.in_subtree(issuer, division))
             .map_err(|_| RefusalCode::BadDelegation)
+    }
+
+    /// That an issuer may give what a delegation gives, whoever sits where: what a chain of delegations alone shows.
+    ///
+    /// # Errors
+    /// The code the root refuses it with.
+    pub fn judge_link(
+        &self,
+        federation: &Digest,
+        issuer: &PublicKey,
+        delegation: &Delegation,
+    ) -> Result<(), RefusalCode> {
+        self.derive(federation, issuer, delegation).map(drop)
     }
 
     /// True when a new node may have these keys: no other node has or had one of them.

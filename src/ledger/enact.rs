@@ -21,6 +21,8 @@ pub enum TreeChange {
     Delegated(PublicKey),
     /// A key speaks no more, or only up to an index of its log.
     Ended(PublicKey),
+    /// A node stands under another parent.
+    Moved(PublicKey),
 }
 
 impl Registry {
@@ -78,7 +80,7 @@ impl Registry {
                 if let Ok(moved) = self.moved(author, &node, &parent) {
                     self.authorities.insert(node, moved);
                 }
-                Vec::new()
+                vec![TreeChange::Moved(node)]
             }
             Act::Close(closing) => self.close(closing),
             Act::Host(hosted) => {
@@ -149,9 +151,13 @@ impl Registry {
 
     /// Ends a key, or ends it earlier than it had ended.
     fn end(&mut self, key: &PublicKey, last: Option<u64>, cause: EndCause) {
-        // `None` is less than any index: nothing stands.
-        let last = self.ended.get(key).map_or(last, |before| before.last.min(last));
-        self.ended.insert(*key, Ending { last, cause });
+        let ending = self.ended.get(key).map_or(Ending { last, cause }, |before| Ending {
+            // `None` is less than any index: nothing stands.
+            last: before.last.min(last),
+            // What was revoked stays revoked, whoever takes its place.
+            cause: if before.cause == EndCause::Revoked { before.cause } else { cause },
+        });
+        self.ended.insert(*key, ending);
         self.nodes.retain(|_, live| live != key);
     }
 

@@ -2,8 +2,9 @@
 
 use super::fact::Fact;
 use super::limits::VIEW_HISTORY_COUNT;
-use super::node::{InviteState, Node, SignedCheckpoint, Step, read_tile};
-use super::session::{Peer, Session};
+use super::node::{ConnId, InviteState, Node, SignedCheckpoint, Step, read_tile};
+use super::session::Peer;
+
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::ledger::{Effect, Revision, TreeChange};
@@ -169,6 +170,7 @@ impl Node {
                 self.propose_again(&key);
             }
             Effect::Tree(TreeChange::Ended(key)) => self.dismiss(turn, &key),
+            Effect::Tree(TreeChange::Moved(key)) => self.follow_move(turn, &key),
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
@@ -195,20 +197,40 @@ impl Node {
         Ok(())
     }
 
+    /// A node moved: it leaves its old parent, and its old parent lets it go.
+    fn follow_move(&mut self, turn: &mut Turn<'_>, key: &PublicKey) {
+        let own = key == self.own_key();
+        let parent = self.parent().map(|(parent, _)| parent);
+        let below = self.registry.is_above(self.own_key(), key);
+        self.leave(turn, "moved", |peer| match peer {
+            Peer::Above(peer) => own && Some(peer) != parent,
+            Peer::Below(peer) => peer == *key && !below,
+            Peer::Stranger => false,
+        });
+    }
+
     /// A key ended: its sessions end, and its transport key opens no more unless a successor goes on with it.
-    fn dismiss(&self, turn: &mut Turn<'_>, key: &PublicKey) {
-        let of_key = |session: &Session| match session.peer {
+    fn dismiss(&mut self, turn: &mut Turn<'_>, key: &PublicKey) {
+        self.leave(turn, "key_ended", |peer| match peer {
             Peer::Above(peer) | Peer::Below(peer) => peer == *key,
             Peer::Stranger => false,
-        };
-        let gone = self.sessions.iter().filter(|(_, session)| of_key(session));
-        turn.out.actions.extend(gone.map(|(conn, _)| Action::Close(*conn, "key_ended")));
+        });
         if let Some(transport) = self.registry.delegation(key).map(|own| own.transport)
             && self.registry.by_transport(&transport).is_none()
         {
             turn.out.actions.push(Action::Dismiss(transport));
         }
         turn.event(Event::KeyEnded(*key));
+    }
+
+    /// Ends the sessions with some peers.
+    fn leave(&mut self, turn: &mut Turn<'_>, why: &'static str, whom: impl Fn(Peer) -> bool) {
+        let left = self.sessions.iter().filter(|(_, session)| whom(session.peer));
+        let left: Vec<ConnId> = left.map(|(conn, _)| *conn).collect();
+        for conn in left {
+            turn.out.actions.push(Action::Close(conn, why));
+            self.disconnected(turn, Some(conn));
+        }
     }
 
     fn no_longer_waiting(&mut self, entry: &Entry) {

@@ -121,7 +121,7 @@ pub fn check_joined(
     for packed in &joined.chain {
         let entry = Entry::verify(&packed.statement, &packed.card).ok()?;
         let Act::Delegate(delegation) = &entry.card.act else { return None };
-        registry.judge_delegate(federation, entry.statement.key(), delegation).ok()?;
+        registry.judge_link(federation, entry.statement.key(), delegation).ok()?;
         registry.enact(federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
         last = Some(delegation.clone());
     }
@@ -168,7 +168,8 @@ impl Node {
         if invite.level <= self.identity.level {
             return Err(InviteError::LevelNotLower(invite.level));
         }
-        if self.registry.node(&invite.division).is_some() {
+        let live = self.registry.node(&invite.division);
+        if live.is_some() && live != invite.replaces.as_ref().map(|(key, _)| key) {
             return Err(InviteError::Taken(invite.division));
         }
         if invite.expires.0 > turn.now.wall.0.saturating_add(INVITE_MS_MAX) {
@@ -311,8 +312,39 @@ impl Node {
             // our own does, never later than the moment the root sees it.
             not_before: first,
             not_after: last.min(WallMs(now.0.saturating_add(DELEGATION_MS))),
-            predecessor: None,
+            predecessor: invite.replaces,
         }
+    }
+
+    /// An invitation for a machine that takes the place of a division's node: level, name and hosting are the old
+    /// one's, and what is held of its log is vouched for.
+    ///
+    /// # Errors
+    /// [`InviteError::None`] when the division never had a node below this one.
+    pub fn replacement(
+        &self,
+        division: &DivisionCode,
+        secret: Digest,
+        expires: WallMs,
+        auto: bool,
+    ) -> Result<Invite, InviteError> {
+        let none = || InviteError::None("node to replace", division.clone());
+        let old = self.registry.replaceable(division).ok_or_else(none)?;
+        let own = self.registry.delegation(old).ok_or_else(none)?;
+        if !self.registry.is_above(self.own_key(), old) {
+            return Err(none());
+        }
+        let held = self.origins.get(old).map_or(0, |log| log.frontier.size());
+        Ok(Invite {
+            secret,
+            level: own.level,
+            division: division.clone(),
+            name: own.name.clone(),
+            hosting: own.hosting.clone(),
+            expires,
+            auto,
+            replaces: Some((*old, held.saturating_sub(1))),
+        })
     }
 
     fn enrol(&mut self, turn: &mut Turn<'_>, conn: ConnId, secret: &Digest, request: &JoinRequest) -> Step {

@@ -57,6 +57,8 @@ pub struct Invite {
     pub expires: WallMs,
     /// True: no person has to approve.
     pub auto: bool,
+    /// The key whose place the new node takes, and the last index of its log that is vouched for.
+    pub replaces: Option<(PublicKey, u64)>,
 }
 
 /// One fact.

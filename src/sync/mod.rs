@@ -12,6 +12,7 @@ mod climb;
 pub mod enrol;
 pub mod fact;
 pub mod frame;
+pub mod govern;
 pub mod limits;
 mod node;
 pub mod path;

@@ -16,6 +16,7 @@
 
 mod federation;
 mod http;
+mod keys;
 mod program;
 mod reports;
 

@@ -328,7 +328,16 @@ impl Office {
             expires,
         };
         let secret = Digest::of(&[secret.as_bytes()]);
-        let invite = Invite { secret, level, name: division.to_string(), division, hosting, expires, auto };
+        let invite = Invite {
+            secret,
+            level,
+            name: division.to_string(),
+            division,
+            hosting,
+            expires,
+            auto,
+            replaces: None,
+        };
         sim.turn(self.at, |node, turn| Ok(node.invite(turn, invite))).expect("the node is up")?;
         // As people carry it.
         Ok(Token::parse(&token.to_text().expect("in bounds")).expect("a token"))

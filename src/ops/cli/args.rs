@@ -1,5 +1,6 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::govern::{Close, HostAction, KeysAction, Reparent};
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -56,6 +57,20 @@ pub(super) enum Command {
     Init(Init),
     /// 邀请下级节点加入 / invite a lower node
     Invite(Invite),
+    /// 密钥：列出、吊销 / keys: list, revoke
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
+    /// 托管：让下级代为发布更多区划 / let a node publish for more divisions
+    Host {
+        #[command(subcommand)]
+        action: HostAction,
+    },
+    /// 将下级节点连同其下级迁到另一上级 / move a node, with all below it, under another
+    Reparent(Reparent),
+    /// 撤销区划的节点（撤并、更名）/ end a division's node
+    Close(Close),
     /// 凭邀请码加入 / join with a token
     Join(Join),
     /// 运行节点 / run the node
@@ -166,13 +181,13 @@ pub(super) struct Invite {
     #[command(subcommand)]
     pub(super) action: Option<InviteAction>,
     /// 层级 / level
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "replace")]
     pub(super) level: Option<Level>,
     /// 区划代码 / division code
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "replace")]
     pub(super) code: Option<DivisionCode>,
     /// 名称 / display name
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "replace")]
     pub(super) name: Option<String>,
     /// 托管 own|subtree|all|CODE,.. / what else it publishes for
     #[arg(long, default_value = "own")]
@@ -183,6 +198,9 @@ pub(super) struct Invite {
     /// 无需人工批准 / no approval needed
     #[arg(long)]
     pub(super) auto: bool,
+    /// 为该区划换一台机器（层级、名称、托管沿用）/ a new machine takes the place of this division's node
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["level", "code", "name"])]
+    pub(super) replace: Option<DivisionCode>,
 }
 
 #[derive(Subcommand)]

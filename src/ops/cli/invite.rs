@@ -12,6 +12,11 @@ pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> 
         Some(InviteAction::List) => Request::Invitations,
         Some(InviteAction::Approve { code }) => Request::Approve(code.clone()),
         Some(InviteAction::Revoke { code }) => Request::RevokeInvite(code.clone()),
+        None if let Some(code) = &invite.replace => Request::Replace {
+            code: code.clone(),
+            ttl_ms: invite.ttl.as_deref().map(milliseconds).transpose()?,
+            auto: invite.auto,
+        },
         None => {
             let (Some(level), Some(code), Some(name)) = (invite.level, &invite.code, &invite.name) else {
                 return Err(usage(

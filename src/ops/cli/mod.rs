@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod doctor;
 mod explain;
+mod govern;
 mod grid;
 mod init;
 mod invite;
@@ -79,6 +80,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Demo(demo) => demo::run(&global, &demo),
         Command::Init(init) => init::run(&global, &init),
         Command::Invite(invite) => invite::run(&global, &invite),
+        Command::Keys { action } => govern::keys(&global, &action),
+        Command::Host { action } => govern::host(&global, &action),
+        Command::Reparent(moved) => govern::reparent(&global, &moved),
+        Command::Close(closed) => govern::close(&global, &closed),
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),

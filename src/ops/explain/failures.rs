@@ -283,6 +283,20 @@ pub(super) const FAILURES: &[Row] = &[
         "use one version for both",
     ),
     ("usage", "用法错误", "加 --help 查看", "wrong usage", "see --help"),
+    (
+        "reason_too_long",
+        "理由过长",
+        "缩短到 65,536 字节以内",
+        "the reason is too long",
+        "shorten it to 65,536 bytes",
+    ),
+    (
+        "unknown_node",
+        "该区划没有在用节点",
+        "用 gongshi tree 核对代码",
+        "the division has no live node",
+        "check the code in gongshi tree",
+    ),
 ];
 
 /// Refusals by the root, as the log keeps them.

@@ -31,7 +31,12 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
     })
 }
 
-fn say_failure(error: SayError) -> Result<Failure, StoreError> {
+pub(super) fn reason_failure(bytes: usize) -> Failure {
+    let message = format!("理由 {bytes} 字节，最多 65,536 / a reason of {bytes} bytes; at most 65,536");
+    Failure::new(5, "reason_too_long", message)
+}
+
+pub(super) fn say_failure(error: SayError) -> Result<Failure, StoreError> {
     match error {
         SayError::Store(error) => Err(error),
         SayError::Refused(code) => Ok(Failure::new(

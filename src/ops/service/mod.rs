@@ -5,7 +5,9 @@ use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::store::StoreError;
+use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
+use crate::sync::govern::Governing;
 use crate::sync::limits::INVITE_MS;
 use crate::sync::publish::Submission;
 use crate::sync::token::Token;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 
 mod alarms;
 mod failures;
+mod govern;
 mod paths;
 mod state;
 
@@ -48,6 +51,19 @@ pub(super) enum Request {
         /// No approval needed.
         auto: bool,
     },
+    /// Give out an invitation for the machine that takes the place of a division's node.
+    Replace {
+        /// The division.
+        code: DivisionCode,
+        /// Life of the token.
+        ttl_ms: Option<u64>,
+        /// No approval needed.
+        auto: bool,
+    },
+    /// Say something about the tree of nodes.
+    Govern(Box<Governing>),
+    /// Every key that was delegated.
+    Keys,
     /// All invitations.
     Invitations,
     /// Approve a pending request.
@@ -159,35 +175,27 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         }
         Request::Status => document(&status(node)),
         Request::Invite { level, code, name, hosting, ttl_ms, auto } => {
-            let Ok(secret) = random_seed() else {
-                return Ok(Reply::Failure(Failure::new(
-                    1,
-                    "no_randomness",
-                    "操作系统没有随机数 / no randomness",
-                )));
+            let made = |secret, expires| {
+                Ok(Invite {
+                    secret,
+                    level: *level,
+                    division: code.clone(),
+                    name: name.clone(),
+                    hosting: hosting.clone(),
+                    expires,
+                    auto: *auto,
+                    replaces: None,
+                })
             };
-            let secret = Digest::from_bytes(secret);
-            let expires = WallMs(turn.now.wall.0.saturating_add(ttl_ms.unwrap_or(INVITE_MS)));
-            let invite = Invite {
-                secret: Digest::of(&[secret.as_bytes()]),
-                level: *level,
-                division: code.clone(),
-                name: name.clone(),
-                hosting: hosting.clone(),
-                expires,
-                auto: *auto,
-            };
-            match token(node, &invite, secret) {
-                Ok(text) => match node.invite(turn, invite) {
-                    Ok(()) => document(&json!({
-                        "schema": "gongshi.invite/1", "token": text, "code": code, "level": level,
-                        "expires": expires.to_string(), "auto": auto,
-                    })),
-                    Err(error) => Reply::Failure(invite_failure(error)?),
-                },
-                Err(failure) => Reply::Failure(failure),
-            }
+            invite(node, turn, *ttl_ms, made)?
         }
+        Request::Replace { code, ttl_ms, auto } => {
+            let found = node.replacement(code, Digest::ZERO, WallMs(0), *auto);
+            let made = |secret, expires| Ok(Invite { secret, expires, ..found? });
+            invite(node, turn, *ttl_ms, made)?
+        }
+        Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Keys => document(&govern::keys(node, turn.now.wall)),
         Request::Invitations => document(&invitations(node, turn.now.wall)),
         Request::Approve(code) => match node.approve(turn, code) {
             Ok(digits) => {
@@ -211,6 +219,36 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         }
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Query(_) => Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable")),
+    })
+}
+
+/// Gives out the invitation that `made` makes of the digest of a new secret and its end.
+fn invite(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    ttl_ms: Option<u64>,
+    made: impl FnOnce(Digest, WallMs) -> Result<Invite, InviteError>,
+) -> Result<Reply, StoreError> {
+    let Ok(secret) = random_seed() else {
+        return Ok(Reply::Failure(Failure::new(1, "no_randomness", "操作系统没有随机数 / no randomness")));
+    };
+    let secret = Digest::from_bytes(secret);
+    let expires = WallMs(turn.now.wall.0.saturating_add(ttl_ms.unwrap_or(INVITE_MS)));
+    let invite = match made(Digest::of(&[secret.as_bytes()]), expires) {
+        Ok(invite) => invite,
+        Err(error) => return Ok(Reply::Failure(invite_failure(error)?)),
+    };
+    let text = match token(node, &invite, secret) {
+        Ok(text) => text,
+        Err(failure) => return Ok(Reply::Failure(failure)),
+    };
+    let given = json!({
+        "schema": "gongshi.invite/1", "token": text, "code": invite.division, "level": invite.level,
+        "expires": expires.to_string(), "auto": invite.auto,
+    });
+    Ok(match node.invite(turn, invite) {
+        Ok(()) => document(&given),
+        Err(error) => Reply::Failure(invite_failure(error)?),
     })
 }
 

@@ -1,0 +1,132 @@
+//! What a federation does to its nodes over the years: stops a key, puts a new machine in a node's place, lets a node
+//! publish for others, moves a node, ends a division.
+
+use crate::federation::{Federation, Node};
+use crate::program::wait_until;
+use crate::reports::report;
+use serde_json::Value;
+
+const REASON: &str = "密钥文件随旧电脑遗失";
+
+fn key_state(node: &Node, code: &str) -> Vec<String> {
+    let document = node.run(&["keys", "list"]).json();
+    assert_eq!(document["schema"], "gongshi.keys/1");
+    let of_code = |line: &&Value| line["code"] == code;
+    let keys = document["keys"].as_array().expect("a list").iter().filter(of_code);
+    keys.map(|line| line["state"].as_str().expect("a state").to_owned()).collect()
+}
+
+#[test]
+fn a_revoked_node_publishes_nothing_more_and_a_new_machine_goes_on_with_its_years() {
+    let mut federation = Federation::chain();
+    let (district, town) = (2, 3);
+    let first = federation.write("a.json", &report("甲局", "330282108", 2024, 1).to_string());
+    let digest = federation.nodes[town].publish(&first);
+    federation.wait_for(std::slice::from_ref(&digest), 10);
+    let words = ["keys", "revoke", "330282108", "--reason", REASON, "--cause", "lost"];
+    // Neither the node itself nor one beside it may; and a rehearsal says nothing.
+    federation.nodes[town].run(&words).expect_exit(6);
+    federation.nodes[district].run(&[&words[..], &["--dry-run"]].concat()).expect_exit(0);
+    assert_eq!(key_state(&federation.nodes[0], "330282108"), ["live"]);
+    let said = federation.nodes[district].run(&words).expect_exit(0).json();
+    let act = said["digest"].as_str().expect("a digest").to_owned();
+    wait_until("the revocation at the province", 10, || {
+        (key_state(&federation.nodes[0], "330282108") == ["revoked"]).then_some(())
+    });
+    // What was public stays public, and is vouched for.
+    let package = federation.nodes[0].api(&format!("/api/v1/packages/{digest}"));
+    assert_eq!(package["state"], "released");
+    // Everyone can verify the act and read its reason.
+    let shown = federation.nodes[0].get(&format!("/api/v1/packages/{act}/statement"));
+    assert_eq!(shown.status, 200);
+    // The town's next report is durable there and public nowhere.
+    let lost = federation.write("b.json", &report("乙局", "330282108", 2024, 1).to_string());
+    let lost = federation.nodes[town].publish(&lost);
+    federation.nodes[town].stop();
+    // A new machine takes its place, and the years go on.
+    let token = federation.nodes[district].run(&["invite", "--replace", "330282108", "--auto"]).json();
+    let token = token["token"].as_str().expect("a token").to_owned();
+    let mut new = Node::new(&federation.dir.path().join("new-town"), "330282108");
+    new.join(&token).expect_exit(0);
+    new.serve();
+    let again = new.publish(&first);
+    assert_eq!(again, digest, "the same content stands already");
+    let next = federation.write("c.json", &report("甲局", "330282108", 2023, 2).to_string());
+    let next = new.publish(&next);
+    federation.nodes[town] = new;
+    federation.wait_for(std::slice::from_ref(&next), 20);
+    federation.wait_agreement(20);
+    assert!(federation.nodes.iter().all(|node| !node.has(&lost)));
+    let mut states = key_state(&federation.nodes[0], "330282108");
+    states.sort();
+    assert_eq!(states, ["live", "revoked"]);
+    assert_eq!(
+        federation.nodes[0].run(&["verify", "--all"]).expect_exit(0).json()["schema"],
+        "gongshi.verify/1"
+    );
+}
+
+#[test]
+fn a_node_publishes_for_another_division_once_a_node_above_says_so() {
+    let federation = Federation::chain();
+    let (district, town) = (&federation.nodes[2], &federation.nodes[3]);
+    let foreign = federation.write("a.json", &report("甲局", "330282", 2024, 1).to_string());
+    let path = foreign.to_str().expect("a path");
+    town.run(&["publish", path]).expect_exit(6);
+    town.run(&["host", "add", "330282", "--node", "330282108"]).expect_exit(6);
+    district.run(&["host", "add", "440100", "--node", "330282108"]).expect_exit(6);
+    district.run(&["host", "add", "330282", "--node", "330282108"]).expect_exit(0);
+    let digest = wait_until("the hosting at the town", 10, || {
+        let done = town.run(&["publish", path]).json();
+        done["published"][0]["digest"].as_str().map(str::to_owned)
+    });
+    federation.wait_for(&[digest], 10);
+}
+
+#[test]
+fn a_node_moves_with_all_below_it_and_nothing_is_lost_or_comes_twice() {
+    let mut federation = Federation::chain();
+    let other = federation.enrol(0, "city", "330300", "温州市司法局");
+    let file = federation.write("a.json", &report("甲局", "330282108", 2024, 1).to_string());
+    let digest = federation.nodes[3].publish(&file);
+    federation.wait_for(std::slice::from_ref(&digest), 10);
+    let moves = ["reparent", "330282", "--under", "330300"];
+    federation.nodes[1].run(&moves).expect_exit(6);
+    federation.nodes[0].run(&moves).expect_exit(0);
+    let upstream = |federation: &Federation| federation.nodes[2].status()["upstream"].clone();
+    wait_until("the district under its new parent", 40, || {
+        let up = upstream(&federation);
+        (up["code"] == "330300" && up["state"] == "up").then_some(())
+    });
+    let next = federation.write("b.json", &report("乙局", "330282108", 2024, 1).to_string());
+    let next = federation.nodes[3].publish(&next);
+    federation.wait_for(&[digest, next], 20);
+    let children = federation.nodes[other].status()["children"].clone();
+    assert_eq!(children[0]["code"], "330282", "{children}");
+    federation.wait_agreement(20);
+}
+
+#[test]
+fn a_closed_division_keeps_what_it_published_and_its_code_is_free_again() {
+    let mut federation = Federation::chain();
+    let file = federation.write("a.json", &report("甲局", "330282108", 2024, 1).to_string());
+    let digest = federation.nodes[3].publish(&file);
+    federation.wait_for(std::slice::from_ref(&digest), 10);
+    let close = ["close", "330282108", "--reason", "并入慈溪市区", "--into", "330282109"];
+    federation.nodes[1].run(&["close", "330282", "--reason", "下级仍在"]).expect_exit(6);
+    federation.nodes[2].run(&close).expect_exit(0);
+    wait_until("the end of the division", 10, || {
+        (key_state(&federation.nodes[0], "330282108") == ["closed"]).then_some(())
+    });
+    federation.nodes[3].stop();
+    federation.nodes.truncate(3);
+    assert!(federation.nodes.iter().all(|node| node.has(&digest)));
+    let token = federation.nodes[2].invite("town", "330282108", "附海镇人民政府", &["--auto"]);
+    let mut again = Node::new(&federation.dir.path().join("again"), "330282108");
+    again.join(&token).expect_exit(0);
+    again.serve();
+    let file = federation.write("b.json", &report("甲局", "330282108", 2023, 1).to_string());
+    let next = again.publish(&file);
+    federation.nodes.push(again);
+    federation.wait_for(&[digest, next], 20);
+}

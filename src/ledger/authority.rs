@@ -94,6 +94,10 @@ impl Registry {
     pub fn by_transport(&self, transport: &PublicKey) -> Option<&PublicKey> {
         self.by_transport.get(transport).filter(|key| !self.ended.contains_key(key))
     }
+    /// True when the node of `key` delegated `child`, wherever that stands now.
+    pub fn delegated(&self, key: &PublicKey, child: &PublicKey) -> bool {
+        self.grants.get(child).is_some_and(|(by, _)| self.newest(by) == self.newest(key))
+    }
     /// Every delegation there was, by key.
     pub fn delegations(&self) -> impl Iterator<Item = (&PublicKey, &Delegation)> {
         self.authorities.iter().filter_map(|(key, authority)| Some((key, authority.delegation()?)))

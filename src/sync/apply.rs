@@ -197,16 +197,12 @@ impl Node {
         Ok(())
     }
 
-    /// A node moved: it leaves its old parent, and its old parent lets it go.
+    /// This node moved: it leaves its old parent, which keeps the door open until then.
     fn follow_move(&mut self, turn: &mut Turn<'_>, key: &PublicKey) {
-        let own = key == self.own_key();
-        let parent = self.parent().map(|(parent, _)| parent);
-        let below = self.registry.is_above(self.own_key(), key);
-        self.leave(turn, "moved", |peer| match peer {
-            Peer::Above(peer) => own && Some(peer) != parent,
-            Peer::Below(peer) => peer == *key && !below,
-            Peer::Stranger => false,
-        });
+        if key == self.own_key() {
+            let parent = self.parent().map(|(parent, _)| parent);
+            self.leave(turn, "moved", |peer| matches!(peer, Peer::Above(peer) if Some(peer) != parent));
+        }
     }
 
     /// A key ended: its sessions end, and its transport key opens no more unless a successor goes on with it.

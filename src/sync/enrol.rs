@@ -316,37 +316,6 @@ impl Node {
         }
     }
 
-    /// An invitation for a machine that takes the place of a division's node: level, name and hosting are the old
-    /// one's, and what is held of its log is vouched for.
-    ///
-    /// # Errors
-    /// [`InviteError::None`] when the division never had a node below this one.
-    pub fn replacement(
-        &self,
-        division: &DivisionCode,
-        secret: Digest,
-        expires: WallMs,
-        auto: bool,
-    ) -> Result<Invite, InviteError> {
-        let none = || InviteError::None("node to replace", division.clone());
-        let old = self.registry.replaceable(division).ok_or_else(none)?;
-        let own = self.registry.delegation(old).ok_or_else(none)?;
-        if !self.registry.is_above(self.own_key(), old) {
-            return Err(none());
-        }
-        let held = self.origins.get(old).map_or(0, |log| log.frontier.size());
-        Ok(Invite {
-            secret,
-            level: own.level,
-            division: division.clone(),
-            name: own.name.clone(),
-            hosting: own.hosting.clone(),
-            expires,
-            auto,
-            replaces: Some((*old, held.saturating_sub(1))),
-        })
-    }
-
     fn enrol(&mut self, turn: &mut Turn<'_>, conn: ConnId, secret: &Digest, request: &JoinRequest) -> Step {
         let Some(state) = self.invites.get(secret).cloned() else { return Ok(()) };
         let delegation = self.delegation_for(&state.invite, request, turn.now.wall);

@@ -2,15 +2,17 @@
 //! knows, so that a mistake is told to who makes it; the root's fold decides all the same.
 
 use super::body::PackedBody;
+use super::enrol::InviteError;
+use super::fact::Invite;
 use super::node::Node;
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::package::body::body_digest;
-use crate::statement::card::RefusalCode;
 use crate::statement::governance::{Closing, Hosted, REASON_BYTES_MAX, Revocation};
 use crate::statement::{Act, BodyRef, BodyRole, Entry};
+use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 
 /// How much of a log a revocation vouches for.
@@ -92,6 +94,37 @@ impl Node {
         Ok(self.say(turn, act)?)
     }
 
+    /// An invitation for a machine that takes the place of a division's node: level, name and hosting are the old
+    /// one's, and what is held of its log is vouched for.
+    ///
+    /// # Errors
+    /// [`InviteError::None`] when the division never had a node below this one.
+    pub fn replacement(
+        &self,
+        division: &DivisionCode,
+        secret: Digest,
+        expires: WallMs,
+        auto: bool,
+    ) -> Result<Invite, InviteError> {
+        let none = || InviteError::None("node to replace", division.clone());
+        let old = self.registry.replaceable(division).ok_or_else(none)?;
+        let own = self.registry.delegation(old).ok_or_else(none)?;
+        if !self.registry.is_above(self.own_key(), old) {
+            return Err(none());
+        }
+        let held = self.origins.get(old).map_or(0, |log| log.frontier.size());
+        Ok(Invite {
+            secret,
+            level: own.level,
+            division: division.clone(),
+            name: own.name.clone(),
+            hosting: own.hosting.clone(),
+            expires,
+            auto,
+            replaces: Some((*old, held.saturating_sub(1))),
+        })
+    }
+
     fn act_of(&self, governing: &Governing) -> Result<(Act, Option<(BodyRef, PackedBody)>), GovernError> {
         Ok(match governing {
             Governing::Revoke { code, vouch, reason, prose } => {
@@ -141,16 +174,5 @@ impl Node {
         let digest: Digest = body_digest(&salt, text.as_bytes());
         let body = BodyRef { role: BodyRole::Reason, digest, bytes: text.len() as u64 };
         Ok(Some((body, PackedBody::pack(salt, text.as_bytes()))))
-    }
-}
-
-/// The refusal behind an error, for exit codes.
-impl GovernError {
-    /// The code of the fold, when it is the rules that refuse.
-    pub const fn refusal(&self) -> Option<RefusalCode> {
-        match self {
-            Self::Say(SayError::Refused(code)) => Some(*code),
-            _ => None,
-        }
     }
 }

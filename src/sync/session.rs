@@ -71,10 +71,12 @@ impl Node {
         if dialled {
             self.redial.end();
         }
-        let below = self
-            .registry
-            .by_transport(&transport)
-            .filter(|key| *key != self.own_key() && self.registry.is_ancestor(self.own_key(), key));
+        // A node that moved away while it was down learns of it from the parent it knows.
+        let of_us = |key: &&PublicKey| {
+            let own = self.own_key();
+            *key != own && (self.registry.is_ancestor(own, key) || self.registry.delegated(own, key))
+        };
+        let below = self.registry.by_transport(&transport).filter(of_us);
         let named = self.registry.by_transport(&transport).copied();
         let above = named.filter(|key| self.ancestors().contains(key));
         let peer = match (dialled, above, below) {

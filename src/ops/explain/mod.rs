@@ -4,6 +4,7 @@
 
 mod failures;
 mod findings;
+mod refusals;
 mod states;
 
 /// What a code is about.
@@ -58,7 +59,7 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
-        (Kind::Refusal, failures::REFUSALS),
+        (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
     ];

@@ -67,8 +67,8 @@ pub struct Revision {
     pub suspect: bool,
     /// When it was sequenced.
     pub sequenced_at: WallMs,
-    /// When it was withdrawn, and the reason code.
-    pub withdrawn: Option<(WallMs, u8)>,
+    /// When it was withdrawn, by which statement, and the reason code.
+    pub withdrawn: Option<(WallMs, Digest, u8)>,
     /// When an upper level sent it back, and the reason code. What was public by then stays so until it is corrected.
     pub returned: Option<(WallMs, u8)>,
 }
@@ -214,7 +214,7 @@ impl Disclosures {
             let Some(standing) = chain.last_mut() else { return Vec::new() };
             let was_public = u64::from(standing.state == RevisionState::Released);
             standing.state = RevisionState::Withdrawn;
-            standing.withdrawn = Some((leaf.sequenced_at, report.reason));
+            standing.withdrawn = Some((leaf.sequenced_at, entry.digest(), report.reason));
             let changed = vec![standing.clone()];
             self.count(report.year, was_public, 0);
             return changed;

@@ -10,7 +10,9 @@ use crate::portal::doc::{
 };
 use crate::portal::source::SourceError;
 use crate::statement::{BodyRole, ReportCard, Scope, Status};
-use crate::store::{layout, prefix_end};
+use crate::store::{Read, layout, prefix_end};
+use crate::sync::body::PackedBody;
+use crate::sync::read_entry;
 use data_encoding::BASE64URL_NOPAD;
 
 /// Rows read at once while a list is filtered.
@@ -100,6 +102,7 @@ impl PortalSource {
 
 /// The document of a package: its row, its card, the content of its body and its history.
 pub(super) fn package_doc(
+    store: &dyn Read,
     revision: &Revision,
     card: &ReportCard,
     content: &[u8],
@@ -116,7 +119,7 @@ pub(super) fn package_doc(
         },
         tables: content.tables,
         narrative: content.narrative,
-        revisions: history.iter().map(revision_doc).collect(),
+        revisions: history.iter().map(|row| revision_doc(store, row)).collect(),
         members: content.members,
         source_url: content.source_url,
         as_printed: content.as_printed,
@@ -167,13 +170,24 @@ pub(super) fn summary(row: &Revision) -> PackageSummary {
     }
 }
 
-fn revision_doc(row: &Revision) -> RevisionDoc {
+/// The reason in prose of a correction or withdrawal, as its body has it; none where there is none or it is not here.
+pub(super) fn reason_of(store: &dyn Read, statement: &Digest) -> Option<String> {
+    let entry = read_entry(store, statement).ok().flatten()?;
+    let named = entry.card.act.report()?.bodies.iter().find(|body| body.role == BodyRole::Reason).copied()?;
+    let packed = PackedBody::read(store, &named.digest).ok().flatten()?;
+    String::from_utf8(packed.unpack(&named.digest, named.bytes).ok()?).ok()
+}
+
+fn revision_doc(store: &dyn Read, row: &Revision) -> RevisionDoc {
     RevisionDoc {
         revision: row.revision,
         digest: row.digest,
         index: row.index,
         state: public_state(row.state),
         sequenced_at: row.sequenced_at,
-        reason: row.withdrawn.map(|(_, code)| format!("原因代码 {code}")),
+        reason: row
+            .withdrawn
+            .and_then(|(_, by, _)| reason_of(store, &by))
+            .or_else(|| reason_of(store, &row.digest)),
     }
 }

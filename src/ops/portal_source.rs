@@ -1,7 +1,7 @@
 //! The portal's view of the node: the index and the newest snapshot, never the node itself.
 
 use super::driver::Ask;
-use super::packages::{division_name, package_doc, summary};
+use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use crate::digest::Digest;
@@ -99,8 +99,9 @@ impl PortalSource {
 
     fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
         let Some(revision) = self.revision(digest)? else { return Ok(Found::Absent) };
-        if let Some((_, reason)) = revision.withdrawn {
-            return Ok(Found::Withdrawn { reason: format!("已撤回（原因代码 {reason}）") });
+        if let Some((_, by, _)) = revision.withdrawn {
+            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
+            return Ok(Found::Withdrawn { reason });
         }
         let entry = read_entry(self.store.as_ref(), digest)?;
         let card = entry.and_then(|entry| entry.card.act.report().cloned());
@@ -174,7 +175,8 @@ impl Source for PortalSource {
             other => return Ok(other.elsewhere()),
         };
         let history = self.history(&revision.agency_id, revision.year)?;
-        package_doc(&revision, &card, salted.get(32..).unwrap_or_default(), &history).map(Found::Here)
+        package_doc(self.store.as_ref(), &revision, &card, salted.get(32..).unwrap_or_default(), &history)
+            .map(Found::Here)
     }
 
     fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {

@@ -24,6 +24,7 @@ pub mod status;
 mod tail;
 pub mod token;
 mod turn;
+pub mod withdraw;
 
 pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
 pub use sequence::SayError;

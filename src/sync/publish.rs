@@ -65,15 +65,31 @@ pub enum PublishError {
     /// The package is too long.
     #[error("a package of {0} bytes; at most {BODY_BYTES_MAX} are allowed")]
     TooLong(usize),
+    /// The reason is empty or too long.
+    #[error("a reason of 1 to {REASON_BYTES_MAX} bytes must be given")]
+    BadReason,
+    /// Another revision is the newest of that agency and year.
+    #[error("{0} is not the newest revision of its agency and year, {1} is")]
+    NotNewest(Digest, Digest),
+    /// It is no report that this node holds.
+    #[error("{0} is no report held here")]
+    NoReport(Digest),
     /// The statement could not be said.
     #[error(transparent)]
     Say(#[from] SayError),
 }
 
-/// The newest revision that counts: waiting or accepted.
-struct Standing {
-    digest: Digest,
-    revision: u32,
+/// Reason code of a correction or withdrawal: the reason stands in prose in the card's body of role 3.
+pub const REASON_IN_PROSE: u8 = 1;
+/// Longest reason in prose, in bytes.
+pub const REASON_BYTES_MAX: usize = 4_096;
+
+/// The newest revision of an agency's year: waiting or accepted.
+pub(super) struct Newest {
+    pub(super) digest: Digest,
+    pub(super) revision: u32,
+    /// False when it is taken back or sent back: then the chain goes on from it, and nothing stands.
+    pub(super) stands: bool,
 }
 
 impl Node {
@@ -86,24 +102,36 @@ impl Node {
         turn: &mut Turn<'_>,
         submission: &Submission,
     ) -> Result<Published, PublishError> {
-        if self.own_refusal.is_some() {
-            return Err(SayError::Refused(RefusalCode::NoAuthority).into());
-        }
-        if !self.may_publish(&submission.division) {
-            return Err(PublishError::ForeignDivision(submission.division.clone()));
-        }
+        self.report(turn, submission, None)
+    }
+
+    /// Publishes the next revision of a report that stands, and why.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn correct(
+        &mut self,
+        turn: &mut Turn<'_>,
+        submission: &Submission,
+        reason: &str,
+    ) -> Result<Published, PublishError> {
+        self.report(turn, submission, Some(reason))
+    }
+
+    fn report(
+        &mut self,
+        turn: &mut Turn<'_>,
+        submission: &Submission,
+        correction: Option<&str>,
+    ) -> Result<Published, PublishError> {
+        self.may_say_of(&submission.division)?;
         if submission.content.len() as u64 > BODY_BYTES_MAX {
             return Err(PublishError::TooLong(submission.content.len()));
         }
         if submission.year > turn.now.wall.year() {
             return Err(SayError::Refused(RefusalCode::BadYear).into());
         }
-        let salt = *self.signing.derive(&format!("body salt {} 0", self.own_size()));
-        let package = BodyRef {
-            role: BodyRole::Package,
-            digest: body_digest(&salt, &submission.content),
-            bytes: submission.content.len() as u64,
-        };
+        let (package, packed) = self.body(BodyRole::Package, 0, &submission.content);
         let mut card = ReportCard {
             act: ReportAct::Submit,
             division: submission.division.clone(),
@@ -119,46 +147,87 @@ impl Node {
             reason: 0,
             bodies: vec![package],
         };
-        if let Some(standing) = self.standing(turn, &card).map_err(SayError::from)? {
-            let same =
-                self.fingerprint_of(turn, &standing.digest)? == Some(fingerprint(&card, &submission.content));
-            let Standing { digest, revision } = standing;
-            return if same {
-                Ok(Published { digest, revision, signed: false })
-            } else {
-                Err(PublishError::AlreadyReported { digest, revision })
-            };
+        let newest = self.newest(turn, &card).map_err(SayError::from)?;
+        if let Some(Newest { digest, revision, stands: true }) = newest {
+            let same = self.fingerprint_of(turn, &digest)? == Some(fingerprint(&card, &submission.content));
+            if same {
+                return Ok(Published { digest, revision, signed: false });
+            }
+            if correction.is_none() {
+                return Err(PublishError::AlreadyReported { digest, revision });
+            }
+        } else if correction.is_some() {
+            return Err(SayError::Refused(RefusalCode::NothingToChange).into());
         }
-        // After a withdrawal or return the chain goes on from what was taken back.
-        let disclosures = self.ledger.disclosures();
-        if let Some(last) = disclosures.chain(&disclosures.resolve(&card), card.year).last() {
-            card.revision = last.revision.saturating_add(1);
-            card.previous = last.digest;
+        if let Some(newest) = newest {
+            card.revision = newest.revision.saturating_add(1);
+            card.previous = newest.digest;
+        }
+        if let Some(reason) = correction {
+            card.act = ReportAct::Correct;
+            self.give_reason(turn, &mut card, reason)?;
         }
         let revision = card.revision;
-        turn.keep_body(&package.digest, &PackedBody::pack(salt, &submission.content));
+        turn.keep_body(&package.digest, &packed);
         let entry = self.say(turn, Act::Report(Box::new(card)))?;
         Ok(Published { digest: entry.digest(), revision, signed: true })
     }
 
-    fn standing(
+    /// Whether this node may say something about an agency of that division, as far as it knows now.
+    pub(super) fn may_say_of(&self, division: &DivisionCode) -> Result<(), PublishError> {
+        if self.own_refusal.is_some() {
+            return Err(SayError::Refused(RefusalCode::NoAuthority).into());
+        }
+        if self.may_publish(division) { Ok(()) } else { Err(PublishError::ForeignDivision(division.clone())) }
+    }
+
+    /// The `at`th body of our next statement.
+    fn body(&self, role: BodyRole, at: usize, content: &[u8]) -> (BodyRef, PackedBody) {
+        let salt = *self.signing.derive(&format!("body salt {} {at}", self.own_size()));
+        let named = BodyRef { role, digest: body_digest(&salt, content), bytes: content.len() as u64 };
+        (named, PackedBody::pack(salt, content))
+    }
+
+    /// Adds a reason in prose to a card.
+    pub(super) fn give_reason(
+        &self,
+        turn: &mut Turn<'_>,
+        card: &mut ReportCard,
+        reason: &str,
+    ) -> Result<(), PublishError> {
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > REASON_BYTES_MAX {
+            return Err(PublishError::BadReason);
+        }
+        let (named, packed) = self.body(BodyRole::Reason, card.bodies.len(), reason.as_bytes());
+        turn.keep_body(&named.digest, &packed);
+        card.reason = REASON_IN_PROSE;
+        card.bodies.push(named);
+        Ok(())
+    }
+
+    pub(super) fn newest(
         &self,
         turn: &Turn<'_>,
         card: &ReportCard,
-    ) -> Result<Option<Standing>, crate::store::StoreError> {
+    ) -> Result<Option<Newest>, crate::store::StoreError> {
         let waiting =
             card.ids().into_iter().filter_map(|id| self.waiting.get(&(id, card.year))?.last().copied()).max();
         if let Some(index) = waiting
             && let Some((_, entry)) = self.entry(turn, self.own_key(), index)?
             && let Some(report) = entry.card.act.report()
         {
-            return Ok(Some(Standing { digest: entry.digest(), revision: report.revision }));
+            let stands = !matches!(report.act, ReportAct::Withdraw | ReportAct::Return);
+            let digest = if stands { entry.digest() } else { report.previous };
+            return Ok(Some(Newest { digest, revision: report.revision, stands }));
         }
         let disclosures = self.ledger.disclosures();
         let last = disclosures.chain(&disclosures.resolve(card), card.year).last();
-        Ok(last
-            .filter(|last| !matches!(last.state, RevisionState::Withdrawn | RevisionState::Returned))
-            .map(|last| Standing { digest: last.digest, revision: last.revision }))
+        Ok(last.map(|last| Newest {
+            digest: last.digest,
+            revision: last.revision,
+            stands: !matches!(last.state, RevisionState::Withdrawn | RevisionState::Returned),
+        }))
     }
 
     fn fingerprint_of(&self, turn: &Turn<'_>, statement: &Digest) -> Result<Option<Digest>, SayError> {

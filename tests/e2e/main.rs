@@ -25,6 +25,7 @@ mod demo;
 mod enrolment;
 mod figures;
 mod levels;
+mod life;
 mod load;
 mod one_process;
 mod pages;

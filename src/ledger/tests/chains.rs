@@ -86,7 +86,7 @@ fn a_withdrawal_repeats_the_number_of_what_it_takes_back() {
     federation.withdraws(&town(), 2024);
     let last = federation.ledger.disclosures().chain(&government(TOWN), 2024).last().expect("a revision");
     assert_eq!((last.revision, last.state), (2, RevisionState::Withdrawn));
-    assert_eq!(last.withdrawn, Some((NOON, 1)));
+    assert_eq!(last.withdrawn, Some((NOON, federation.newest(), 1)));
 }
 
 #[test]

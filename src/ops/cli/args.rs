@@ -79,6 +79,10 @@ pub(super) enum Command {
     Check(Check),
     /// 校验、签名并上报 / validate, sign and publish
     Publish(Publish),
+    /// 更正已公示的报告（须说明理由）/ publish the next revision of a report, with a reason
+    Correct(Correct),
+    /// 撤回报告（须说明理由）/ take a report back, with a reason
+    Withdraw(Withdraw),
     /// 查看节点状态 / show the node's state
     Status(Status),
     /// 联邦各级节点 / the nodes of the federation
@@ -254,6 +258,36 @@ pub(super) struct Publish {
 }
 
 #[derive(ClapArgs)]
+pub(super) struct Correct {
+    #[command(flatten)]
+    pub(super) check: Check,
+    /// 更正理由（公开）/ why; public
+    #[arg(long)]
+    pub(super) reason: String,
+    /// 等到省级编号 / wait until sequenced
+    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
+    pub(super) wait: Option<String>,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct Withdraw {
+    /// 摘要（可只写前 8 位以上）/ digest, or its first 8 digits or more
+    pub(super) digest: String,
+    /// 撤回理由（公开）/ why; public
+    #[arg(long)]
+    pub(super) reason: String,
+    /// 在所有节点删除正文（如误公示个人信息），不可恢复 / drop the bodies on every node, for good
+    #[arg(long)]
+    pub(super) erase: bool,
+    /// 只说明将做什么 / say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// 等到省级编号 / wait until sequenced
+    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
+    pub(super) wait: Option<String>,
+}
+
+#[derive(ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(super) struct Verify {
     /// 摘要或证明文件 / a digest, or a file of gongshi proof
@@ -289,7 +323,7 @@ pub(super) struct List {
     #[arg(long)]
     pub(super) agency: Option<String>,
     /// 状态 / state
-    #[arg(long, value_parser = ["waiting", "held", "released", "superseded", "withdrawn", "refused"])]
+    #[arg(long, value_parser = ["waiting", "held", "released", "superseded", "withdrawn", "returned", "refused"])]
     pub(super) state: Option<String>,
     /// 最多列出多少份 / at most so many
     #[arg(long, default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=20_000))]

@@ -17,6 +17,8 @@ mod path;
 mod publish;
 mod serve;
 mod status;
+mod sure;
+mod withdraw;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
@@ -88,6 +90,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
         Command::Publish(publish) => publish::publish(&global, &publish),
+        Command::Correct(correct) => publish::correct(&global, &correct),
+        Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
         Command::List(list) => packages::list(&global, &list),

@@ -1,6 +1,6 @@
 //! `gongshi check` and `gongshi publish`: from report files to findings or statements.
 
-use super::args::{Check, Global, Publish};
+use super::args::{Check, Correct, Global, Publish};
 use super::link::{Link, pause};
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
@@ -51,13 +51,29 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {
-    let mut files = read_all(global, &publish.check)?;
+    say_all(global, &publish.check, publish.wait.is_some(), Request::Publish)
+}
+
+pub(super) fn correct(global: &Global, correct: &Correct) -> Result<Outcome, Failure> {
+    let reason = correct.reason.as_str();
+    let say = |submission| Request::Correct(submission, reason.to_owned());
+    say_all(global, &correct.check, correct.wait.is_some(), say)
+}
+
+/// Validates files and says each valid one by `say`.
+fn say_all(
+    global: &Global,
+    check: &Check,
+    wait: bool,
+    say: impl Fn(Box<Submission>) -> Request,
+) -> Result<Outcome, Failure> {
+    let mut files = read_all(global, check)?;
     let data_refused = files.iter().any(|file| file.submission.is_none());
     let mut requests = Vec::new();
     let mut places = Vec::new();
     for (place, file) in files.iter_mut().enumerate() {
         if let Some(submission) = file.submission.take() {
-            requests.push(Request::Publish(Box::new(submission)));
+            requests.push(say(Box::new(submission)));
             places.push(place);
         }
     }
@@ -88,7 +104,7 @@ pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Fai
         };
         Link::open(&global.data()).await?.calls(requests, on_reply).await
     })?;
-    if publish.wait.is_some() {
+    if wait {
         let digests: Vec<Digest> = published.iter().map(|(_, digest, _)| *digest).collect();
         runtime.block_on(wait_sequenced(global, &digests))?;
     }
@@ -126,7 +142,7 @@ pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Fai
 }
 
 /// Waits until the root has given every statement its place, or refused one.
-async fn wait_sequenced(global: &Global, digests: &[Digest]) -> Result<(), Failure> {
+pub(super) async fn wait_sequenced(global: &Global, digests: &[Digest]) -> Result<(), Failure> {
     let mut open: Vec<Digest> = digests.to_vec();
     for _ in 0..WAIT_TRIES {
         let requests = open.iter().map(|digest| Request::Outcome(*digest)).collect();

@@ -5,6 +5,27 @@ use super::Row;
 /// Failures of commands.
 pub(super) const FAILURES: &[Row] = &[
     (
+        "bad_reason",
+        "缺少理由或理由过长",
+        "用 --reason 说明，不超过 4096 字节；理由会公开",
+        "no reason, or one that is too long",
+        "say why with --reason, at most 4096 bytes; it is public",
+    ),
+    (
+        "not_newest",
+        "不是最新版本",
+        "对所列的最新版本执行，或用 gongshi correct 更正",
+        "not the newest revision",
+        "use the newest one that is named, or gongshi correct",
+    ),
+    (
+        "not_confirmed",
+        "未确认，什么也没有做",
+        "重新执行并按提示输入；脚本中用 --no-input",
+        "not confirmed, nothing was done",
+        "run it again and type what is asked; in scripts use --no-input",
+    ),
+    (
         "not_above",
         "该区划不是本节点的上级",
         "gongshi peers 列出可用的上级",

@@ -97,6 +97,18 @@ impl From<Failure> for NoAnswer {
     }
 }
 
+/// The digest that its first digits name, or why none.
+///
+/// # Errors
+/// [`StoreError`].
+pub(super) fn named(store: &dyn Read, text: &str) -> Result<Result<Digest, Failure>, StoreError> {
+    match find::digest(store, text) {
+        Ok(digest) => Ok(Ok(digest)),
+        Err(NoAnswer::Refused(failure)) => Ok(Err(failure)),
+        Err(NoAnswer::Store(error)) => Err(error),
+    }
+}
+
 impl Glance {
     /// Looks at the node.
     pub(super) fn of(node: &Node) -> Self {

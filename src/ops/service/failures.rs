@@ -22,6 +22,25 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
             ),
         ),
+        PublishError::BadReason => Failure::new(
+            2,
+            "bad_reason",
+            "须用 --reason 说明理由（不超过 4096 字节），理由会公开 / a reason of 1 to 4096 bytes must be given; it is public",
+        ),
+        PublishError::NotNewest(asked, newest) => Failure::new(
+            6,
+            "not_newest",
+            format!(
+                "{asked} 不是该机关该年度的最新版本，最新为 {newest} / {asked} is not the newest revision of its agency and year: {newest} is"
+            ),
+        ),
+        PublishError::NoReport(digest) => Failure::new(
+            2,
+            "no_such_statement",
+            format!(
+                "{digest}：本节点没有这份报告，用 gongshi list 查看 / no report held here: see `gongshi list`"
+            ),
+        ),
         PublishError::TooLong(bytes) => Failure::new(
             5,
             "too_long",

@@ -22,6 +22,7 @@ mod failures;
 mod govern;
 mod paths;
 mod state;
+mod withdraw;
 
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -32,6 +33,19 @@ use state::{invitations, roll_call, roll_call_rows, status, tree};
 pub(super) enum Request {
     /// Publish a report that passed validation.
     Publish(Box<Submission>),
+    /// Publish the next revision of a report that stands, and why.
+    Correct(Box<Submission>, String),
+    /// Take the newest revision of a report back.
+    Withdraw {
+        /// The statement, or the first digits of its digest.
+        digest: String,
+        /// Why; public.
+        reason: String,
+        /// Drop its bodies everywhere.
+        erase: bool,
+        /// Say what would be done, and do nothing.
+        dry_run: bool,
+    },
     /// What became of one of our statements.
     Outcome(Digest),
     /// `gongshi.status/1`.
@@ -169,6 +183,13 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             Ok(done) => Reply::Published { digest: done.digest, revision: done.revision },
             Err(error) => Reply::Failure(publish_failure(error)?),
         },
+        Request::Correct(submission, reason) => match node.correct(turn, submission, reason) {
+            Ok(done) => Reply::Published { digest: done.digest, revision: done.revision },
+            Err(error) => Reply::Failure(publish_failure(error)?),
+        },
+        Request::Withdraw { digest, reason, erase, dry_run } => {
+            withdraw::withdraw(node, turn, digest, reason, *erase, *dry_run)?
+        }
         Request::Outcome(digest) => {
             let outcome = node.outcome(turn, digest)?;
             Reply::Outcome(outcome.map(|known| known.map_err(|code| code.as_str().to_owned())))

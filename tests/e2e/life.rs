@@ -26,10 +26,10 @@ fn corrections_make_a_chain_that_every_level_shows_with_its_reasons() {
     let first = town.publish(&file);
     // The second goes out before the first is answered, the third after.
     let second = correct(&federation, 4, "警告漏计一宗");
-    federation.wait_for(&[second.clone()], 10);
+    federation.wait_for(std::slice::from_ref(&second), 10);
     let third = correct(&federation, 5, "复核后再增一宗");
     assert_eq!(correct(&federation, 5, "同样的内容"), third, "the same content is not said twice");
-    federation.wait_for(&[third.clone()], 10);
+    federation.wait_for(std::slice::from_ref(&third), 10);
     for node in &federation.nodes {
         let document = node.api(&format!("/api/v1/packages/{third}"));
         let revisions = document["revisions"].as_array().expect("a list");
@@ -58,7 +58,7 @@ fn what_is_withdrawn_is_410_with_the_reason_at_every_level_and_its_proof_still_h
     let town = &federation.nodes[3];
     let file = federation.write("town.json", &report(AGENCY, "330282108", 2024, 3).to_string());
     let digest = town.publish(&file);
-    federation.wait_for(&[digest.clone()], 10);
+    federation.wait_for(std::slice::from_ref(&digest), 10);
     let would = town.run(&["withdraw", &digest, "--reason", "误报", "--dry-run"]).expect_exit(0).json();
     assert!(would["statement"].is_null());
     assert!(town.has(&digest), "a dry run changes nothing");

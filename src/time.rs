@@ -33,6 +33,12 @@ impl fmt::Display for WallMs {
 }
 
 impl WallMs {
+    /// Reads RFC 3339: a time with its zone.
+    pub fn parse(text: &str) -> Option<Self> {
+        let at: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(at.as_millisecond()).ok().map(Self)
+    }
+
     /// The calendar year in China Standard Time (UTC+8).
     pub fn year(self) -> u16 {
         let at = i64::try_from(self.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -51,5 +57,15 @@ mod tests {
         assert_eq!(WallMs(1_735_660_799_999).year(), 2024);
         assert_eq!(WallMs(1_735_660_800_000).year(), 2025);
         assert_eq!(WallMs(1_735_660_800_000).to_string(), "2025-01-01T00:00:00+08:00");
+    }
+
+    #[test]
+    fn a_time_is_read_with_its_zone_or_not_at_all() {
+        let midnight = Some(WallMs(1_735_660_800_000));
+        assert_eq!(WallMs::parse("2025-01-01T00:00:00+08:00"), midnight);
+        assert_eq!(WallMs::parse("2024-12-31T16:00:00Z"), midnight);
+        for bad in ["2025-01-01T00:00:00", "2025-01-01", "now", "", "1969-12-31T00:00:00Z"] {
+            assert_eq!(WallMs::parse(bad), None, "{bad}");
+        }
     }
 }

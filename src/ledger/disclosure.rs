@@ -146,6 +146,11 @@ impl Disclosures {
         }
     }
 
+    /// The chains of a year.
+    pub fn year(&self, year: u16) -> impl Iterator<Item = &[Revision]> {
+        self.chains.iter().filter(move |((_, of), _)| *of == year).map(|(_, chain)| chain.as_slice())
+    }
+
     /// True when a revision of `year` is public.
     pub fn has_public_of(&self, year: u16) -> bool {
         self.public_years.contains(&year)

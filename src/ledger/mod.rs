@@ -170,6 +170,18 @@ impl Ledger {
     pub fn next_index(&self, origin: &PublicKey) -> u64 {
         self.next_index.get(origin).copied().unwrap_or(0)
     }
+    /// The instant a year is announced for, if it is.
+    pub fn schedule(&self, year: u16) -> Option<WallMs> {
+        self.schedules.get(&year).copied()
+    }
+    /// Every year that is announced, and its instant.
+    pub fn schedules(&self) -> impl Iterator<Item = (u16, WallMs)> {
+        self.schedules.iter().map(|(year, at)| (*year, *at))
+    }
+    /// True when a year was released.
+    pub fn is_released(&self, year: u16) -> bool {
+        self.released.contains(&year)
+    }
     /// True when reports of `year` are public as soon as they are accepted.
     pub fn is_public(&self, year: u16) -> bool {
         self.released.contains(&year)

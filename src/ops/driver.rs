@@ -310,6 +310,13 @@ fn log(event: &Event) {
         Event::OtherPath(reason) => {
             tracing::warn!(reason = reason.as_str(), "another ancestor is used beside the parent")
         }
+        Event::Released(year) => tracing::info!(year, "a year is released"),
+        Event::ReleaseHeldBack(skew_ms) => {
+            tracing::error!(
+                skew_ms,
+                "a release is due and held back: the clock disagrees with the children's"
+            )
+        }
         Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -172,6 +172,11 @@ pub enum Frame {
     },
     /// Down: propose every log again.
     Again,
+    /// Up, when a session opens and with every checkpoint held; answered down: what the sender's clock shows.
+    Clock {
+        /// The sender's wall clock.
+        at: WallMs,
+    },
 }
 
 impl Frame {

@@ -18,6 +18,7 @@ mod node;
 pub mod path;
 pub mod publish;
 mod redial;
+pub mod release;
 mod sequence;
 mod session;
 pub mod status;

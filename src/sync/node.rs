@@ -91,6 +91,8 @@ pub struct Node {
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
     pub(super) renew_due_ms: u64,
+    pub(super) release_due_ms: Option<u64>,
+    pub(super) release_held_back: bool,
 }
 
 /// A step went wrong locally: the store could not be read. Peers' faults are not errors of the node.
@@ -134,6 +136,8 @@ impl Node {
             behind: false,
             own_refusal: None,
             renew_due_ms: 0,
+            release_due_ms: None,
+            release_held_back: false,
             identity,
             signing,
         }

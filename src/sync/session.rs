@@ -41,6 +41,8 @@ pub(super) struct Session {
     pub(super) open: bool,
     /// Root-log leaves that the other side had when it said hello.
     pub(super) theirs: u64,
+    /// By how much the neighbour's clock is ahead of ours, in milliseconds; none before it said.
+    pub(super) skew_ms: Option<i64>,
     /// To an ancestor: logs on their way up.
     pub(super) climbing: BTreeMap<PublicKey, Climbing>,
     /// Logs whose newest checkpoint the ancestor may not have.
@@ -101,6 +103,7 @@ impl Node {
             transport,
             open: false,
             theirs: 0,
+            skew_ms: None,
             climbing: BTreeMap::new(),
             news: BTreeSet::new(),
             tail_sent: 0,
@@ -162,7 +165,7 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [self.path_due_ms(), renew, self.attest_due_ms()].into_iter().flatten().min()
+        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms()].into_iter().flatten().min()
     }
 
     /// A frame arrived.
@@ -203,9 +206,16 @@ impl Node {
             (Peer::Above(_), Frame::Leaves { first, leaves, note, proof }) => {
                 self.on_leaves(turn, conn, first, leaves, &note, &proof)?
             }
-            (Peer::Above(_), Frame::Renewed { note }) => self.on_renewed(turn, &note)?,
+            (Peer::Above(_), Frame::Renewed { note }) => {
+                turn.send(conn, Frame::Clock { at: turn.now.wall });
+                self.on_renewed(turn, &note)?
+            }
             (Peer::Above(_), Frame::Again) => {
                 self.propose_all(conn);
+                Ok(())
+            }
+            (_, Frame::Clock { at }) => {
+                self.on_clock(turn, conn, at);
                 Ok(())
             }
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
@@ -260,6 +270,7 @@ impl Node {
                 self.redial.reached(&key);
                 self.attested = None;
                 self.forward_attestations(turn, conn);
+                turn.send(conn, Frame::Clock { at: turn.now.wall });
             }
             Peer::Stranger => {}
         }
@@ -299,6 +310,7 @@ impl Node {
     /// # Errors
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
+        self.release_due(turn)?;
         self.sequence(turn)?;
         self.sign_root_log(turn)?;
         self.sign_own_log(turn)?;

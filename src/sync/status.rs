@@ -1,6 +1,7 @@
 //! What is shown of a node: its logs, and how it stands with its parent and its children.
 
 use super::node::Node;
+use super::release::SKEW_MS_MAX;
 use super::session::Peer;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
@@ -20,11 +21,19 @@ pub struct Link {
     pub up: bool,
     /// Root-log entries not yet held: by us (upstream), or by the child as of its newest attestation.
     pub behind: u64,
+    /// By how much its clock is ahead of ours, in milliseconds; none while it has not said.
+    pub skew_ms: Option<i64>,
 }
 
 impl Link {
-    /// The state's word in JSON: `up`, `behind` or `down`.
+    /// The state's word in JSON: `up`, `behind`, `skewed` or `down`.
     pub const fn state(&self) -> &'static str {
+        if let Some(skew_ms) = self.skew_ms
+            && self.up
+            && skew_ms.unsigned_abs() >= SKEW_MS_MAX
+        {
+            return "skewed";
+        }
         match (self.up, self.behind) {
             (false, _) => "down",
             (true, 0) => "up",
@@ -71,8 +80,14 @@ impl Node {
 
     fn link(&self, key: &PublicKey, is_it: impl Fn(Peer) -> bool, behind: u64) -> Option<Link> {
         let delegation = self.registry.delegation(key)?;
-        let up = self.sessions.values().any(|session| session.open && is_it(session.peer));
-        Some(Link { code: delegation.division.clone(), name: delegation.name.clone(), up, behind })
+        let session = self.sessions.values().find(|session| session.open && is_it(session.peer));
+        Some(Link {
+            code: delegation.division.clone(),
+            name: delegation.name.clone(),
+            up: session.is_some(),
+            behind,
+            skew_ms: session.and_then(|session| session.skew_ms),
+        })
     }
 }
 

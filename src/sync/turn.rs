@@ -86,6 +86,10 @@ pub enum Event {
     Stale,
     /// Another ancestor is used beside the parent.
     OtherPath(DetourReason),
+    /// A year was released.
+    Released(u16),
+    /// A release is due and held back: our clock disagrees with the children's by so many milliseconds.
+    ReleaseHeldBack(u64),
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }

@@ -18,6 +18,7 @@ mod federation;
 mod http;
 mod keys;
 mod program;
+mod release;
 mod reports;
 
 mod damage;

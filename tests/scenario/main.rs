@@ -23,4 +23,5 @@ mod crashes;
 mod enrolment;
 mod paths;
 mod random;
+mod release;
 mod trust;

@@ -314,6 +314,7 @@ fn brief(frame: &Frame) -> String {
         Frame::JoinPending { digits } => format!("JoinPending {digits}"),
         Frame::Joined(joined) => format!("Joined at {}", joined.root_size),
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
+        Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
         Frame::Refused { code, .. } => format!("Refused {code}"),
     }

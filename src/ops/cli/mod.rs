@@ -15,6 +15,7 @@ mod look;
 mod packages;
 mod path;
 mod publish;
+mod release;
 mod serve;
 mod status;
 mod sure;
@@ -92,6 +93,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
         Command::List(list) => packages::list(&global, &list),

@@ -5,6 +5,34 @@ use super::Row;
 /// Failures of commands.
 pub(super) const FAILURES: &[Row] = &[
     (
+        "not_root",
+        "只有根节点可以执行",
+        "在根节点（省级）执行",
+        "only the root may do this",
+        "run it at the root (the province)",
+    ),
+    (
+        "bad_time",
+        "时间无法识别或已经过去",
+        "写成 2026-03-31T09:00:00+08:00 或 now",
+        "not a time, or one that is over",
+        "write 2026-03-31T09:00:00+08:00 or now",
+    ),
+    (
+        "year_public",
+        "该年度已有内容公开，不能再统一公开",
+        "更正用 gongshi correct",
+        "the year is public already and cannot be held",
+        "use gongshi correct for changes",
+    ),
+    (
+        "clock_skewed",
+        "本机时钟与下级相差 2 秒以上",
+        "校准时间：timedatectl set-ntp true，然后重试",
+        "this clock disagrees with the children's by 2 s or more",
+        "timedatectl set-ntp true, then try again",
+    ),
+    (
         "bad_reason",
         "缺少理由或理由过长",
         "用 --reason 说明，不超过 4096 字节；理由会公开",

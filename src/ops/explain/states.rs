@@ -104,6 +104,13 @@ pub(super) const LINKS: &[Row] = &[
 /// What `doctor` finds.
 pub(super) const DOCTOR: &[Row] = &[
     (
+        "release_held_back",
+        "到了公开时间，但本机时钟与下级相差 2 秒以上，暂不公开",
+        "校准时间：timedatectl set-ntp true；校准后自动公开",
+        "a release is due, and this clock disagrees with the children's by 2 s or more",
+        "timedatectl set-ntp true; the release follows by itself",
+    ),
+    (
         "swallowed",
         "上级签了回执却没有转交",
         "已自动改经更上级；请与该上级核对：gongshi peers，gongshi list --state waiting",

@@ -35,6 +35,9 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
         let seen = format!("{} #{} {}", swallowed.by, swallowed.index, swallowed.at);
         alarms.push(Alarm::new("swallowed", seen));
     }
+    if node.is_release_held_back() {
+        alarms.push(Alarm::new("release_held_back", format!("{} ms", node.clock_disagreement_ms())));
+    }
     if node.is_stale() {
         alarms.push(Alarm::new("stale", node.root_log().0));
     }

@@ -21,6 +21,7 @@ mod alarms;
 mod failures;
 mod govern;
 mod paths;
+mod release;
 mod state;
 mod withdraw;
 
@@ -90,6 +91,17 @@ pub(super) enum Request {
     RollCallLines,
     /// The nodes of the federation, as known here.
     Tree,
+    /// Hold a year until an instant (none: release it now), or say whether that could be done.
+    Schedule {
+        /// The calendar year.
+        year: u16,
+        /// The instant.
+        at: Option<WallMs>,
+        /// Do nothing.
+        dry_run: bool,
+    },
+    /// Where a year stands and how ready each node is, `gongshi.release/1`.
+    Release(u16),
     /// Ancestors, children and who else is connected.
     Peers,
     /// Push now, by the parent or by the ancestor of a division.
@@ -231,6 +243,8 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::RollCall => document(&roll_call(node)),
         Request::RollCallLines => Reply::RollCall(roll_call_rows(node)),
         Request::Tree => document(&tree(node)),
+        Request::Schedule { year, at, dry_run } => release::schedule(node, turn, *year, *at, *dry_run)?,
+        Request::Release(year) => document(&release::release(node, *year, turn.now.wall)),
         Request::Peers => document(&paths::peers(node)),
         Request::Push(via) => paths::push(node, turn, via.as_ref()),
         Request::PushProgress(via) => paths::progress(node, via.as_ref()),

@@ -14,7 +14,7 @@ pub(super) fn status(node: &Node) -> Value {
     let identity = node.identity();
     let (own, root_log) = (node.own_log(), node.root_log());
     let upstream = node.upstream();
-    let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind});
+    let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind, "skew_ms": link.skew_ms});
     let children: Vec<Value> = node.children().iter().map(link).collect();
     let down = upstream.as_ref().is_some_and(|link| !link.up);
     let alarms: Vec<Value> = alarms(node).iter().map(Alarm::to_json).collect();

@@ -98,6 +98,10 @@ impl Registry {
     pub fn delegated(&self, key: &PublicKey, child: &PublicKey) -> bool {
         self.grants.get(child).is_some_and(|(by, _)| self.newest(by) == self.newest(key))
     }
+    /// Whose log, and which entry of it, gave a key its authority.
+    pub fn grant(&self, key: &PublicKey) -> Option<(PublicKey, u64)> {
+        self.grants.get(key).copied()
+    }
     /// Every delegation there was, by key.
     pub fn delegations(&self) -> impl Iterator<Item = (&PublicKey, &Delegation)> {
         self.authorities.iter().filter_map(|(key, authority)| Some((key, authority.delegation()?)))

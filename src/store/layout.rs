@@ -78,9 +78,9 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 pub fn refused(index: u64) -> Vec<u8> {
     key(REFUSED, &[&index.to_be_bytes()])
 }
-/// The parent's receipt for our own log at a size.
-pub fn receipt(size: u64) -> Vec<u8> {
-    key(RECEIPT, &[&size.to_be_bytes()])
+/// The parent's receipt for a log of our own at a size.
+pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {
+    key(RECEIPT, &[origin.as_bytes(), &size.to_be_bytes()])
 }
 /// A revision by root-log index.
 pub fn by_index(index: u64) -> Vec<u8> {

@@ -13,7 +13,6 @@ use crate::log::tree::leaf_hash;
 use crate::statement::{Act, Entry, Leaf, STATEMENT_BYTES};
 use crate::store::{StoreError, layout};
 use crate::time::WallMs;
-use crate::trust::delegation::Delegation;
 use crate::trust::key::PublicKey;
 use crate::wire;
 
@@ -46,11 +45,12 @@ impl Node {
             Fact::Receipt { note } => {
                 if let Some(note) = SignedCheckpoint::parse(note) {
                     if note.size > self.receipt_size {
-                        turn.out.puts.put(layout::receipt(note.size), note.text);
+                        turn.out.puts.put(layout::receipt(self.own_key(), note.size), note.text);
                     }
                     self.receipt_size = self.receipt_size.max(note.size);
                 }
             }
+            Fact::Rotated { rotate } => self.apply_rotated(rotate)?,
             Fact::Stopped { origin, .. } => self.origins.entry(*origin).or_default().stopped = true,
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
@@ -94,9 +94,7 @@ impl Node {
         } else {
             log.beyond = true;
         }
-        if let Act::Delegate(delegation) = &entry.card.act {
-            self.learn(turn, entry, delegation);
-        }
+        self.learn(turn, entry);
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
                 self.waiting.entry((id, report.year)).or_default().insert(index);
@@ -108,12 +106,30 @@ impl Node {
         Ok(())
     }
 
-    /// Enters a delegation into the provisional registry.
-    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry, delegation: &Delegation) {
-        let (federation, issuer) = (self.identity.federation(), entry.statement.key());
-        if self.registry.judge_delegate(&federation, issuer, delegation).is_ok() {
-            self.registry.enact(&federation, issuer, entry.statement.index(), &entry.card.act);
-            turn.out.actions.push(Action::Admit(delegation.transport));
+    /// Enters a delegation or rotation into the provisional registry, which knows them before they are sequenced.
+    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry) {
+        let (federation, author, index) =
+            (self.identity.federation(), entry.statement.key(), entry.statement.index());
+        if !matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
+            || self.registry.judge(&federation, author, index, &entry.card.act).is_err()
+        {
+            return;
+        }
+        for change in self.registry.enact(&federation, author, index, &entry.card.act) {
+            self.tree_changed(turn, change);
+        }
+    }
+
+    /// Sessions and the door follow the tree.
+    fn tree_changed(&mut self, turn: &mut Turn<'_>, change: TreeChange) {
+        match change {
+            TreeChange::Delegated(key) => {
+                if let Some(delegation) = self.registry.delegation(&key) {
+                    turn.out.actions.push(Action::Admit(delegation.transport));
+                }
+            }
+            TreeChange::Ended(key) => self.dismiss(turn, &key),
+            TreeChange::Moved(key) => self.follow_move(turn, &key),
         }
     }
 
@@ -160,17 +176,15 @@ impl Node {
     fn follow(&mut self, turn: &mut Turn<'_>, index: u64, effect: Effect) -> Step {
         match effect {
             Effect::Revision(revision) => put_revision(turn, &revision),
-            Effect::Tree(TreeChange::Delegated(key)) => {
-                if let Some(delegation) = self.registry.delegation(&key) {
-                    turn.out.actions.push(Action::Admit(delegation.transport));
+            Effect::Tree(change) => {
+                self.tree_changed(turn, change);
+                if let TreeChange::Delegated(key) = change {
+                    if self.is_root() {
+                        self.ready.insert(key);
+                    }
+                    self.propose_again(&key);
                 }
-                if self.is_root() {
-                    self.ready.insert(key);
-                }
-                self.propose_again(&key);
             }
-            Effect::Tree(TreeChange::Ended(key)) => self.dismiss(turn, &key),
-            Effect::Tree(TreeChange::Moved(key)) => self.follow_move(turn, &key),
             Effect::Refused { origin, index: own, statement, code } => {
                 let row = wire::encode(&(origin, own, statement, code as u8));
                 turn.out.puts.put(layout::refused(index), row);
@@ -207,6 +221,19 @@ impl Node {
 
     /// A key ended: its sessions end, and its transport key opens no more unless a successor goes on with it.
     fn dismiss(&mut self, turn: &mut Turn<'_>, key: &PublicKey) {
+        // On the same transport key the session goes on with the key that follows.
+        let next = *self.registry.newest(key);
+        let transport = self.registry.delegation(&next).map(|own| own.transport);
+        for session in self.sessions.values_mut().filter(|session| Some(session.transport) == transport) {
+            session.peer = match session.peer {
+                Peer::Above(peer) if peer == *key => Peer::Above(next),
+                Peer::Below(peer) if peer == *key => Peer::Below(next),
+                other => other,
+            };
+        }
+        if next == *key {
+            turn.event(Event::KeyEnded(*key));
+        }
         self.leave(turn, "key_ended", |peer| match peer {
             Peer::Above(peer) | Peer::Below(peer) => peer == *key,
             Peer::Stranger => false,
@@ -216,7 +243,6 @@ impl Node {
         {
             turn.out.actions.push(Action::Dismiss(transport));
         }
-        turn.event(Event::KeyEnded(*key));
     }
 
     /// Ends the sessions with some peers.

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::log::checkpoint::{Checkpoint, node_origin};
 use crate::log::note::{self, Note};
 use crate::log::witness;
-use crate::statement::{Act, Entry};
+use crate::statement::Entry;
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 
@@ -157,20 +157,15 @@ impl Node {
         Ok(Ok(()))
     }
 
-    /// Delegates from the anchor's down to `origin`'s, as far as they are held.
+    /// Delegates and rotations from the anchor's down to the one that made `origin`, as far as they are held.
     fn chain_of(&self, turn: &Turn<'_>, origin: &PublicKey) -> Step<Vec<PackedEntry>> {
         let mut chain = Vec::new();
         let mut at = *origin;
-        while let Some(issuer) = self.registry.authority(&at).and_then(|a| a.issuer()).copied() {
-            let size = self.origins.get(&issuer).map_or(0, |log| log.frontier.size());
-            for index in (0..size).rev() {
-                let Some((_, entry)) = self.entry(turn, &issuer, index)? else { continue };
-                if matches!(&entry.card.act, Act::Delegate(d) if d.signing == at) {
-                    chain.push(PackedEntry::of(&entry));
-                    break;
-                }
-            }
-            at = issuer;
+        // No key is granted twice, so the way ends at the anchor.
+        while let Some((by, index)) = self.registry.grant(&at) {
+            let Some((_, entry)) = self.entry(turn, &by, index)? else { break };
+            chain.push(PackedEntry::of(&entry));
+            at = by;
         }
         chain.reverse();
         Ok(chain)
@@ -246,9 +241,7 @@ impl Node {
     pub(super) fn learn_chain(&mut self, turn: &mut Turn<'_>, chain: &[PackedEntry]) -> Outcome {
         for packed in chain {
             let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Err("bad_chain") };
-            if let Act::Delegate(delegation) = &entry.card.act {
-                self.learn(turn, &entry, delegation);
-            }
+            self.learn(turn, &entry);
         }
         Ok(())
     }

@@ -120,10 +120,16 @@ pub fn check_joined(
     let mut last = None;
     for packed in &joined.chain {
         let entry = Entry::verify(&packed.statement, &packed.card).ok()?;
-        let Act::Delegate(delegation) = &entry.card.act else { return None };
-        registry.judge_link(federation, entry.statement.key(), delegation).ok()?;
-        registry.enact(federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
-        last = Some(delegation.clone());
+        let (author, index) = (entry.statement.key(), entry.statement.index());
+        match &entry.card.act {
+            Act::Delegate(delegation) => {
+                registry.judge_link(federation, author, delegation).ok()?;
+                last = Some(delegation.clone());
+            }
+            act @ Act::Rotate(_) => registry.judge(federation, author, index, act).ok()?,
+            _ => return None,
+        }
+        registry.enact(federation, author, index, &entry.card.act);
     }
     let own = last.filter(|own| own.signing == *signing && own.transport == *transport)?;
     Some(Identity {

@@ -108,6 +108,11 @@ pub enum Fact {
         /// The evidence: the other statement's bytes, or the signed checkpoint of the other log.
         other: Vec<u8>,
     },
+    /// Our own signing key is another from here on.
+    Rotated {
+        /// The `Rotate` that says so.
+        rotate: PackedEntry,
+    },
     /// An invitation was given out.
     Invited(Invite),
     /// An invitation was used, by these keys.
@@ -160,6 +165,7 @@ impl Fact {
             Self::Invited(invite) => (7, wire::encode(invite)),
             Self::InviteUsed { secret, signing } => (8, wire::encode(&(secret, signing))),
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
+            Self::Rotated { rotate } => (11, wire::encode(rotate)),
             Self::Stopped { origin, index, other } => {
                 (10, wire::encode(&(origin, index, ByteBuf::from(other.as_slice()))))
             }
@@ -200,6 +206,7 @@ impl Fact {
                 let (origin, index, other): (PublicKey, u64, ByteBuf) = wire::decode(bytes, limit)?;
                 Self::Stopped { origin, index, other: other.into_vec() }
             }
+            11 => Self::Rotated { rotate: wire::decode(bytes, limit)? },
             kind => return Err(FactError::UnknownKind(kind)),
         })
     }

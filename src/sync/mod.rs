@@ -19,6 +19,7 @@ pub mod path;
 pub mod publish;
 mod redial;
 pub mod release;
+pub mod rotate;
 mod sequence;
 mod session;
 pub mod status;

@@ -58,6 +58,8 @@ pub(super) struct InviteState {
 pub struct Node {
     pub(super) identity: Identity,
     pub(super) signing: SecretKey,
+    /// A signing key to rotate to.
+    pub(super) spare: Option<SecretKey>,
     pub(super) ledger: Ledger,
     /// The ledger's registry and the delegations that are not sequenced yet: for admission and local authority.
     pub(super) registry: Registry,
@@ -105,7 +107,7 @@ impl Node {
         let mut registry = Registry::default();
         for packed in &identity.chain {
             if let Ok(entry) = Entry::from_record(&packed.statement, &packed.card)
-                && matches!(entry.card.act, Act::Delegate(_))
+                && matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
             {
                 registry.enact(&federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
             }
@@ -140,6 +142,7 @@ impl Node {
             release_held_back: false,
             identity,
             signing,
+            spare: None,
         }
     }
 

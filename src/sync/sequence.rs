@@ -132,18 +132,20 @@ impl Node {
         Ok(())
     }
 
+    /// After a restore our own later entries come back down the tail: what was signed of them before must not be
+    /// signed shorter, so nothing is until the tail stands at a checkpoint. A log that was stopped stays so.
+    pub(super) fn may_sign_own_log(&self) -> bool {
+        let tailed = self.root_note.as_ref().map_or(0, |note| note.size);
+        let stopped = self.origins.get(self.own_key()).is_some_and(|log| log.stopped);
+        tailed >= self.root_frontier.size() && !stopped
+    }
+
     /// Signs our own log if it grew.
     pub(super) fn sign_own_log(&mut self, turn: &mut Turn<'_>) -> Step {
         let own = *self.own_key();
         let Some(log) = self.origins.get(&own) else { return Ok(()) };
         let size = log.frontier.size();
-        // After a restore our own later entries come back down the tail: what was signed of them before must
-        // not be signed shorter, so nothing is until the tail stands at a checkpoint.
-        let tailed = self.root_note.as_ref().map_or(0, |note| note.size);
-        if tailed < self.root_frontier.size() {
-            return Ok(());
-        }
-        if size == 0 || log.stopped || log.note.as_ref().is_some_and(|note| note.size >= size) {
+        if size == 0 || !self.may_sign_own_log() || log.note.as_ref().is_some_and(|note| note.size >= size) {
             return Ok(());
         }
         let checkpoint = Checkpoint { origin: self.own_origin(), size, root: log.frontier.root() };

@@ -160,9 +160,14 @@ impl Glance {
     }
 
     /// Who cosigned the first receipted checkpoint of our own log that covers `index`, and when.
-    fn receipt_of(&self, store: &dyn Read, index: u64) -> Result<Option<(PublicKey, WallMs)>, StoreError> {
-        let from = layout::receipt(index.saturating_add(1));
-        let rows = store.scan(&from, &[layout::RECEIPT + 1], 1)?;
+    fn receipt_of(
+        &self,
+        store: &dyn Read,
+        origin: &PublicKey,
+        index: u64,
+    ) -> Result<Option<(PublicKey, WallMs)>, StoreError> {
+        let from = layout::receipt(origin, index.saturating_add(1));
+        let rows = store.scan(&from, &layout::receipt(origin, u64::MAX), 1)?;
         let text = rows.into_iter().next().and_then(|(_, value)| String::from_utf8(value).ok());
         let Some(note) = text.and_then(|text| Note::parse(&text).ok()) else { return Ok(None) };
         let given = |by: &PublicKey| {

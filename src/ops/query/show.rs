@@ -60,7 +60,7 @@ fn exchange(store: &dyn Read, glance: &Glance, held: &Held) -> Result<Value, Sto
     let statement = &held.entry.statement;
     let own = *statement.key() == glance.own;
     let receipt = match own && statement.index() < glance.receipted {
-        true => glance.receipt_of(store, statement.index())?,
+        true => glance.receipt_of(store, statement.key(), statement.index())?,
         false => None,
     };
     let receipt = receipt.map(|(by, at)| json!({"by": glance.node_json(&by), "at": at.to_string()}));

@@ -92,7 +92,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
         let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (driver, ask) = Driver::start(opened.engine, &opened.transport, Some(peer), clock).await?;
+        let (driver, ask) = Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),

@@ -11,13 +11,18 @@ use super::engine::{Engine, EngineError};
 use crate::record::{DirLock, FileRecord, Guard, GuardError, LockError, RecordError};
 use crate::store::{SledStore, Store};
 use crate::time::{Now, WallMs};
-use crate::trust::key::{KeyError, SecretKey};
+use crate::trust::key::{KeyError, PublicKey, SecretKey};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+
+/// The key that signs.
+const SIGNING: &str = "keys/signing.pem";
+/// The key that a rotation goes to.
+const NEXT_SIGNING: &str = "keys/signing-next.pem";
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +194,40 @@ impl DataDir {
         }
     }
 
+    /// The signing key, and the one that a rotation goes to, if there is one.
+    fn signing_keys(&self) -> Result<Vec<SecretKey>, DataDirError> {
+        let mut keys = vec![self.key(SIGNING, false)?];
+        if self.0.join(NEXT_SIGNING).exists() {
+            keys.push(self.key(NEXT_SIGNING, false)?);
+        }
+        Ok(keys)
+    }
+
+    /// A new signing key to rotate to, written beside the one in use; an unused one from before is dropped.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn next_key(&self) -> Result<SecretKey, DataDirError> {
+        match fs::remove_file(self.0.join(NEXT_SIGNING)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.io(NEXT_SIGNING, error)),
+            _ => self.key(NEXT_SIGNING, true),
+        }
+    }
+
+    /// Puts the new signing key in the old one's place, once the record says that it is in use.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn promote_key(&self, in_use: &PublicKey) -> Result<(), DataDirError> {
+        let next = self.0.join(NEXT_SIGNING);
+        if next.exists() && self.key(NEXT_SIGNING, false)?.public() == *in_use {
+            fs::rename(next, self.0.join(SIGNING)).map_err(|e| self.io(SIGNING, e))?;
+            let dir = fs::File::open(self.0.join("keys")).map_err(|e| self.io("keys", e))?;
+            dir.sync_all().map_err(|e| self.io("keys", e))?;
+        }
+        Ok(())
+    }
+
     /// The keepers of a new node.
     ///
     /// # Errors
@@ -233,7 +272,7 @@ impl DataDir {
     }
 
     fn open_engine(&self, now: Now) -> Result<Engine, OpenError> {
-        let signing = self.key("keys/signing.pem", false).map_err(OpenError::Data)?;
+        let keys = self.signing_keys().map_err(OpenError::Data)?;
         let opened =
             FileRecord::open(&self.0.join("record")).map_err(|e| OpenError::Data(self.record_error(e)));
         let (record, found) = opened?;
@@ -242,7 +281,10 @@ impl DataDir {
         }
         let guard = Guard::open(&self.0.join("guard")).map_err(EngineError::from)?;
         let store = SledStore::open(&self.0.join("index")).map_err(EngineError::from)?;
-        Ok(Engine::open(signing, Box::new(record), Box::new(guard), Arc::new(store), now)?)
+        let engine = Engine::open(keys, Box::new(record), Box::new(guard), Arc::new(store), now)?;
+        // If we stopped between a rotation and this, the new key is still beside the old one.
+        self.promote_key(engine.node().own_key()).map_err(OpenError::Data)?;
+        Ok(engine)
     }
 
     fn record_error(&self, error: RecordError) -> DataDirError {

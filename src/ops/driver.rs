@@ -4,7 +4,7 @@
 //! itself, alone an input waits for nobody.
 
 use super::daemon::DaemonError;
-use super::data_dir::Clock;
+use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
 use super::service::{Answer, Reply, Request, answer};
 use super::snapshot::{Current, Snapshot};
@@ -81,6 +81,7 @@ impl Known {
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
     pub(super) engine: Engine,
+    data: DataDir,
     net: Net,
     known: Known,
     clock: Clock,
@@ -102,6 +103,7 @@ impl Driver {
     /// Starts the network of an engine; `listen` is none for a node that only dials.
     pub(super) async fn start(
         engine: Engine,
+        data: &DataDir,
         transport: &SecretKey,
         listen: Option<SocketAddr>,
         clock: Clock,
@@ -114,7 +116,8 @@ impl Driver {
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
-        let driver = Self { engine, net, known, clock, current, events, questions, long_reads };
+        let data = data.clone();
+        let driver = Self { engine, data, net, known, clock, current, events, questions, long_reads };
         Ok((driver, Ask(ask)))
     }
 
@@ -132,18 +135,22 @@ impl Driver {
         loop {
             let mut replies = Vec::new();
             let now = self.clock.now();
+            let (data, key) = (&self.data, *self.engine.node().own_key());
             let ((), actions) = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
                         Input::Net(event) => take_event(node, turn, event)?,
                         Input::Question((request, sender)) => {
-                            replies.push((sender, answer(node, turn, &request)?));
+                            replies.push((sender, answer(node, turn, &request, data)?));
                         }
                         Input::Time | Input::Stop => {}
                     }
                 }
                 node.settle(turn)
             })?;
+            if key != *self.engine.node().own_key() {
+                self.keep_key();
+            }
             self.publish();
             // Nobody hears of a turn before it is durable.
             for (sender, answer) in replies {
@@ -162,6 +169,13 @@ impl Driver {
         }
         runtime.block_on(self.net.shutdown());
         Ok(self.engine)
+    }
+
+    /// After a rotation the new key takes the old one's place; should that fail, the next start does it.
+    fn keep_key(&self) {
+        if let Err(error) = self.data.promote_key(self.engine.node().own_key()) {
+            tracing::warn!(%error, "the new signing key stays beside the old one until the next start");
+        }
     }
 
     /// Gives an answer; what is long to read is read on a thread that may block.

@@ -93,12 +93,13 @@ impl Engine {
         Self { node: Node::new(identity, signing), record, marks, store, behind: false }
     }
 
-    /// Opens what `create` began: replays the record into the node, and into the index what it lacks.
+    /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
+    /// signing keys there are: the one in use, and beside it one that a rotation goes to.
     ///
     /// # Errors
     /// [`EngineError`].
     pub fn open(
-        signing: SecretKey,
+        keys: Vec<SecretKey>,
         record: Box<dyn Record>,
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
@@ -110,7 +111,7 @@ impl Engine {
             return Err(EngineError::IndexAhead);
         }
         let mut node = None;
-        let mut signing = Some(signing);
+        let mut keys = Some(keys);
         let mut failed: Option<EngineError> = None;
         let mut turn = Turn::new(now, store.as_ref());
         let from = Position { facts: 0, bodies: applied.bodies };
@@ -129,11 +130,8 @@ impl Engine {
                     Stream::Facts => {
                         let fact = Fact::from_frame(&frame)?;
                         if let Fact::Identity(identity) = &fact {
-                            let secret = signing.take().ok_or(EngineError::NoIdentity)?;
-                            if secret.public() != identity.signing {
-                                return Err(EngineError::OtherKey);
-                            }
-                            node = Some(Node::new((**identity).clone(), secret));
+                            let keys = keys.take().ok_or(EngineError::NoIdentity)?;
+                            node = Some(with_keys((**identity).clone(), keys)?);
                         }
                         let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
                         if index == 0 {
@@ -163,6 +161,9 @@ impl Engine {
             return Err(error);
         }
         let mut node = node.ok_or(EngineError::NoIdentity)?;
+        if !node.has_its_key() {
+            return Err(EngineError::OtherKey);
+        }
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         commit(store.as_ref(), &mut turn)?;
         drop(turn);
@@ -228,6 +229,20 @@ impl Engine {
         }
         Ok((result, out.actions))
     }
+}
+
+/// A node with the first of the keys that fits, or, when it has rotated since it was enrolled and the old key is gone,
+/// with what there is: its record names the one that it must have in the end.
+fn with_keys(identity: Identity, mut keys: Vec<SecretKey>) -> Result<Node, EngineError> {
+    let fits = keys.iter().position(|key| key.public() == identity.signing).unwrap_or(0);
+    if keys.is_empty() {
+        return Err(EngineError::OtherKey);
+    }
+    let mut node = Node::new(identity, keys.swap_remove(fits));
+    if let Some(spare) = keys.pop() {
+        node.offer_key(spare);
+    }
+    Ok(node)
 }
 
 /// The logs whose sizes only ever grow.

@@ -131,8 +131,8 @@ impl Source for PortalSource {
         let federation = self.identity.federation();
         let origin = root_origin(&federation);
         let vkey = snapshot.root_key.map(|key| note::vkey(&origin, note::ALGORITHM_ED25519, &key));
-        let name = node_origin(&self.identity.signing);
-        let own = note::vkey(&name, note::ALGORITHM_COSIGNATURE, &self.identity.signing);
+        let name = node_origin(&snapshot.own_key);
+        let own = note::vkey(&name, note::ALGORITHM_COSIGNATURE, &snapshot.own_key);
         IdentityDoc {
             federation,
             anchor_key: data_encoding::HEXLOWER.encode(self.identity.anchor.as_bytes()),

@@ -23,6 +23,8 @@ pub(super) struct Snapshot {
     pub(super) note: Option<(String, u64)>,
     /// When the root last cosigned it, seconds since 1970.
     pub(super) renewed_at: u64,
+    /// This node's signing key.
+    pub(super) own_key: PublicKey,
     /// The root node's signing key.
     pub(super) root_key: Option<PublicKey>,
 }
@@ -32,6 +34,7 @@ impl Snapshot {
         let note = node.checkpoint_note().map(|(text, size)| (text.to_owned(), size));
         Self {
             own: node.own_log(),
+            own_key: *node.own_key(),
             root_log: node.root_log(),
             view_root: node.ledger().view_root(),
             received: node.received(),

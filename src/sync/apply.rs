@@ -194,11 +194,14 @@ impl Node {
                     turn.event(Event::OwnRefused(statement, code));
                 }
                 let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { return Ok(()) };
-                if let Act::Delegate(delegation) = &entry.card.act {
-                    self.refused_keys.insert(delegation.signing);
-                    if self.is_root() {
-                        self.ready.insert(delegation.signing);
-                    }
+                let key = match &entry.card.act {
+                    Act::Delegate(delegation) => Some(delegation.signing),
+                    Act::Rotate(rotation) => Some(rotation.signing),
+                    _ => None,
+                };
+                self.refused_keys.extend(key);
+                if self.is_root() {
+                    self.ready.extend(key);
                 }
                 if origin == *self.own_key() {
                     self.no_longer_waiting(&entry);

@@ -130,3 +130,45 @@ fn a_closed_division_keeps_what_it_published_and_its_code_is_free_again() {
     federation.nodes.push(again);
     federation.wait_for(&[digest, next], 20);
 }
+
+#[test]
+fn a_rotated_key_is_followed_by_all_and_the_node_goes_on_under_it() {
+    let mut federation = Federation::chain();
+    let before = federation.write("before.json", &report("甲局", "330200", 2024, 1).to_string());
+    let before = federation.nodes[1].publish(&before);
+    federation.wait_for(std::slice::from_ref(&before), 10);
+    federation.nodes[0].run(&["keys", "rotate"]).expect_exit(6);
+    let vkey = |node: &Node| node.api("/.well-known/gongshi.json")["cosigner"]["vkey"].clone();
+    let old = vkey(&federation.nodes[1]);
+    let said = federation.nodes[1].run(&["keys", "rotate"]).expect_exit(0).json();
+    assert_ne!(said["old"], said["new"]);
+    wait_until("the rotation at the town", 10, || {
+        let mut states = key_state(&federation.nodes[3], "330200");
+        states.sort();
+        (states == ["live", "replaced"]).then_some(())
+    });
+    assert_ne!(vkey(&federation.nodes[1]), old, "it cosigns under its new name");
+    // The node, and those below it, go on; a kill loses nothing of it.
+    let own = federation.write("own.json", &report("乙局", "330200", 2024, 1).to_string());
+    let town = federation.write("town.json", &report("丙局", "330282108", 2024, 1).to_string());
+    let digests = [federation.nodes[1].publish(&own), federation.nodes[3].publish(&town)];
+    federation.wait_for(&digests, 20);
+    federation.nodes[1].kill();
+    federation.nodes[1].serve();
+    federation.wait_agreement(30);
+    // What stood under the old key is corrected and found under the new one.
+    let again = federation.write("again.json", &report("甲局", "330200", 2024, 1).to_string());
+    assert_eq!(federation.nodes[1].publish(&again), before);
+    // The town rotates without a daemon, and a new node joins below a rotated one.
+    federation.nodes[3].stop();
+    federation.nodes[3].run(&["keys", "rotate"]).expect_exit(0);
+    federation.nodes[3].serve();
+    let last = federation.write("last.json", &report("丁局", "330282108", 2023, 1).to_string());
+    let last = federation.nodes[3].publish(&last);
+    federation.enrol(1, "district", "330281", "余姚市司法局");
+    federation.wait_for(&[last], 20);
+    federation.wait_agreement(30);
+    for node in &federation.nodes {
+        node.run(&["verify", "--all"]).expect_exit(0);
+    }
+}

@@ -187,7 +187,7 @@ impl Sim {
             let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
             let keepers = (Box::new(site.disk.clone()), Box::new(site.marks.clone()));
             let (signing, now) = (site.signing(), self.now(at));
-            let again = Engine::open(signing, keepers.0, keepers.1, Arc::clone(&store), now);
+            let again = Engine::open(vec![signing], keepers.0, keepers.1, Arc::clone(&store), now);
             let again = again.expect("the record opens");
             let of = |node: &Node| {
                 let view = node.ledger().view_root();

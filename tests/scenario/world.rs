@@ -419,7 +419,7 @@ impl Sim {
         let it = &self.sites[site];
         let store = Arc::clone(&it.store) as Arc<dyn Store>;
         let (disk, marks) = (Box::new(it.disk.clone()), Box::new(it.marks.clone()));
-        match Engine::open(it.signing(), disk, marks, store, now) {
+        match Engine::open(vec![it.signing()], disk, marks, store, now) {
             Ok(engine) => self.sites[site].engine = Some(engine),
             Err(error) => self.fail(&format!("{} does not start: {error}", self.sites[site].code)),
         }

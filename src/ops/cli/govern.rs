@@ -1,8 +1,8 @@
 //! `gongshi keys`, `host`, `reparent`, `close`: what a node says about the nodes below it.
 
 use super::args::Global;
-use super::link::Link;
-use super::{FINDINGS, Outcome, grid, runtime};
+use super::link::ask;
+use super::{FINDINGS, Outcome, grid};
 use crate::division::DivisionCode;
 use crate::ops::service::{Failure, Request};
 use crate::sync::govern::{Governing, Vouch};
@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 pub(super) enum KeysAction {
     /// 列出各节点的密钥与有效期 / every node's key, its state and how long it lasts
     List,
+    /// 更换本节点的签名密钥（下级自动跟随）/ a new signing key for this node; everyone follows by themselves
+    Rotate,
     /// 吊销下级节点的密钥 / stop the key of a node below
     Revoke(Revoke),
 }
@@ -75,6 +77,18 @@ pub(super) struct Close {
 pub(super) fn keys(global: &Global, action: &KeysAction) -> Result<Outcome, Failure> {
     match action {
         KeysAction::List => list(global),
+        KeysAction::Rotate => {
+            let document = ask(global, Request::Rotate)?;
+            let key =
+                |name: &str| document[name].as_str().unwrap_or_default().chars().take(16).collect::<String>();
+            let (old, new) = (key("old"), key("new"));
+            let zh = format!("已更换签名密钥 {old} → {new}；省级编号后各级自动改用，旧密钥文件已删除");
+            let en = format!(
+                "signing key {old} is now {new}; all levels follow once it is sequenced; the old key file is gone"
+            );
+            let text = global.words(&zh, &en).to_owned();
+            Ok(Outcome::done(document, text))
+        }
         KeysAction::Revoke(revoke) => {
             let vouch = match revoke.last.as_deref() {
                 None => Vouch::Held,
@@ -140,8 +154,7 @@ fn say(
         return Ok(Outcome::done(document, what));
     }
     let request = Request::Govern(Box::new(governing));
-    let document =
-        runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })?;
+    let document = ask(global, request)?;
     let digest = document["digest"].as_str().unwrap_or_default();
     let zh = format!("{what}\n  已签名 {digest}，省级编号后生效");
     let en = format!("{what}\n  signed {digest}; in force once the root has sequenced it");
@@ -149,8 +162,7 @@ fn say(
 }
 
 fn list(global: &Global) -> Result<Outcome, Failure> {
-    let document =
-        runtime()?.block_on(async { Link::open(&global.data()).await?.document(Request::Keys).await })?;
+    let document = ask(global, Request::Keys)?;
     let lines = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     let word = |state: &str| match (state, global.english()) {
         (state, true) => state.to_owned(),

@@ -181,7 +181,7 @@ fn catch_up(
     let wanted = joined.root_size;
     let (stop_sender, stop) = watch::channel(false);
     let (progress_sender, progress) = watch::channel(0);
-    let (driver, _ask) = runtime.block_on(Driver::start(engine, transport, None, clock))?;
+    let (driver, _ask) = runtime.block_on(Driver::start(engine, data, transport, None, clock))?;
     runtime.spawn(watch_progress(progress, stop_sender));
     let engine = driver.run(runtime.handle(), stop, |node| {
         let size = node.root_log().0;

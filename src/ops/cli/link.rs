@@ -21,7 +21,7 @@ const READ_WITHIN: Duration = Duration::from_secs(86_400);
 
 pub(super) enum Link {
     Daemon(UnixStream),
-    Offline(Box<Opened>, Clock),
+    Offline(Box<Opened>, DataDir, Clock),
 }
 
 impl Link {
@@ -35,7 +35,7 @@ impl Link {
             }
             match data.open(clock.now()) {
                 Ok(opened) if opened.engine.was_behind() => return Err(behind()),
-                Ok(opened) => return Ok(Self::Offline(Box::new(opened), clock)),
+                Ok(opened) => return Ok(Self::Offline(Box::new(opened), data.clone(), clock)),
                 Err(DataDirError::Locked { .. }) if tries < TRIES => {
                     tries += 1;
                     pause().await;
@@ -59,13 +59,15 @@ impl Link {
                     format!("守护进程未答复：{error} / the daemon did not answer: {error}"),
                 )
             }),
-            Self::Offline(mut opened, clock) => {
+            Self::Offline(mut opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
-                        let replies = group.iter().map(|request| answer(node, turn, request)).collect();
+                        let replies =
+                            group.iter().map(|request| answer(node, turn, request, &data)).collect();
                         node.settle(turn)?;
                         replies
                     })?;
+                    data.promote_key(opened.engine.node().own_key())?;
                     let (replies, store): (Vec<Answer>, _) = (replies, opened.engine.store());
                     let reply = |answer| match answer {
                         Answer::Now(reply) => reply,

@@ -5,7 +5,7 @@ use super::grid::grid;
 use super::link::{Link, ask, pause};
 use super::packages::{array, text};
 use super::{Outcome, UNREACHABLE, runtime};
-use crate::ops::data_dir::{Clock, Opened};
+use crate::ops::data_dir::{Clock, DataDir, Opened};
 use crate::ops::driver::Driver;
 use crate::ops::explain::{Kind, word};
 use crate::ops::service::{Failure, Request, is_pulled, is_pushed};
@@ -67,14 +67,14 @@ fn exchange(
     let runtime = runtime()?;
     let first = runtime.block_on(async {
         match Link::open(&global.data()).await? {
-            Link::Offline(opened, clock) => Ok(Err((opened, clock))),
+            Link::Offline(opened, _, clock) => Ok(Err((opened, clock))),
             daemon => daemon.document(begin.clone()).await.map(Ok),
         }
     })?;
     match first {
         Ok(document) => runtime.block_on(wait(global, document, &progress)),
         Err((opened, clock)) => {
-            alone(&runtime, opened, clock, start, &done)?;
+            alone(&runtime, &global.data(), opened, clock, start, &done)?;
             let document = ask(global, progress)?;
             // The session ended with the command, so the word of the run counts.
             Ok(with_done(document))
@@ -105,6 +105,7 @@ async fn wait(global: &Global, mut document: Value, progress: &Request) -> Resul
 /// Without a daemon the node runs here for as long as it takes; it listens to nobody.
 fn alone(
     runtime: &tokio::runtime::Runtime,
+    data: &DataDir,
     mut opened: Box<Opened>,
     clock: Clock,
     start: impl FnOnce(&mut Node, &mut Turn<'_>),
@@ -116,7 +117,7 @@ fn alone(
     })?;
     let Opened { engine, transport, lock } = *opened;
     let (stop_sender, stop) = watch::channel(false);
-    let (driver, _ask) = runtime.block_on(Driver::start(engine, &transport, None, clock))?;
+    let (driver, _ask) = runtime.block_on(Driver::start(engine, data, &transport, None, clock))?;
     runtime.spawn(stop_later(stop_sender));
     let engine = driver.run(runtime.handle(), stop, done)?;
     let reached = done(engine.node());

@@ -1,10 +1,12 @@
 //! Acts about the tree, and the keys there are, as requests and documents.
 
 use super::failures::{reason_failure, say_failure};
-use super::{Failure, Reply, document};
+use super::{Answer, Failure, Reply, document};
 use crate::ledger::EndCause;
+use crate::ops::data_dir::DataDir;
 use crate::store::StoreError;
 use crate::sync::govern::{GovernError, Governing};
+use crate::sync::rotate::RotateError;
 use crate::sync::{Node, Turn};
 use crate::time::WallMs;
 use crate::trust::delegation::Delegation;
@@ -45,6 +47,41 @@ pub(super) fn govern(
         Err(GovernError::Say(error)) => say_failure(error)?,
     };
     Ok(Reply::Failure(failure))
+}
+
+/// A new signing key: written first, then said, so that no record names a key that is nowhere.
+pub(super) fn rotate(node: &mut Node, turn: &mut Turn<'_>, data: &DataDir) -> Result<Answer, StoreError> {
+    let keys = data.next_key().and_then(|next| Ok((next, data.key("keys/transport.pem", false)?)));
+    let (next, transport) = match keys {
+        Ok(keys) => keys,
+        Err(error) => {
+            return Ok(Answer::Now(Reply::Failure(Failure::new(1, "no_new_key", error.to_string()))));
+        }
+    };
+    let old = node.own_key().id();
+    node.offer_key(next);
+    let failure = match node.rotate(turn, &transport) {
+        Ok(entry) => {
+            return Ok(Answer::Now(document(&json!({
+                "schema": "gongshi.govern/1", "kind": "rotate", "digest": entry.digest(), "old": old,
+                "new": node.own_key().id(), "sequenced": false,
+            }))));
+        }
+        Err(RotateError::EntriesWait(count)) => Failure::new(
+            6,
+            "entries_wait",
+            format!(
+                "本节点还有 {count} 份声明未获省级答复，待其编号后再更换密钥 / {count} statements of this node have no answer of the root yet: rotate once they have"
+            ),
+        ),
+        Err(RotateError::NotNow | RotateError::NoKey) => Failure::new(
+            6,
+            "cannot_rotate",
+            "本节点的日志此刻不能签署（正在补齐、被拒收或已停用），请先看 gongshi doctor / this node's log cannot be signed now: see gongshi doctor",
+        ),
+        Err(RotateError::Say(error)) => say_failure(error)?,
+    };
+    Ok(Answer::Now(Reply::Failure(failure)))
 }
 
 /// Days until a delegation ends; 0 when it has.

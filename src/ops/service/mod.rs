@@ -1,6 +1,6 @@
 //! The service: what the command line and the console ask of a node, whether a daemon runs or not.
 
-use super::data_dir::random_seed;
+use super::data_dir::{DataDir, random_seed};
 use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
@@ -77,6 +77,8 @@ pub(super) enum Request {
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
+    /// A new signing key of our own.
+    Rotate,
     /// Every key that was delegated.
     Keys,
     /// All invitations.
@@ -182,7 +184,15 @@ impl Failure {
 }
 
 /// Answers a request within a turn. A long read only takes what it needs of the node.
-pub(super) fn answer(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Answer, StoreError> {
+pub(super) fn answer(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    request: &Request,
+    data: &DataDir,
+) -> Result<Answer, StoreError> {
+    if let Request::Rotate = request {
+        return govern::rotate(node, turn, data);
+    }
     if let Request::Query(query) = request {
         return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
     }
@@ -253,7 +263,9 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
-        Request::Query(_) => Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable")),
+        Request::Query(_) | Request::Rotate => {
+            Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
+        }
     })
 }
 

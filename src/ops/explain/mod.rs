@@ -4,6 +4,7 @@
 
 mod failures;
 mod findings;
+mod keys;
 mod refusals;
 mod states;
 
@@ -54,11 +55,12 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 7] = [
+    let tables: [(Kind, &[Row]); 8] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, keys::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

@@ -6,13 +6,14 @@
 
 use crate::digest::Digest;
 use crate::record::{Guard, GuardError, Position, Record, RecordError, Stream};
-use crate::store::{Store, StoreError, layout};
+use crate::store::{Batch, Store, StoreError, layout};
 use crate::sync::body::{BODY_FRAME, PackedBody};
 use crate::sync::fact::{Fact, FactError, Identity};
 use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
 use crate::wire;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ impl Engine {
     /// [`EngineError`].
     pub fn open(
         keys: Vec<SecretKey>,
-        record: Box<dyn Record>,
+        mut record: Box<dyn Record>,
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
         now: Now,
@@ -141,7 +142,7 @@ impl Engine {
                         node.apply(&mut turn, &fact)?;
                         turn.out.actions.clear();
                         if index < applied.facts {
-                            turn.out.puts = crate::store::Batch::default();
+                            turn.out.puts = Batch::default();
                         } else if index % REPLAY_COMMIT_FACTS == 0 {
                             commit(store.as_ref(), &mut turn)?;
                         }
@@ -166,7 +167,11 @@ impl Engine {
         }
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         commit(store.as_ref(), &mut turn)?;
+        let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
+        if erasures(store.as_ref())? < erased.len() as u64 {
+            forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
+        }
         let behind = marks.check(&shown(&node)).is_err();
         node.set_behind(behind);
         Ok(Self { node, record, marks, store, behind })
@@ -224,6 +229,11 @@ impl Engine {
         if !out.puts.is_empty() {
             self.store.commit(&out.puts)?;
         }
+        if !out.erased.is_empty() {
+            // If we stop before this, opening sees that there is something left to erase.
+            let done = erasures(self.store.as_ref())? + out.erased.len() as u64;
+            forget(self.record.as_mut(), self.store.as_ref(), &out.erased, done)?;
+        }
         if self.node.is_behind() && self.marks.check(&shown(&self.node)).is_ok() {
             self.node.set_behind(false);
         }
@@ -254,6 +264,26 @@ fn shown(node: &Node) -> [(Digest, u64, Digest); 2] {
 fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {
     let puts = std::mem::take(&mut turn.out.puts);
     if puts.is_empty() { Ok(()) } else { store.commit(&puts) }
+}
+
+/// Blanks bodies in the record, and notes that it is done.
+fn forget(
+    record: &mut dyn Record,
+    store: &dyn Store,
+    erased: &[Digest],
+    done: u64,
+) -> Result<(), EngineError> {
+    let erased: BTreeSet<&Digest> = erased.iter().collect();
+    record.erase(&|frame| PackedBody::digest_of(frame).is_some_and(|digest| erased.contains(&digest)))?;
+    let mut puts = Batch::new();
+    puts.put(layout::ERASURES.to_vec(), done.to_be_bytes().to_vec());
+    Ok(store.commit(&puts)?)
+}
+
+/// How many erasures the record has done.
+fn erasures(store: &dyn Store) -> Result<u64, StoreError> {
+    let done = store.get(layout::ERASURES)?.and_then(|done| done.try_into().ok());
+    Ok(done.map_or(0, u64::from_be_bytes))
 }
 
 /// Up to which position of the record the index is filled.

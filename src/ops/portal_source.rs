@@ -21,7 +21,7 @@ use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
-use crate::sync::{read_entry, read_leaf, read_tile};
+use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
@@ -105,6 +105,13 @@ impl PortalSource {
         }
         let entry = read_entry(self.store.as_ref(), digest)?;
         let card = entry.and_then(|entry| entry.card.act.report().cloned());
+        // An earlier revision of what was erased was public too, and is gone with it.
+        if let Some(package) = card.as_ref().and_then(ReportCard::package)
+            && let Some(by) = erased_by(self.store.as_ref(), &package.digest)?
+        {
+            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
+            return Ok(Found::Withdrawn { reason });
+        }
         Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
     }
 }

@@ -120,6 +120,10 @@ impl Record for FileRecord {
         Position { facts: self.facts.end, bodies: self.bodies.end }
     }
 
+    fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
+        self.blank_bodies(is_erased)
+    }
+
     fn replay(&self, from: Position, visit: &mut Visit<'_>) -> Result<(), RecordError> {
         let end = self.end();
         if from.facts > end.facts || from.bodies > end.bodies {
@@ -377,5 +381,6 @@ fn scan_last(file: &mut File, salt: u32, bytes: u64) -> io::Result<Result<(u64, 
     Ok(if later_batch_follows(&*file, salt, bad, whole)? { Err(bad) } else { Ok((whole, count)) })
 }
 
+mod erase;
 #[cfg(test)]
 mod tests;

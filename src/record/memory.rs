@@ -3,7 +3,7 @@
 //! It tells what was written from what was synced, so that a crash between the two steps of an append loses
 //! exactly what a power cut would lose. Clones are independent.
 
-use super::{Batch, Frame, Position, Record, RecordError, Stream, Visit, check_size};
+use super::{BLANK_KIND, Batch, Frame, Position, Record, RecordError, Stream, Visit, check_size};
 use std::io;
 
 /// Where the next append stops as if the machine did; see [`MemoryRecord::stop_next`].
@@ -99,6 +99,15 @@ impl Record for MemoryRecord {
 
     fn end(&self) -> Position {
         Position { facts: self.facts.synced as u64, bodies: self.bodies.synced as u64 }
+    }
+
+    fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
+        let mut count = 0;
+        for frame in self.bodies.frames.iter_mut().filter(|frame| is_erased(frame)) {
+            *frame = Frame { kind: BLANK_KIND, payload: vec![0; frame.payload.len()] };
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn replay(&self, from: Position, visit: &mut Visit<'_>) -> Result<(), RecordError> {

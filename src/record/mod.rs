@@ -39,6 +39,9 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Largest encoding of one stream's part of a batch, in bytes: it is held in memory to be written at once.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Kind of a frame that was erased; its payload is zeros.
+pub const BLANK_KIND: u8 = 0;
+
 /// Which of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -150,6 +153,13 @@ pub trait Record: Send {
 
     /// The end of what is durable.
     fn end(&self) -> Position;
+
+    /// Blanks every frame of [`Stream::Bodies`] that `is_erased` says so of, durably: nothing of its payload is left.
+    /// Indices of all frames stay. How many were blanked; doing it again finds none.
+    ///
+    /// # Errors
+    /// [`RecordError::Damaged`], [`RecordError::Full`], [`RecordError::Io`]: some may be blanked, none is harmed.
+    fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError>;
 
     /// Visits all bodies from `from.bodies`, then all facts from `from.facts`, each in order, to the end.
     ///

@@ -30,10 +30,12 @@
 //! that is damage. Salt and offset in the checksum keep bytes inside a payload, which a peer may have chosen,
 //! from being taken for such a proof.
 //!
+//! A frame that was erased stays in its place, with kind 0 and zeros for a payload of the same length.
+//!
 //! What this cannot tell: damage within the last batch looks like a torn one. It is cut and reported
 //! ([`super::Opened`]), and the guard and the index, which have seen more, then contradict the record.
 
-use super::{FRAME_BYTES_MAX, Frame, Stream};
+use super::{BLANK_KIND, FRAME_BYTES_MAX, Frame, Stream};
 use crate::bytes::{LayoutError, Reader};
 use std::io::{self, Read};
 
@@ -152,6 +154,22 @@ impl FrameHeader {
             kind: reader.u8("kind")?,
             payload_checksum: u32::from_le_bytes(reader.array("payload checksum")?),
         })
+    }
+}
+
+/// Blanks the frame at offset `at` of a segment's bytes: kind 0, a payload of zeros, the same length. The scanner has
+/// found a frame there.
+pub fn blank(segment: &mut [u8], salt: u32, at: u64) {
+    let Some(frame) = usize::try_from(at).ok().and_then(|at| segment.get_mut(at..)) else { return };
+    let Some(header) = FrameHeader::decode(frame, salt, at) else { return };
+    let Some(payload) = frame.get_mut(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.length as usize) else {
+        return;
+    };
+    payload.fill(0);
+    let payload_checksum = crc32fast::hash(payload);
+    let blank = FrameHeader { kind: BLANK_KIND, payload_checksum, ..header }.encode(salt, at);
+    if let Some(bytes) = frame.get_mut(..FRAME_HEADER_BYTES) {
+        bytes.copy_from_slice(&blank);
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `t` | tile level u8, tile index u64 | hashes of the tile, 32 each |
 //! | `b` | body digest 32 | salt, length, chunk count |
 //! | `c` | body digest 32, chunk u32 | compressed chunk |
+//! | `z` | body digest 32 | digest of the statement that erased it |
+//! | `n` | nothing | how many erasures the record has done |
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
@@ -23,6 +25,8 @@ use crate::trust::key::PublicKey;
 
 /// Position of the record up to which the index is filled.
 pub const APPLIED: &[u8] = b"m";
+/// How many erasures the record has done.
+pub const ERASURES: &[u8] = b"n";
 /// First byte of refused entries.
 pub const REFUSED: u8 = b'x';
 /// First byte of the parent's receipts.
@@ -69,6 +73,10 @@ pub fn body(digest: &Digest) -> Vec<u8> {
 /// A body's chunk.
 pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
     key(b'c', &[digest.as_bytes(), &chunk.to_be_bytes()])
+}
+/// That a body was erased.
+pub fn erased(digest: &Digest) -> Vec<u8> {
+    key(b'z', &[digest.as_bytes()])
 }
 /// A revision's row.
 pub fn revision(statement: &Digest) -> Vec<u8> {

@@ -165,6 +165,7 @@ impl Node {
             // What the fold accepted holds here too, whether it was known early or not.
             let (federation, author) = (self.identity.federation(), entry.statement.key());
             self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
+            self.erase(turn, &entry)?;
         }
         for effect in effects {
             self.follow(turn, index, effect)?;

@@ -3,6 +3,7 @@
 //! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
 
 use super::climb::Outcome;
+use super::erase::erased_by;
 use super::limits::BODY_BYTES_MAX;
 use super::node::Step;
 use super::turn::Turn;
@@ -10,7 +11,7 @@ use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
 use crate::package::body::body_digest;
 use crate::record::{FRAME_BYTES_MAX, Frame};
-use crate::statement::Entry;
+use crate::statement::{BodyRef, Entry};
 use crate::store::{Batch, Read, StoreError, layout};
 use crate::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,37 @@ impl PackedBody {
         Ok(Some(Self { salt, bytes, chunks }))
     }
 
+    /// What travels in the place of a body that was erased.
+    pub const fn erased() -> Self {
+        Self { salt: [0; 32], bytes: 0, chunks: Vec::new() }
+    }
+
+    /// True for what travels in the place of an erased body: a body has at least one chunk.
+    pub const fn is_erased(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// The digest that a frame of the record belongs to; none when it is no body's.
+    pub fn digest_of(frame: &Frame) -> Option<Digest> {
+        type Fields = (Digest, [u8; 32], u64, u32, u32, ByteBuf);
+        let fields: Fields = (frame.kind == BODY_FRAME)
+            .then(|| wire::decode(&frame.payload, FRAME_BYTES_MAX).ok())
+            .flatten()?;
+        Some(fields.0)
+    }
+
+    /// Takes a body out of the index.
+    pub(super) fn delete(turn: &mut Turn<'_>, digest: &Digest) -> Step {
+        let Some(head) = turn.get(&layout::body(digest))? else { return Ok(()) };
+        let (_, _, count): ([u8; 32], u64, u32) =
+            wire::decode(&head, 64).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        for at in 0..count {
+            turn.out.puts.delete(layout::body_chunk(digest, at));
+        }
+        turn.out.puts.delete(layout::body(digest));
+        Ok(())
+    }
+
     /// True when the index holds the body.
     ///
     /// # Errors
@@ -144,7 +176,22 @@ impl PackedBody {
 /// The bodies that travel with an entry; none when one of them is not held.
 pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
     let read = turn.read();
-    entry.card.act.carried_bodies().iter().map(|body| PackedBody::read(&read, &body.digest)).collect()
+    let carried = |body: &BodyRef| match PackedBody::read(&read, &body.digest)? {
+        None if erased_by(&read, &body.digest)?.is_some() => Ok(Some(PackedBody::erased())),
+        held => Ok(held),
+    };
+    entry.card.act.carried_bodies().iter().map(carried).collect()
+}
+
+/// True when bodies that came with an entry are said to be erased, and nothing here says so: then its withdrawal is
+/// still to come down.
+pub(super) fn lacks_bodies(turn: &Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<bool> {
+    for (name, body) in entry.card.act.carried_bodies().iter().zip(bodies) {
+        if body.is_erased() && erased_by(&turn.read(), &name.digest)?.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Checks and keeps the bodies that came with an entry.
@@ -154,6 +201,10 @@ pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBo
         return Ok(Err("bad_body"));
     }
     for (name, body) in named.iter().zip(bodies) {
+        // Bodies of reports alone are erased. What was erased here does not come back.
+        if (body.is_erased() && entry.is_report()) || erased_by(&turn.read(), &name.digest)?.is_some() {
+            continue;
+        }
         if name.bytes > BODY_BYTES_MAX || body.unpack(&name.digest, name.bytes).is_err() {
             return Ok(Err("bad_body"));
         }

@@ -1,13 +1,13 @@
 //! Climb: logs on their way up. The sender proposes a checkpoint, the receiver says what it has, packs follow,
 //! and the receiver's cosignature over the checkpoint is the receipt.
 
-use super::body::{PackedBody, carried_bodies, keep_bodies};
+use super::body::{PackedBody, carried_bodies, keep_bodies, lacks_bodies};
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame, PackedEntry};
 use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
 use super::node::{ConnId, Node, Step};
 use super::session::Peer;
-use super::turn::{Event, Turn};
+use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::log::checkpoint::{Checkpoint, node_origin};
 use crate::log::note::{self, Note};
@@ -157,20 +157,6 @@ impl Node {
         Ok(Ok(()))
     }
 
-    /// Delegates and rotations from the anchor's down to the one that made `origin`, as far as they are held.
-    fn chain_of(&self, turn: &Turn<'_>, origin: &PublicKey) -> Step<Vec<PackedEntry>> {
-        let mut chain = Vec::new();
-        let mut at = *origin;
-        // No key is granted twice, so the way ends at the anchor.
-        while let Some((by, index)) = self.registry.grant(&at) {
-            let Some((_, entry)) = self.entry(turn, &by, index)? else { break };
-            chain.push(PackedEntry::of(&entry));
-            at = by;
-        }
-        chain.reverse();
-        Ok(chain)
-    }
-
     pub(super) fn on_receipt(
         &mut self,
         turn: &mut Turn<'_>,
@@ -237,21 +223,6 @@ impl Node {
         self.take_note(turn, conn, origin, &text)
     }
 
-    /// Enters the Delegates of a presented chain into the provisional registry.
-    pub(super) fn learn_chain(&mut self, turn: &mut Turn<'_>, chain: &[PackedEntry]) -> Outcome {
-        for packed in chain {
-            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Err("bad_chain") };
-            self.learn(turn, &entry);
-        }
-        Ok(())
-    }
-
-    /// Admission: the anchor's log and logs of keys delegated below the root. The root's fold alone decides
-    /// what of it counts.
-    fn may_climb(&self, origin: &PublicKey) -> bool {
-        origin.id() == self.federation() || self.registry.knows(origin)
-    }
-
     pub(super) fn on_push(
         &mut self,
         turn: &mut Turn<'_>,
@@ -289,6 +260,13 @@ impl Node {
             if index < size {
                 self.compare(turn, origin, index, &entry)?;
                 continue;
+            }
+            if lacks_bodies(turn, &entry, &climbing.bodies)? {
+                // Only what is sequenced is erased: it comes down the tail with its withdrawal behind it. Until then
+                // the sender tries again.
+                turn.out.actions.push(Action::Close(conn, "erased_elsewhere"));
+                self.disconnected(turn, Some(conn));
+                return Ok(Ok(()));
             }
             if keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
                 return Ok(Err("bad_body"));

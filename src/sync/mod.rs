@@ -4,12 +4,14 @@
 //! read through and write into; the driver makes the writes durable before it does the actions.
 #![doc = include_str!("PROTOCOL.md")]
 
+mod admission;
 mod apply;
 pub mod ask;
 pub mod attest;
 pub mod body;
 mod climb;
 pub mod enrol;
+mod erase;
 pub mod fact;
 pub mod frame;
 pub mod govern;
@@ -28,6 +30,7 @@ pub mod token;
 mod turn;
 pub mod withdraw;
 
+pub use erase::erased_by;
 pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
 pub use sequence::SayError;
 pub use tail::{read_entry, read_leaf};

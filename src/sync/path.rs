@@ -1,7 +1,6 @@
 //! Paths: which ancestors this node talks to. The parent, as long as it can be reached and what it took is answered;
 //! beside it another ancestor, until the parent is back. Sending one statement on two paths is harmless.
 
-use super::frame::{Frame, PackedEntry};
 use super::limits::{OTHER_PATH_AFTER_MS, RENEW_MS, STALE_AFTER_MS, SWALLOWED_AFTER_MS};
 use super::node::{ConnId, Node};
 use super::session::Peer;
@@ -308,14 +307,5 @@ impl Node {
         let stale =
             self.paths.fresh_ms.filter(|_| !self.paths.stale).map(|fresh_ms| fresh_ms + STALE_AFTER_MS);
         [dial, other, asked, stale].into_iter().flatten().min()
-    }
-
-    /// To an ancestor that is not the parent: the Delegates below its own, down to ours, which it may not know yet.
-    pub(super) fn introduction(&self, ancestor: &PublicKey) -> Frame {
-        let below = |packed: &&PackedEntry| {
-            crate::statement::Entry::from_record(&packed.statement, &packed.card)
-                .is_ok_and(|entry| self.registry.is_ancestor(ancestor, entry.statement.key()))
-        };
-        Frame::Introduce { chain: self.identity.chain.iter().filter(below).cloned().collect() }
     }
 }

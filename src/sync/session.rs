@@ -1,7 +1,6 @@
 //! Sessions: one authenticated connection to a neighbour, and what was said on it.
 
-use super::frame::{Frame, PROTOCOL_VERSION, PackedEntry};
-use super::limits::CHAIN_COUNT_MAX;
+use super::frame::{Frame, PROTOCOL_VERSION};
 use super::node::{ConnId, Node, Step};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
@@ -275,33 +274,6 @@ impl Node {
             Peer::Stranger => {}
         }
         Ok(Ok(()))
-    }
-
-    /// A node below that may not be known here yet shows its Delegates.
-    fn on_introduce(
-        &mut self,
-        turn: &mut Turn<'_>,
-        conn: ConnId,
-        chain: &[PackedEntry],
-    ) -> Result<(), &'static str> {
-        if chain.len() > CHAIN_COUNT_MAX {
-            return Err("chain_too_long");
-        }
-        self.learn_chain(turn, chain)?;
-        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
-        let named = self.registry.by_transport(&session.transport).copied();
-        match named.filter(|key| self.registry.is_ancestor(&self.identity.signing, key)) {
-            Some(key) => {
-                session.peer = Peer::Below(key);
-                turn.out.actions.push(Action::Promote(conn));
-            }
-            // That its Delegates give nothing here is not its fault: another node may stand for the division.
-            None => {
-                turn.out.actions.push(Action::Close(conn, "not_known_here"));
-                self.sessions.remove(&conn);
-            }
-        }
-        Ok(())
     }
 
     /// What follows from a batch of inputs: sequencing, signing, climbing, tailing, attesting, dialling.

@@ -25,6 +25,8 @@ pub struct Outputs {
     pub marks: Vec<(Digest, u64, Digest)>,
     /// Index writes that follow from the facts.
     pub puts: Batch,
+    /// Bodies that the record must forget, once the facts that say so are in it.
+    pub erased: Vec<Digest>,
     /// What may happen once all of the above is durable.
     pub actions: Vec<Action>,
 }

@@ -88,3 +88,74 @@ fn what_is_withdrawn_is_410_with_the_reason_at_every_level_and_its_proof_still_h
         node.run(&["verify", "--all"]).expect_exit(0);
     }
 }
+
+/// Every file below a directory that contains these bytes.
+fn files_with(dir: &std::path::Path, bytes: &[u8]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if std::fs::read(&path).is_ok_and(|held| held.windows(bytes.len()).any(|part| part == bytes)) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_withdrawn_with_erasure_is_gone_from_every_record_and_every_proof_still_verifies() {
+    let mut federation = Federation::chain();
+    let file = federation.write("town.json", &report(AGENCY, "330282108", 2024, 3).to_string());
+    let first = federation.nodes[3].publish(&file);
+    federation.wait_for(std::slice::from_ref(&first), 10);
+    let second = correct(&federation, 4, "仍含个人信息");
+    federation.wait_for(std::slice::from_ref(&second), 10);
+    let town = &federation.nodes[3];
+    let salts: Vec<Vec<u8>> = [&first, &second]
+        .map(|digest| {
+            let answer = town.get(&format!("/api/v1/packages/{digest}/body"));
+            assert_eq!(answer.status, 200);
+            answer.body[..32].to_vec()
+        })
+        .into();
+    assert!(!files_with(&town.data.join("record"), &salts[0]).is_empty(), "the salt is in the record");
+    town.run(&["withdraw", &second, "--reason", "误公示个人信息", "--erase", "--wait", "sequenced"])
+        .expect_exit(0);
+    for node in &federation.nodes {
+        for digest in [&first, &second] {
+            for end in ["", "/body"] {
+                let answer = wait_until(&format!("{} says 410", node.code), 10, || {
+                    let answer = node.get(&format!("/api/v1/packages/{digest}{end}"));
+                    Some(answer).filter(|answer| answer.status == 410)
+                });
+                assert!(answer.text().contains("误公示个人信息"), "{}", answer.text());
+            }
+            assert_eq!(node.get(&format!("/api/v1/packages/{digest}/proof")).status, 200, "{}", node.code);
+            node.run(&["verify", digest]).expect_exit(0);
+        }
+    }
+    federation.wait_agreement(10);
+    for node in &mut federation.nodes {
+        node.stop();
+        let verified = node.run(&["verify", "--all"]).expect_exit(0).json();
+        assert!(verified["erased"].as_u64() >= Some(2), "{verified}");
+        node.serve();
+        for salt in &salts {
+            assert_eq!(
+                files_with(&node.data.join("record"), salt),
+                Vec::<std::path::PathBuf>::new(),
+                "{}",
+                node.code
+            );
+        }
+    }
+    federation.enrol(1, "district", "330203", "海曙区");
+    let late = federation.nodes.last().expect("the newcomer");
+    assert_eq!(late.get(&format!("/api/v1/packages/{first}/body")).status, 410);
+    late.run(&["verify", "--all"]).expect_exit(0);
+    let again =
+        federation.nodes[3].run(&["publish", file.to_str().expect("a plain path")]).expect_exit(0).json();
+    assert_eq!(again["published"][0]["revision"], 3, "the chain goes on");
+    federation.wait_agreement(20);
+}

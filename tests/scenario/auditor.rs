@@ -8,7 +8,7 @@ use gongshi::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use gongshi::log::note::Note;
 use gongshi::log::tree::{Frontier, leaf_hash};
 use gongshi::ops::engine::Engine;
-use gongshi::statement::{Act, Entry};
+use gongshi::statement::{Act, Entry, ReportAct};
 use gongshi::store::{MemoryStore, Read, Store, layout};
 use gongshi::sync::frame::Frame;
 use gongshi::sync::{Node, parse_entry_row, read_entry, read_leaf};
@@ -217,9 +217,14 @@ impl Sim {
                 self.has_authority(&ledger, &entry, leaf.sequenced_at);
                 let chain = chains.entry((ledger.disclosures().resolve(report), report.year)).or_default();
                 let (revision, previous) = chain.last().copied().unwrap_or((0, Digest::ZERO));
-                let follows = (report.revision, report.previous) == (revision + 1, previous);
+                // What takes a revision back repeats its number and names it.
+                let takes_back = matches!(report.act, ReportAct::Withdraw | ReportAct::Return);
+                let next = if takes_back { revision } else { revision + 1 };
+                let follows = (report.revision, report.previous) == (next, previous);
                 holds!(self.seed, follows, "leaf {index}: revision {} after {revision}", report.revision);
-                chain.push((report.revision, entry.digest()));
+                if !takes_back {
+                    chain.push((report.revision, entry.digest()));
+                }
             }
             let rejected = ledger.apply(&leaf, &entry).iter().any(|e| matches!(e, Effect::Rejected(_)));
             holds!(self.seed, !rejected, "leaf {index} was sequenced against the rules");

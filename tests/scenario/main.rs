@@ -21,6 +21,7 @@ mod world;
 mod climbing;
 mod crashes;
 mod enrolment;
+mod erasure;
 mod paths;
 mod random;
 mod release;

@@ -5,7 +5,9 @@ use crate::network::{Network, Party};
 use gongshi::digest::Digest;
 use gongshi::division::DivisionCode;
 use gongshi::ops::engine::{Engine, EngineError, HighMarks};
-use gongshi::record::{Batch, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit};
+use gongshi::record::{
+    Batch, Frame, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit,
+};
 use gongshi::store::{MemoryStore, Store, StoreError};
 use gongshi::sync::{Action, Event, Node, Turn};
 use gongshi::time::{Now, WallMs};
@@ -58,6 +60,9 @@ impl Record for Disk {
     }
     fn end(&self) -> Position {
         self.with(|record| record.end())
+    }
+    fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
+        self.with(|record| record.erase(is_erased))
     }
     fn replay(&self, from: Position, visit: &mut Visit<'_>) -> Result<(), RecordError> {
         let copy = self.with(|record| record.clone());

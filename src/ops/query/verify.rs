@@ -7,10 +7,11 @@ use crate::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use crate::log::note::{self, Note};
 use crate::log::tree::{Frontier, leaf_hash};
 use crate::log::witness;
-use crate::statement::{Entry, Leaf, Statement, StatementError};
+use crate::statement::{Entry, Leaf, ReportAct, Statement, StatementError};
 use crate::store::{Read, StoreError, layout};
 use crate::sync::body::PackedBody;
-use crate::sync::read_entry;
+use crate::sync::withdraw::ERASES;
+use crate::sync::{erased_by, read_entry};
 use serde_json::{Value, json};
 
 /// Most problems listed; the rest are counted.
@@ -22,6 +23,7 @@ pub(super) struct Found {
     leaves: u64,
     statements: u64,
     bodies: u64,
+    erased: u64,
     problem_count: u64,
     problems: Vec<String>,
 }
@@ -34,7 +36,7 @@ impl Found {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "schema": "gongshi.verify/1", "ok": self.is_sound(), "leaves": self.leaves,
-            "statements": self.statements, "bodies": self.bodies, "problem_count": self.problem_count,
+            "statements": self.statements, "bodies": self.bodies, "erased": self.erased, "problem_count": self.problem_count,
             "problems": self.problems,
         })
     }
@@ -129,6 +131,16 @@ fn verify_own_log(store: &dyn Read, target: &Glance, found: &mut Found) -> Resul
     Ok(())
 }
 
+/// True when a withdrawal that stands in the root log erased the body.
+pub(super) fn is_erased(store: &dyn Read, body: &Digest) -> Result<bool, StoreError> {
+    let Some(by) = erased_by(store, body)? else { return Ok(false) };
+    let erases = read_entry(store, &by)?.is_some_and(|entry| {
+        let report = entry.card.act.report();
+        report.is_some_and(|report| (report.act, report.reason) == (ReportAct::Withdraw, ERASES))
+    });
+    Ok(erases && store.get(&layout::sequenced(&by))?.is_some())
+}
+
 /// An entry with its bodies, checked from the bytes; none when it is missing or damaged.
 fn verify_entry(store: &dyn Read, digest: &Digest, found: &mut Found) -> Result<Option<Entry>, StoreError> {
     let Ok(Some(held)) = read_entry(store, digest) else { return Ok(None) };
@@ -141,6 +153,7 @@ fn verify_entry(store: &dyn Read, digest: &Digest, found: &mut Found) -> Result<
         match PackedBody::read(store, &body.digest)? {
             Some(packed) if packed.unpack(&body.digest, body.bytes).is_ok() => found.bodies += 1,
             Some(_) => found.problem(|| format!("body {} is damaged", body.digest)),
+            None if is_erased(store, &body.digest)? => found.erased += 1,
             None => found.problem(|| format!("body {} is missing", body.digest)),
         }
     }

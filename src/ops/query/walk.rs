@@ -1,6 +1,7 @@
 //! `gongshi verify DIGEST`: from the figures to the signed checkpoint, one step after another, from the bytes.
 
 use super::proof::prove;
+use super::verify::is_erased;
 use super::{Glance, NoAnswer, find};
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::witness;
@@ -34,7 +35,13 @@ pub(super) fn walk(store: &dyn Read, glance: &Glance, text: &str) -> Result<Valu
     let mut steps = Steps::default();
     for named in held.entry.card.act.report().into_iter().flat_map(|report| report.carried_bodies()) {
         let Some(packed) = PackedBody::read(store, &named.digest)? else {
-            steps.add("body", Err(format!("{} is missing", named.digest)));
+            steps.add(
+                "body",
+                match is_erased(store, &named.digest)? {
+                    true => Ok(format!("{} was erased by a withdrawal", named.digest)),
+                    false => Err(format!("{} is missing", named.digest)),
+                },
+            );
             continue;
         };
         let content = packed.unpack(&named.digest, named.bytes).map_err(|error| error.to_string());

@@ -276,3 +276,37 @@ fn after_a_failed_write_nothing_more_is_taken() -> Tested {
     assert_eq!(record.end().facts, 6);
     Ok(())
 }
+
+#[test]
+fn an_erased_body_is_gone_from_the_disk_and_everything_else_stands() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let body = |number: u8| Frame { kind: number, payload: [b"secret".as_slice(), &[number; 40]].concat() };
+    // Small segments, so that one in the middle, and the one in use, are blanked.
+    let mut record = FileRecord::create(dir.path())?.with_segment_bytes(300);
+    for number in 1..9 {
+        record
+            .append(&Batch { bodies: vec![body(number), body(number + 100)], facts: vec![frame(number)] })?;
+    }
+    let gone = |frame: &Frame| matches!(frame.kind, 3 | 108);
+    assert_eq!(record.erase(&gone)?, 2);
+    assert_eq!(record.erase(&gone)?, 0, "once is enough");
+    record.append(&Batch { bodies: vec![body(9)], facts: Vec::new() })?;
+    let end = record.end();
+    drop(record);
+    let (record, opened) = FileRecord::open(dir.path())?;
+    assert_eq!((opened.cut_bytes, record.end()), (0, end));
+    let mut bodies = Vec::new();
+    record.replay(Position::default(), &mut |stream, _, frame| {
+        bodies.extend((stream == Stream::Bodies).then_some((frame.kind, frame.payload)));
+        ControlFlow::Continue(())
+    })?;
+    let kinds: Vec<u8> = bodies.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, [1, 101, 2, 102, 0, 103, 4, 104, 5, 105, 6, 106, 7, 107, 8, 0, 9]);
+    assert!(bodies.iter().all(|(kind, payload)| *kind != 0 || payload.iter().all(|byte| *byte == 0)));
+    let left = std::fs::read_dir(dir.path().join("bodies"))?.map(|entry| std::fs::read(entry?.path()));
+    for bytes in left {
+        let bytes = bytes?;
+        assert!(!bytes.windows(40).any(|part| part == [3; 40] || part == [108; 40]));
+    }
+    Ok(())
+}

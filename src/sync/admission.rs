@@ -1,0 +1,78 @@
+//! Admission: the Delegates that a node shows to who does not know it, and whose logs are taken. Admission only: the
+//! root's fold alone decides what of it counts.
+
+use super::climb::Outcome;
+use super::frame::{Frame, PackedEntry};
+use super::limits::CHAIN_COUNT_MAX;
+use super::node::{ConnId, Node, Step};
+use super::session::Peer;
+use super::turn::{Action, Turn};
+use crate::statement::Entry;
+use crate::trust::key::PublicKey;
+
+impl Node {
+    /// To an ancestor that is not the parent: the Delegates below its own, down to ours, which it may not know yet.
+    pub(super) fn introduction(&self, ancestor: &PublicKey) -> Frame {
+        let below = |packed: &&PackedEntry| {
+            Entry::from_record(&packed.statement, &packed.card)
+                .is_ok_and(|entry| self.registry.is_ancestor(ancestor, entry.statement.key()))
+        };
+        Frame::Introduce { chain: self.identity.chain.iter().filter(below).cloned().collect() }
+    }
+
+    /// A node below that may not be known here yet shows its Delegates.
+    pub(super) fn on_introduce(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        chain: &[PackedEntry],
+    ) -> Result<(), &'static str> {
+        if chain.len() > CHAIN_COUNT_MAX {
+            return Err("chain_too_long");
+        }
+        self.learn_chain(turn, chain)?;
+        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
+        let named = self.registry.by_transport(&session.transport).copied();
+        match named.filter(|key| self.registry.is_ancestor(&self.identity.signing, key)) {
+            Some(key) => {
+                session.peer = Peer::Below(key);
+                turn.out.actions.push(Action::Promote(conn));
+            }
+            // That its Delegates give nothing here is not its fault: another node may stand for the division.
+            None => {
+                turn.out.actions.push(Action::Close(conn, "not_known_here"));
+                self.sessions.remove(&conn);
+            }
+        }
+        Ok(())
+    }
+
+    /// Delegates and rotations from the anchor's down to the one that made `origin`, as far as they are held.
+    pub(super) fn chain_of(&self, turn: &Turn<'_>, origin: &PublicKey) -> Step<Vec<PackedEntry>> {
+        let mut chain = Vec::new();
+        let mut at = *origin;
+        // No key is granted twice, so the way ends at the anchor.
+        while let Some((by, index)) = self.registry.grant(&at) {
+            let Some((_, entry)) = self.entry(turn, &by, index)? else { break };
+            chain.push(PackedEntry::of(&entry));
+            at = by;
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    /// Enters the Delegates of a presented chain into the provisional registry.
+    pub(super) fn learn_chain(&mut self, turn: &mut Turn<'_>, chain: &[PackedEntry]) -> Outcome {
+        for packed in chain {
+            let Ok(entry) = Entry::verify(&packed.statement, &packed.card) else { return Err("bad_chain") };
+            self.learn(turn, &entry);
+        }
+        Ok(())
+    }
+
+    /// Admission: the anchor's log and logs of keys delegated below the root. The root's fold alone decides
+    /// what of it counts.
+    pub(super) fn may_climb(&self, origin: &PublicKey) -> bool {
+        origin.id() == self.federation() || self.registry.knows(origin)
+    }
+}

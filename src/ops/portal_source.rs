@@ -97,6 +97,15 @@ impl PortalSource {
         Ok(Found::Here([packed.salt.as_slice(), &content].concat()))
     }
 
+    /// The first body of a governance statement (a template, a roster, a reason): always public.
+    fn governance_body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
+        let entry = self.public_entry(digest)?.map(|(_, entry)| entry).filter(|entry| !entry.is_report());
+        match entry.and_then(|entry| entry.card.act.carried_bodies().first().copied()) {
+            Some(body) => self.salted_body(&body.digest, body.bytes),
+            None => Ok(Found::Absent),
+        }
+    }
+
     fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
         let Some(revision) = self.revision(digest)? else { return Ok(Found::Absent) };
         if let Some((_, by, _)) = revision.withdrawn {
@@ -221,6 +230,7 @@ impl Source for PortalSource {
                 Some(package) => self.salted_body(&package.digest, package.bytes),
                 None => Ok(Found::Absent),
             },
+            Found::Absent => self.governance_body(digest),
             other => Ok(other.elsewhere()),
         }
     }

@@ -5,6 +5,7 @@ use super::frame::{Frame, JoinRequest, Joined, PackedEntry};
 use super::limits::{DELEGATION_MS, INVITE_COUNT_MAX, INVITE_MS_MAX, ROOT_DELEGATION_MS};
 use super::node::{ConnId, InviteState, Node, Step};
 use super::sequence::SayError;
+use super::template::AddTemplateError;
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
@@ -144,17 +145,28 @@ pub fn check_joined(
 }
 
 impl Node {
-    /// Root, once: the anchor's Delegate becomes leaf 0 and the federation's policy leaf 1.
+    /// Root, once: the anchor's Delegate becomes leaf 0, the federation's policy leaf 1, and the templates that the
+    /// program brings along (file names and texts) follow.
     ///
     /// # Errors
-    /// [`SayError`].
-    pub fn found(&mut self, turn: &mut Turn<'_>, delegate: Entry, policy: Policy) -> Result<(), SayError> {
+    /// [`AddTemplateError`].
+    pub fn found(
+        &mut self,
+        turn: &mut Turn<'_>,
+        delegate: Entry,
+        policy: Policy,
+        templates: &[(&str, &str)],
+    ) -> Result<(), AddTemplateError> {
         let identity = Box::new(self.identity.clone());
-        self.record(turn, Fact::Identity(identity))?;
-        self.record(turn, Fact::Entry { received_at: None, entry: delegate })?;
-        self.sequence(turn)?;
+        self.record(turn, Fact::Identity(identity)).map_err(SayError::from)?;
+        let delegate = Fact::Entry { received_at: None, entry: delegate };
+        self.record(turn, delegate).map_err(SayError::from)?;
+        self.sequence(turn).map_err(SayError::from)?;
         self.say(turn, Act::Policy(policy))?;
-        Ok(self.settle(turn)?)
+        for (file, text) in templates {
+            self.add_template(turn, file, text.as_bytes())?;
+        }
+        Ok(self.settle(turn).map_err(SayError::from)?)
     }
 
     /// A joined node, once: who it is.

@@ -26,6 +26,7 @@ mod sequence;
 mod session;
 pub mod status;
 mod tail;
+pub mod template;
 pub mod token;
 mod turn;
 pub mod withdraw;

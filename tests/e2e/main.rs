@@ -33,4 +33,5 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod template;
 mod verifier;

@@ -56,7 +56,7 @@ fn a_node_stops(level: usize, stop: Stop, nth: usize, keeps_index: bool) -> bool
     for office in &offices {
         office.shows(town, 2024).once();
     }
-    assert_eq!(province.root_size(), 7, "policy, four delegates, two reports: nothing twice");
+    assert_eq!(province.root_size(), 8, "policy, template, four delegates, two reports: nothing twice");
     armed && stopped
 }
 

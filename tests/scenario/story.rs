@@ -141,7 +141,8 @@ impl World {
         let (identity, delegate) = founding.identity(sim.now(0).wall).expect("in bounds");
         let at = self.begin(&mut sim, site, identity);
         sim.turn(at, |node, turn| {
-            node.found(turn, delegate, policy).expect("a federation is founded");
+            node.found(turn, delegate, policy, &gongshi::template::builtin::FILES[..1])
+                .expect("a federation is founded");
             Ok(())
         });
         drop(sim);

@@ -272,6 +272,17 @@ def parse_delegate(card, statement, federation, what):
     return keys[0]
 
 
+def parse_template(card, statement, federation, what):
+    """Id and body of a template; None if the card is of another kind."""
+    r, kind = parse_card(card, statement, what)
+    if kind != 6:
+        return None
+    name, body = r.text(64), (5, r.take(32), r.uint(8))
+    need(name and body[2] <= 65536, f"{what}: id or length of a template")
+    end_card(r, federation)
+    return name, body
+
+
 def parse_report(card, statement, federation, what):
     r, kind = parse_card(card, statement, what)
     need(kind in KINDS, f"{what}: kind {kind} is no report")

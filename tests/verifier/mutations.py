@@ -135,6 +135,11 @@ def body_figure(data):
     return data[:32] + json.dumps(doc, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def template_text(data):
+    """The text of a template, another in its last byte; other bodies as they are."""
+    return flip(data, len(data) - 1) if b'format = "gongshi.template/1"' in data else data
+
+
 def lie(doc):
     plain = (c for c in each_figure(doc.get("tables", [])) if "value" in c and re.fullmatch("[1-8][0-9]*", c["printed"]))
     cell = next(plain, None)
@@ -229,6 +234,7 @@ MUTATIONS = {
     "a proof's index off by one": ([(PACKAGE + "/proof", lines(index_off_by_one))], "proof: of index"),
     "a proof's hash": ([(PACKAGE + "/proof", lines(proof_hash))], "does not lead to"),
     "a proof a hash short": ([(PACKAGE + "/proof", lines(lambda x: x.pop(2)))], "too short|does not lead"),
+    "a byte of a template": ([(PACKAGE + "/body", template_text)], "template .*: digest is not the card's"),
     "a package not listed": ([(r"/api/v1/packages\?.*state=released.*", relist(unlist))], "view root|previous"),
     "another revision in the list": ([(r"/api/v1/packages\?.*", relist(other_revision))], "is not the card's"),
     "another index in the list": ([(r"/api/v1/packages\?.*", relist(next_index))], "digest is not that of entry"),

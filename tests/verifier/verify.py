@@ -8,9 +8,9 @@ import argparse, base64, json, re, sys, time, unicodedata
 import urllib.error, urllib.parse, urllib.request
 
 sys.dont_write_bytecode = True
-from formats import (L, Reader, Refused, check_body, check_statement, key32, key_hash, need, parse_checkpoint,
-                     parse_content, parse_delegate, parse_json, parse_proof, parse_report, parse_vkey, path_root,
-                     sha, table_shape, tile_paths, tree, view_root)
+from formats import (check_body, check_statement, key32, key_hash, L, need, parse_checkpoint, parse_content,
+                     parse_delegate, parse_json, parse_proof, parse_report, parse_template, parse_vkey,
+                     path_root, Reader, Refused, sha, table_shape, tile_paths, tree, view_root)
 
 
 def fetch(url):
@@ -161,6 +161,19 @@ def check_agencies(packages, checked):
                  f"package {digest[:16]}: the revision it names as previous is not listed before it")
 
 
+def check_templates(base, leaves, root, federation):
+    """The text of every template that the root put into the log, by id; the newest of an id."""
+    templates = {}
+    for i, leaf in enumerate(leaves):
+        if leaf[18] == 1 and leaf[51:83] == root:
+            at, what = f"{base}/api/v1/packages/{sha(leaf[16:]).hex()}", f"entry {i}"
+            found = parse_template(fetch(at + "/card"), leaf[16:], federation, f"{what}: card")
+            if found:
+                name, body = found
+                templates[name] = check_body(fetch(at + "/body"), body, f"{what}: template {name}")
+    return templates
+
+
 def well_known(base, expected_anchor):
     """Federation, anchor, root log's origin and key, this node's cosigner name and key."""
     doc = parse_json(fetch(base + "/.well-known/gongshi.json"), "well-known")
@@ -204,6 +217,7 @@ def check_snapshot(base, anchor, page):
     packages = list_packages(base, page, size)
     checked = {d: check_package(base, p, leaves, hashes, known, origin, federation) for d, p in packages.items()}
     check_agencies(packages, checked)
+    templates = check_templates(base, leaves, key, federation)
     hidden = [d for d, c in checked.items() if c[0] is None]
     if hidden:
         notes.append(f"{len(hidden)} withdrawn packages answer no card: their agency and year are the portal's word")
@@ -218,7 +232,7 @@ def check_snapshot(base, anchor, page):
     return {"url": base, "size": size, "root": base64.b64encode(root).decode(), "view_root": stated_view.hex(),
             "federation": federation.hex(), "cosigned_at": seen[node_name, 4], "root_cosigned_at": seen[root_name, 4],
             "unlisted_reports": sum(leaf[18] == 2 and sha(leaf[16:]).hex() not in packages for leaf in leaves),
-            "packages": packages, "checked": checked, "notes": notes}
+            "templates": templates, "packages": packages, "checked": checked, "notes": notes}
 
 
 def check_portal(base, anchor, page):
@@ -240,6 +254,7 @@ def compare(first, other):
     pair = f"{first['url']} and {other['url']}"
     for field in ("federation", "size", "root", "view_root"):
         need(first[field] == other[field], f"{pair}: {field} differs: {first[field]} {other[field]}")
+    need(first["templates"] == other["templates"], f"{pair}: not the same templates")
     need(set(first["packages"]) == set(other["packages"]), f"{pair}: not the same packages")
     for digest, mine in first["checked"].items():
         for part, a, b in zip(("card", "body"), mine, other["checked"][digest]):

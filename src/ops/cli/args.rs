@@ -1,6 +1,7 @@
 //! Arguments: every command and option, with the help people read.
 
 use super::govern::{Close, HostAction, KeysAction, Reparent};
+use super::template::TemplateAction;
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -57,6 +58,11 @@ pub(super) enum Command {
     Init(Init),
     /// 邀请下级节点加入 / invite a lower node
     Invite(Invite),
+    /// 模板：列出、查看、增加 / templates: list, show, add
+    Template {
+        #[command(subcommand)]
+        action: TemplateAction,
+    },
     /// 密钥：列出、吊销 / keys: list, revoke
     Keys {
         #[command(subcommand)]

@@ -6,9 +6,12 @@ use crate::config::Loaded;
 use crate::ops::data_dir::Clock;
 use crate::ops::engine::Engine;
 use crate::ops::service::Failure;
+use crate::ops::service::bad_template;
 use crate::statement::card::Policy;
 use crate::sync::SayError;
 use crate::sync::enrol::Founding;
+use crate::sync::template::AddTemplateError;
+use crate::template::builtin;
 use serde_json::json;
 use std::path::Path;
 
@@ -35,8 +38,12 @@ pub(super) fn run(global: &Global, init: &Init) -> Result<Outcome, Failure> {
     let federation = identity.federation();
     let mut engine = Engine::create(identity, signing, Box::new(record), Box::new(guard), store);
     let policy = Policy { held_until_release: init.release == "held", witness_quorum: 0 };
-    let (founded, _) = engine.turn(now, |node, turn| Ok(node.found(turn, delegate, policy)))?;
-    founded.map_err(|error| said(&error))?;
+    let (founded, _) =
+        engine.turn(now, |node, turn| Ok(node.found(turn, delegate, policy, &builtin::FILES)))?;
+    founded.map_err(|error| match error {
+        AddTemplateError::Say(error) => said(&error),
+        AddTemplateError::Template(error) => bad_template(&error),
+    })?;
     engine.store().flush().map_err(crate::ops::engine::EngineError::from)?;
     drop(lock);
     let (path, code) = (data.path().display(), &init.code);

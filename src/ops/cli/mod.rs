@@ -19,6 +19,7 @@ mod release;
 mod serve;
 mod status;
 mod sure;
+mod template;
 mod withdraw;
 
 use super::daemon::DaemonError;
@@ -83,6 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Demo(demo) => demo::run(&global, &demo),
         Command::Init(init) => init::run(&global, &init),
         Command::Invite(invite) => invite::run(&global, &invite),
+        Command::Template { action } => template::run(&global, &action),
         Command::Keys { action } => govern::keys(&global, &action),
         Command::Host { action } => govern::host(&global, &action),
         Command::Reparent(moved) => govern::reparent(&global, &moved),

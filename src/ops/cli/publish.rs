@@ -2,6 +2,7 @@
 
 use super::args::{Check, Correct, Global, Publish};
 use super::link::{Link, pause};
+use super::template;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
@@ -11,7 +12,6 @@ use crate::package::body;
 use crate::package::finding::{Finding, Grade};
 use crate::package::report_file::{ReadOptions, read_json};
 use crate::sync::publish::Submission;
-use crate::template::builtin;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
@@ -200,9 +200,7 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         return Err(Failure::new(2, "too_many_files", message));
     }
     let current_year = Clock::start().now().wall.year();
-    let templates = builtin::templates().map_err(|error| {
-        Failure::new(1, "bad_template", format!("内置模板有误 / a built-in template: {error}"))
-    })?;
+    let templates = template::in_force(global)?;
     let mut options = ReadOptions {
         division_override: check.division.as_ref(),
         own_division: None,

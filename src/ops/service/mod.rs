@@ -23,7 +23,10 @@ mod govern;
 mod paths;
 mod release;
 mod state;
+mod template;
 mod withdraw;
+
+pub(super) use template::bad_template;
 
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -77,6 +80,16 @@ pub(super) enum Request {
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
+    /// The templates that stand, with their texts.
+    Templates,
+    /// Put a template into the log.
+    AddTemplate {
+        /// The file's name, for errors.
+        file: String,
+        /// Its bytes.
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
+    },
     /// A new signing key of our own.
     Rotate,
     /// Every key that was delegated.
@@ -238,6 +251,8 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite(node, turn, *ttl_ms, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Templates => document(&template::templates(node, turn)?),
+        Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
         Request::Keys => document(&govern::keys(node, turn.now.wall)),
         Request::Invitations => document(&invitations(node, turn.now.wall)),
         Request::Approve(code) => match node.approve(turn, code) {

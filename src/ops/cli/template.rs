@@ -110,7 +110,7 @@ fn show(global: &Global, id: &str) -> Result<Outcome, Failure> {
     };
     let Some(text) = row["text"].as_str() else {
         let message = "模板正文尚未同步到本节点 / its text is not here yet";
-        return Err(Failure::new(7, "body_missing", message));
+        return Err(Failure::new(7, "no_such_template", message));
     };
     let text = text.trim_end().to_owned();
     let mut found = row.clone();

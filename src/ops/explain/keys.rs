@@ -1,8 +1,8 @@
-//! Why an act about nodes and their keys was not done.
+//! Why an act about the federation was not done: its nodes, their keys, its templates.
 
 use super::Row;
 
-/// Failures of `keys`, `host`, `reparent` and `close`.
+/// Failures of `keys`, `host`, `reparent`, `close` and `template`.
 pub(super) const FAILURES: &[Row] = &[
     (
         "reason_too_long",
@@ -38,5 +38,12 @@ pub(super) const FAILURES: &[Row] = &[
         "检查数据目录 keys 的权限与空间",
         "the new key cannot be written",
         "check permissions and room of keys in the data directory",
+    ),
+    (
+        "no_such_template",
+        "没有这个模板",
+        "用 gongshi template list 查看代号",
+        "there is no such template",
+        "see gongshi template list",
     ),
 ];

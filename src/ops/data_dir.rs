@@ -264,11 +264,36 @@ impl DataDir {
             SledStore::wipe(&self.0.join("index")).map_err(|e| DataDirError::Damaged(e.to_string()))?;
             engine = self.open_engine(now);
         }
+        if let Ok(opened) = &engine
+            && !opened.is_scrubbed().map_err(|e| DataDirError::Damaged(e.to_string()))?
+        {
+            // An index keeps what was deleted in its files for a while, so one is built that never held it.
+            tracing::info!("bodies were erased: the index is built anew from the record");
+            drop(engine);
+            self.remove_indexes()?;
+            engine = self.open_engine(now);
+            if let Ok(opened) = &engine {
+                opened.scrubbed().map_err(|e| DataDirError::Damaged(e.to_string()))?;
+            }
+        }
         match engine {
             Ok(engine) => Ok(Opened { engine, transport, lock }),
             Err(OpenError::Engine(error)) => Err(DataDirError::Damaged(error.to_string())),
             Err(OpenError::Data(error)) => Err(error),
         }
+    }
+
+    /// Removes the index, and those that were set aside.
+    fn remove_indexes(&self) -> Result<(), DataDirError> {
+        let failed = |error| self.io("index", error);
+        for entry in fs::read_dir(&self.0).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name == "index" || name.starts_with("index.damaged-") {
+                fs::remove_dir_all(&path).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     fn open_engine(&self, now: Now) -> Result<Engine, OpenError> {

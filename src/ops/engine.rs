@@ -169,7 +169,7 @@ impl Engine {
         commit(store.as_ref(), &mut turn)?;
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
-        if erasures(store.as_ref())? < erased.len() as u64 {
+        if count(store.as_ref(), layout::ERASURES)? < erased.len() as u64 {
             forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
         }
         let behind = marks.check(&shown(&node)).is_err();
@@ -181,6 +181,24 @@ impl Engine {
     /// is an old copy. The neighbours may still have the rest.
     pub const fn was_behind(&self) -> bool {
         self.behind
+    }
+
+    /// True when the index's files never held what was erased.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_scrubbed(&self) -> Result<bool, StoreError> {
+        Ok(count(self.store.as_ref(), layout::ERASURES)? == count(self.store.as_ref(), layout::SCRUBBED)?)
+    }
+
+    /// Notes that the index was built after all erasures.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn scrubbed(&self) -> Result<(), StoreError> {
+        let mut puts = Batch::new();
+        puts.put(layout::SCRUBBED.to_vec(), self.store.get(layout::ERASURES)?.unwrap_or_default());
+        self.store.commit(&puts)
     }
 
     /// The node, to look at.
@@ -231,7 +249,7 @@ impl Engine {
         }
         if !out.erased.is_empty() {
             // If we stop before this, opening sees that there is something left to erase.
-            let done = erasures(self.store.as_ref())? + out.erased.len() as u64;
+            let done = count(self.store.as_ref(), layout::ERASURES)? + out.erased.len() as u64;
             forget(self.record.as_mut(), self.store.as_ref(), &out.erased, done)?;
         }
         if self.node.is_behind() && self.marks.check(&shown(&self.node)).is_ok() {
@@ -280,10 +298,10 @@ fn forget(
     Ok(store.commit(&puts)?)
 }
 
-/// How many erasures the record has done.
-fn erasures(store: &dyn Store) -> Result<u64, StoreError> {
-    let done = store.get(layout::ERASURES)?.and_then(|done| done.try_into().ok());
-    Ok(done.map_or(0, u64::from_be_bytes))
+/// A count that the index keeps under `key`.
+fn count(store: &dyn Store, key: &[u8]) -> Result<u64, StoreError> {
+    let count = store.get(key)?.and_then(|count| count.try_into().ok());
+    Ok(count.map_or(0, u64::from_be_bytes))
 }
 
 /// Up to which position of the record the index is filled.

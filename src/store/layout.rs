@@ -12,6 +12,7 @@
 //! | `c` | body digest 32, chunk u32 | compressed chunk |
 //! | `z` | body digest 32 | digest of the statement that erased it |
 //! | `n` | nothing | how many erasures the record has done |
+//! | `o` | nothing | how many of them this index has never held |
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
@@ -27,6 +28,8 @@ use crate::trust::key::PublicKey;
 pub const APPLIED: &[u8] = b"m";
 /// How many erasures the record has done.
 pub const ERASURES: &[u8] = b"n";
+/// How many of them this index was built after, so that its files never held what was erased.
+pub const SCRUBBED: &[u8] = b"o";
 /// First byte of refused entries.
 pub const REFUSED: u8 = b'x';
 /// First byte of the parent's receipts.

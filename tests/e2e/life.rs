@@ -142,12 +142,7 @@ fn what_is_withdrawn_with_erasure_is_gone_from_every_record_and_every_proof_stil
         assert!(verified["erased"].as_u64() >= Some(2), "{verified}");
         node.serve();
         for salt in &salts {
-            assert_eq!(
-                files_with(&node.data.join("record"), salt),
-                Vec::<std::path::PathBuf>::new(),
-                "{}",
-                node.code
-            );
+            assert_eq!(files_with(&node.data, salt), Vec::<std::path::PathBuf>::new(), "{}", node.code);
         }
     }
     federation.enrol(1, "district", "330203", "海曙区");

@@ -65,3 +65,51 @@ fn push_and_pull_work_without_a_daemon_and_end_with_7_within_30_s_when_nobody_an
     let ended = federation.nodes[3].run(&["pull"]).expect_exit(7);
     assert!(ended.took < Duration::from_secs(30), "{:?}", ended.took);
 }
+
+#[test]
+fn a_town_whose_delegation_the_root_refused_is_told_so_and_its_reports_are_refused_in_words() {
+    let mut federation = Federation::pair();
+    let district = federation.enrol(1, "district", "330282", "慈溪市");
+    // The province and the district delegate one town while the city between them is gone.
+    federation.nodes[1].kill();
+    federation.enrol(0, "town", "330282108", "附海镇");
+    let mut second = crate::federation::Node::new(&federation.dir.path().join("second"), "330282108");
+    let token = federation.nodes[district].invite("town", "330282108", "附海镇", &["--auto"]);
+    second.join(&token).expect_exit(0);
+    second.serve();
+    let file = federation.write("town.json", &report("附海镇人民政府", "330282108", 2024, 3).to_string());
+    let digest = second.publish(&file);
+    wait_until("the district gave a receipt", 10, || {
+        let shown = second.run(&["show", &digest]).expect_exit(0).json();
+        (shown["state"] == "received" && shown["exchange"]["receipt"]["by"]["code"] == "330282").then_some(())
+    });
+    let waiting = second.run(&["list", "--state", "waiting"]).expect_exit(0).json();
+    assert_eq!(waiting["packages"][0]["state"], "received");
+    federation.nodes[1].serve();
+    for node in [&second, &federation.nodes[district]] {
+        wait_until(&format!("{} says refused", node.code), 30, || {
+            let listed = node.run(&["list", "--state", "refused"]).expect_exit(0).json();
+            let line = &listed["packages"][0];
+            (line["digest"] == digest.as_str() && line["refusal"] == "no_authority").then_some(())
+        });
+        let shown = node.run(&["show", &digest]).expect_exit(0).json();
+        assert_eq!(
+            (shown["state"].as_str(), shown["exchange"]["refused"]["code"].as_str()),
+            (Some("refused"), Some("no_authority")),
+            "{}",
+            node.code
+        );
+    }
+    let ended = second.run(&["status"]).expect_exit(3).json();
+    assert_eq!(
+        (ended["state"].as_str(), ended["alarms"][0]["code"].as_str()),
+        (Some("alarm"), Some("delegate_refused"))
+    );
+    let console = crate::http::get(&second.console, "/").text();
+    assert!(console.contains("delegate_refused"), "{console}");
+    let doctor = second.run(&["doctor"]).expect_exit(3).json();
+    assert!(doctor["findings"].to_string().contains("delegate_refused"), "{doctor}");
+    let more = federation.write("more.json", &report("附海镇人民政府", "330282108", 2023, 3).to_string());
+    let refused = second.run(&["publish", more.to_str().expect("a plain path")]).expect_exit(6).json();
+    assert_eq!(refused["refused"][0]["findings"][0]["code"], "no_authority");
+}

@@ -113,31 +113,35 @@ impl Glance {
     /// Looks at the node.
     pub(super) fn of(node: &Node) -> Self {
         let registry = node.registry();
-        let nodes = registry.nodes().filter_map(|(code, key)| {
-            let name = registry.delegation(key)?.name.clone();
-            let next_index = node.ledger().next_index(key);
-            Some((*key, NodeGlance { code: code.clone(), name, next_index }))
-        });
+        let refused_keys = node.refused_keys();
+        // A node whose Delegate was refused is no live node, and what it signed is listed all the same.
+        let named = registry.nodes().map(|(_, key)| key).chain(&refused_keys);
+        let mut nodes: BTreeMap<PublicKey, NodeGlance> = named
+            .filter_map(|key| {
+                let own = registry.delegation(key)?;
+                let (code, name) = (own.division.clone(), own.name.clone());
+                Some((*key, NodeGlance { code, name, next_index: node.ledger().next_index(key) }))
+            })
+            .collect();
         let identity = node.identity();
-        // A node whose Delegate was refused is no live node, and still lists what it signed.
-        let own = NodeGlance {
+        nodes.entry(*node.own_key()).or_insert_with(|| NodeGlance {
             code: identity.division.clone(),
             name: identity.name.clone(),
             next_index: node.ledger().next_index(node.own_key()),
-        };
+        });
         Self {
             federation: node.federation(),
             own: *node.own_key(),
             root: registry.root().copied(),
             ancestors: node.ancestors(),
-            refused_keys: node.refused_keys(),
+            refused_keys,
             root_log: node.root_log(),
             own_log: node.own_log(),
             view_root: node.ledger().view_root(),
             note: node.checkpoint_note().map(|(text, size)| (text.to_owned(), size)),
             sent: node.sent(),
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
-            nodes: std::iter::once((*node.own_key(), own)).chain(nodes).collect(),
+            nodes,
         }
     }
 

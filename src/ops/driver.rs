@@ -258,6 +258,7 @@ impl Input {
         match self {
             Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
             Self::Question((Request::Publish(submission), _)) => submission.content.len(),
+            Self::Question((Request::Attach(attaching), _)) => attaching.bytes(),
             _ => 0,
         }
     }
@@ -331,6 +332,7 @@ fn log(event: &Event) {
                 "a release is due and held back: the clock disagrees with the children's"
             )
         }
+        Event::BodyHere(body) => tracing::debug!(%body, "an attachment is here"),
         Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -7,7 +7,7 @@
 use crate::digest::Digest;
 use crate::record::{Guard, GuardError, Position, Record, RecordError, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
-use crate::sync::body::{BODY_FRAME, PackedBody};
+use crate::sync::body::PackedBody;
 use crate::sync::fact::{Fact, FactError, Identity};
 use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
@@ -120,10 +120,7 @@ impl Engine {
             let mut step = || -> Result<(), EngineError> {
                 match stream {
                     Stream::Bodies => {
-                        if frame.kind == BODY_FRAME {
-                            PackedBody::put_frame(&frame.payload, &mut turn.out.puts)
-                                .map_err(FactError::from)?;
-                        }
+                        PackedBody::enter(&frame, &mut turn.out.puts).map_err(FactError::from)?;
                         if index % REPLAY_COMMIT_BODIES == 0 {
                             commit(store.as_ref(), &mut turn)?;
                         }

@@ -15,7 +15,7 @@ use crate::portal::doc::{
     CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary, RollcallDoc,
     RollcallNode, VerifierDoc,
 };
-use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
+use crate::portal::source::{AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
 use crate::portal::{ConsoleSource, Source};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
@@ -106,11 +106,15 @@ impl PortalSource {
         }
     }
 
-    fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
+    /// The reason of a withdrawal.
+    pub(super) fn why(&self, by: &Digest) -> String {
+        reason_of(self.store.as_ref(), by).unwrap_or_else(|| "未说明".to_owned())
+    }
+
+    pub(super) fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
         let Some(revision) = self.revision(digest)? else { return Ok(Found::Absent) };
         if let Some((_, by, _)) = revision.withdrawn {
-            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
-            return Ok(Found::Withdrawn { reason });
+            return Ok(Found::Withdrawn { reason: self.why(&by) });
         }
         let entry = read_entry(self.store.as_ref(), digest)?;
         let card = entry.and_then(|entry| entry.card.act.report().cloned());
@@ -118,8 +122,7 @@ impl PortalSource {
         if let Some(package) = card.as_ref().and_then(ReportCard::package)
             && let Some(by) = erased_by(self.store.as_ref(), &package.digest)?
         {
-            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
-            return Ok(Found::Withdrawn { reason });
+            return Ok(Found::Withdrawn { reason: self.why(&by) });
         }
         Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
     }
@@ -235,14 +238,17 @@ impl Source for PortalSource {
         }
     }
 
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
-        match self.report(package)? {
-            Found::Here((_, card)) => match card.bodies.iter().find(|named| named.digest == *body) {
-                Some(named) => self.salted_body(&named.digest, named.bytes),
-                None => Ok(Found::Absent),
-            },
-            other => Ok(other.elsewhere()),
-        }
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError> {
+        self.attachment_head(package, body)
+    }
+
+    fn attachment_chunk(
+        &self,
+        package: &Digest,
+        body: &Digest,
+        at: u32,
+    ) -> Result<Found<Vec<u8>>, SourceError> {
+        self.attachment_bytes(package, body, at)
     }
 
     fn checkpoint(&self) -> Option<String> {

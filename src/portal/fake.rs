@@ -203,8 +203,18 @@ impl Source for Fake {
     fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
         self.bytes(digest, b"body")
     }
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
-        if *body == digest(200) { self.bytes(package, b"att") } else { Ok(Found::Absent) }
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError> {
+        let head = AttachmentHead { name: "附表.xlsx".into(), bytes: 5, chunks: 2, salt: [9; 32] };
+        let found = self.bytes(package, b"")?;
+        Ok(if *body == digest(200) { found.map(|_| head) } else { Found::Absent })
+    }
+    fn attachment_chunk(
+        &self,
+        package: &Digest,
+        _: &Digest,
+        at: u32,
+    ) -> Result<Found<Vec<u8>>, SourceError> {
+        self.bytes(package, if at == 0 { b"att" } else { b"ac" })
     }
     fn checkpoint(&self) -> Option<String> {
         (!self.empty).then(|| "gongshi/root/x\n99\nAAAA\n\n— x\n".into())

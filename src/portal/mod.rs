@@ -5,6 +5,7 @@
 //!
 //! - [`source`] the trait the node implements; [`doc`] the documents of the API
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
+//! - `download` attachments, chunk by chunk
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
 //! - [`escape`] the one way text enters a page; `text` small words
 //! - [`server`] the accept loop with its limits; [`console`] the ops side's status page
@@ -16,6 +17,7 @@ pub mod server;
 pub mod source;
 
 mod api;
+mod download;
 mod pages;
 mod reply;
 mod report;
@@ -42,6 +44,9 @@ use tokio::sync::Semaphore;
 
 /// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
 const READS_AT_ONCE: usize = 64;
+
+/// Downloads waiting at once for what is not here: each asks the node ten times a second.
+const WAITS_AT_ONCE: usize = 64;
 
 /// How a portal is mounted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +83,7 @@ pub struct BadBasePath(pub String);
 pub(crate) struct Portal {
     source: Arc<dyn Source>,
     reads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
     /// Base path without a trailing slash.
     base: Arc<str>,
     assets: Arc<[Asset]>,
@@ -113,6 +119,7 @@ impl Portal {
         Ok(Self {
             source,
             reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            waits: Arc::new(Semaphore::new(WAITS_AT_ONCE)),
             base: base.into(),
             assets,
             site: Arc::new(site.clone()),
@@ -159,7 +166,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/statement", get(api::statement))
         .route("/card", get(api::card))
         .route("/body", get(api::body))
-        .route("/attachments/{body}", get(api::attachment));
+        .route("/attachments/{body}", get(download::attachment));
     let api = Router::new()
         .route("/v1/node", get(api::node))
         .route("/v1/packages", get(api::packages))

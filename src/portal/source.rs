@@ -128,6 +128,19 @@ pub struct OverviewDoc {
     pub children: Vec<ChildLink>,
 }
 
+/// What a download begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentHead {
+    /// The file's name, harmless.
+    pub name: String,
+    /// Length of the content in bytes.
+    pub bytes: u64,
+    /// Chunks of the content.
+    pub chunks: u32,
+    /// The body's salt; zeros while its outline is on its way.
+    pub salt: [u8; 32],
+}
+
 /// The node, as the public portal reads it.
 pub trait Source: Send + Sync + 'static {
     /// `/api/v1/node`; size 0 and the empty roots before the first tail.
@@ -148,8 +161,16 @@ pub trait Source: Send + Sync + 'static {
     fn card(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
     /// salt ‖ content of the card's first body.
     fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
-    /// salt ‖ content of another body that the package's card names.
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// What a download of an attachment begins with. What is not here is asked for: here, while it is on its way;
+    /// missing, when nobody gives it now.
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError>;
+    /// A chunk of an attachment's content, checked; missing while it is on its way.
+    fn attachment_chunk(
+        &self,
+        package: &Digest,
+        body: &Digest,
+        at: u32,
+    ) -> Result<Found<Vec<u8>>, SourceError>;
     /// The newest checkpoint of the root log as a signed note; none before the first tail.
     fn checkpoint(&self) -> Option<String>;
     /// A tile of hashes; `width` is none for a full tile.

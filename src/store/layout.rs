@@ -10,6 +10,7 @@
 //! | `t` | tile level u8, tile index u64 | hashes of the tile, 32 each |
 //! | `b` | body digest 32 | salt, length, chunk count |
 //! | `c` | body digest 32, chunk u32 | compressed chunk |
+//! | `h` | body digest 32 | a body in chunks: salt, length, leaf hashes |
 //! | `z` | body digest 32 | digest of the statement that erased it |
 //! | `n` | nothing | how many erasures the record has done |
 //! | `o` | nothing | how many of them this index has never held |
@@ -76,6 +77,14 @@ pub fn body(digest: &Digest) -> Vec<u8> {
 /// A body's chunk.
 pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
     key(b'c', &[digest.as_bytes(), &chunk.to_be_bytes()])
+}
+/// The last key that a chunk of a body can have.
+pub fn body_chunks_end(digest: &Digest) -> Vec<u8> {
+    key(b'c', &[digest.as_bytes(), &[u8::MAX; 5]])
+}
+/// A body's outline.
+pub fn body_outline(digest: &Digest) -> Vec<u8> {
+    key(b'h', &[digest.as_bytes()])
 }
 /// That a body was erased.
 pub fn erased(digest: &Digest) -> Vec<u8> {

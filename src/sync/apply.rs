@@ -95,6 +95,7 @@ impl Node {
             log.beyond = true;
         }
         self.learn(turn, entry);
+        self.note_attachments(turn, entry)?;
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
                 self.waiting.entry((id, report.year)).or_default().insert(index);
@@ -200,6 +201,9 @@ impl Node {
                     Act::Rotate(rotation) => Some(rotation.signing),
                     _ => None,
                 };
+                for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
+                    self.fetches.forget(&body.digest);
+                }
                 self.refused_keys.extend(key);
                 if self.is_root() {
                     self.ready.extend(key);

@@ -2,6 +2,7 @@
 
 use super::body::PackedBody;
 use super::limits::FRAME_BYTES_MAX;
+use super::outline::Outline;
 use crate::digest::Digest;
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
@@ -172,6 +173,40 @@ pub enum Frame {
     },
     /// Down: propose every log again.
     Again,
+    /// Either way: chunks of a body of a report are wanted.
+    Want {
+        /// The statement whose card names the body.
+        statement: Digest,
+        /// The body.
+        body: Digest,
+        /// The first chunk.
+        from: u32,
+        /// How many from there, at most [`super::limits::CHUNKS_IN_FLIGHT_MAX`].
+        count: u32,
+        /// The outline is wanted before them.
+        outline: bool,
+    },
+    /// Either way: salt, length and leaf hashes of a body.
+    Outline {
+        /// The body.
+        body: Digest,
+        /// What its chunks are checked against.
+        outline: Box<Outline>,
+    },
+    /// Either way: one chunk of a body.
+    Chunk {
+        /// The body.
+        body: Digest,
+        /// Which chunk.
+        at: u32,
+        /// The chunk, compressed.
+        packed: ByteBuf,
+    },
+    /// Either way: the body is not here and not on its way.
+    Lack {
+        /// The body.
+        body: Digest,
+    },
     /// Up, when a session opens and with every checkpoint held; answered down: what the sender's clock shows.
     Clock {
         /// The sender's wall clock.
@@ -183,6 +218,11 @@ impl Frame {
     /// The frame as bytes (bincode, canonical).
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(self)
+    }
+
+    /// True for what yields to everything else on its way.
+    pub const fn yields(&self) -> bool {
+        matches!(self, Self::Chunk { .. } | Self::Outline { .. })
     }
 
     /// Reads a frame.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod apply;
+pub mod attach;
 pub mod ask;
 pub mod attest;
 pub mod body;
@@ -13,10 +14,12 @@ mod climb;
 pub mod enrol;
 mod erase;
 pub mod fact;
+pub mod fetch;
 pub mod frame;
 pub mod govern;
 pub mod limits;
 mod node;
+pub mod outline;
 pub mod path;
 pub mod publish;
 mod redial;

@@ -5,6 +5,7 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
+use super::fetch::Fetches;
 use super::path::Paths;
 use super::redial::Redial;
 use super::session::Session;
@@ -89,6 +90,8 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    /// Bodies on their way here.
+    pub(super) fetches: Fetches,
     pub(super) behind: bool,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
@@ -135,6 +138,7 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            fetches: Fetches::default(),
             behind: false,
             own_refusal: None,
             renew_due_ms: 0,

@@ -1,11 +1,12 @@
 //! Sessions: one authenticated connection to a neighbour, and what was said on it.
 
+use super::fetch::Want;
 use super::frame::{Frame, PROTOCOL_VERSION};
 use super::node::{ConnId, Node, Step};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Session {
     pub(super) send_all: bool,
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
+    /// Chunks of bodies that the neighbour waits for; no number stands for the outline.
+    pub(super) wants: VecDeque<(Digest, Option<u32>)>,
 }
 
 impl Node {
@@ -95,6 +98,7 @@ impl Node {
             self.sessions.iter().filter(|(_, s)| s.transport == transport).map(|(id, _)| *id).collect();
         for old in older {
             self.sessions.remove(&old);
+            self.fetches.lost(old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
         let session = Session {
@@ -110,6 +114,7 @@ impl Node {
             sent_up: BTreeMap::new(),
             send_all: false,
             receipts_due: BTreeSet::new(),
+            wants: VecDeque::new(),
         };
         self.sessions.insert(conn, session);
         if let Peer::Above(key) = peer {
@@ -129,6 +134,7 @@ impl Node {
     /// A connection ended, or dialling failed (then `conn` is none).
     pub fn disconnected(&mut self, turn: &mut Turn<'_>, conn: Option<ConnId>) {
         let session = conn.and_then(|conn| self.sessions.remove(&conn));
+        conn.into_iter().for_each(|conn| self.fetches.lost(conn));
         let lost = match session.as_ref().map(|session| session.peer) {
             Some(Peer::Above(key)) => Some(key),
             Some(_) => None,
@@ -164,7 +170,7 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms()].into_iter().flatten().min()
+        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms(), self.fetches.due_ms()].into_iter().flatten().min()
     }
 
     /// A frame arrived.
@@ -217,6 +223,15 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
+            (_, Frame::Want { statement, body, from, count, outline }) => {
+                self.on_want(turn, conn, &Want { statement, body, from, count, outline })?
+            }
+            (_, Frame::Outline { body, outline }) => self.on_outline(turn, conn, &body, &outline)?,
+            (_, Frame::Chunk { body, at, packed }) => self.on_chunk(turn, conn, &body, at, &packed)?,
+            (_, Frame::Lack { body }) => {
+                self.on_lack(conn, &body);
+                Ok(())
+            }
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
             (_, Frame::Refused { .. }) => Err("refused_by_peer"),
             _ => Err("wrong_direction"),
@@ -253,6 +268,7 @@ impl Node {
             return Ok(Err("second_hello"));
         }
         session.open = true;
+        self.fetches.stirred = true;
         session.theirs = root_size;
         let peer = session.peer;
         if let Some(division) = self.division_of(&peer) {
@@ -289,6 +305,8 @@ impl Node {
         self.send_receipts(turn);
         self.climb(turn)?;
         self.fan_out(turn)?;
+        self.fetch(turn)?;
+        self.serve_wants(turn)?;
         self.attest(turn);
         self.choose_paths(turn);
         self.dial(turn);

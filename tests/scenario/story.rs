@@ -362,6 +362,7 @@ impl Office {
             template: String::new(),
             as_printed: false,
             content: content(figures),
+            attachments: Vec::new(),
         };
         let mut sim = self.sim();
         let answer = sim.turn(self.at, |node, turn| Ok(node.publish(turn, &submission)));
@@ -460,6 +461,7 @@ fn content(figures: &str) -> Vec<u8> {
         members: Cow::Owned(Vec::new()),
         notes: None,
         labels: Cow::Owned(Vec::new()),
+        attachments: Cow::Owned(Vec::new()),
     };
     body.to_bytes()
 }

@@ -263,6 +263,8 @@ pub(super) struct Check {
 pub(super) struct Publish {
     #[command(flatten)]
     pub(super) check: Check,
+    #[command(flatten)]
+    pub(super) attach: super::attach::Attach,
     /// 等到省级编号 / wait until sequenced
     #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
     pub(super) wait: Option<String>,
@@ -272,6 +274,8 @@ pub(super) struct Publish {
 pub(super) struct Correct {
     #[command(flatten)]
     pub(super) check: Check,
+    #[command(flatten)]
+    pub(super) attach: super::attach::Attach,
     /// 更正理由（公开）/ why; public
     #[arg(long)]
     pub(super) reason: String,

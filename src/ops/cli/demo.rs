@@ -3,6 +3,7 @@
 //! Everything goes through the real paths: the same `init`, `invite`, `join`, `serve` and `publish` that an
 //! operator runs, real QUIC, a process, a record and an index for each node.
 
+use super::attach::Attach;
 use super::args::{Addresses, Check, Demo, Global, Init, Join, Publish};
 use super::link::{Link, pause};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
@@ -302,7 +303,8 @@ fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
         let written = fs::File::create(&path).and_then(|mut out| out.write_all(text.as_bytes()));
         written.map_err(|error| failed(&path, &error))?;
         let division = division.map(str::parse).transpose().map_err(|_| unexpected())?;
-        let publish = Publish { check: Check { paths: vec![path.clone()], division }, wait: None };
+        let check = Check { paths: vec![path.clone()], division };
+        let publish = Publish { check, attach: Attach::default(), wait: None };
         let outcome = publish::publish(&global_of(&node.data), &publish)?;
         if outcome.exit != 0 {
             let message = format!("{}: {}", path.display(), outcome.text);

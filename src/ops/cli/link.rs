@@ -47,7 +47,7 @@ impl Link {
 
     /// Sends requests and hands each reply on, in order.
     pub(super) async fn calls(
-        self,
+        &mut self,
         requests: Vec<Request>,
         mut on_reply: impl FnMut(Reply),
     ) -> Result<(), Failure> {
@@ -59,11 +59,11 @@ impl Link {
                     format!("守护进程未答复：{error} / the daemon did not answer: {error}"),
                 )
             }),
-            Self::Offline(mut opened, data, clock) => {
+            Self::Offline(opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
                         let replies =
-                            group.iter().map(|request| answer(node, turn, request, &data)).collect();
+                            group.iter().map(|request| answer(node, turn, request, data)).collect();
                         node.settle(turn)?;
                         replies
                     })?;
@@ -82,7 +82,7 @@ impl Link {
 
     /// Sends one request.
     #[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
-    pub(super) async fn call(self, request: Request) -> Result<Reply, Failure> {
+    pub(super) async fn call(&mut self, request: Request) -> Result<Reply, Failure> {
         let (mut reply, within) = (None, if request.is_long() { READ_WITHIN } else { ANSWER_WITHIN });
         let call = self.calls(vec![request], |answer| reply = Some(answer));
         tokio::time::timeout(within, call).await.map_err(|_| {
@@ -99,7 +99,7 @@ impl Link {
     }
 
     /// Sends a request whose answer is a document.
-    pub(super) async fn document(self, request: Request) -> Result<Value, Failure> {
+    pub(super) async fn document(&mut self, request: Request) -> Result<Value, Failure> {
         match self.call(request).await? {
             Reply::Document(text) => serde_json::from_str(&text).map_err(|_| unexpected()),
             _ => Err(unexpected()),

@@ -68,7 +68,7 @@ fn exchange(
     let first = runtime.block_on(async {
         match Link::open(&global.data()).await? {
             Link::Offline(opened, _, clock) => Ok(Err((opened, clock))),
-            daemon => daemon.document(begin.clone()).await.map(Ok),
+            mut daemon => daemon.document(begin.clone()).await.map(Ok),
         }
     })?;
     match first {

@@ -1,6 +1,7 @@
 //! `gongshi check` and `gongshi publish`: from report files to findings or statements.
 
 use super::args::{Check, Correct, Global, Publish};
+use super::attach::Attach;
 use super::link::{Link, pause};
 use super::template;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
@@ -51,23 +52,26 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {
-    say_all(global, &publish.check, publish.wait.is_some(), Request::Publish)
+    say_all(global, &publish.check, &publish.attach, publish.wait.is_some(), Request::Publish)
 }
 
 pub(super) fn correct(global: &Global, correct: &Correct) -> Result<Outcome, Failure> {
     let reason = correct.reason.as_str();
     let say = |submission| Request::Correct(submission, reason.to_owned());
-    say_all(global, &correct.check, correct.wait.is_some(), say)
+    say_all(global, &correct.check, &correct.attach, correct.wait.is_some(), say)
 }
 
 /// Validates files and says each valid one by `say`.
 fn say_all(
     global: &Global,
     check: &Check,
+    attach: &Attach,
     wait: bool,
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
     let mut files = read_all(global, check)?;
+    let mut submissions = files.iter_mut().filter_map(|file| file.submission.as_mut()).collect::<Vec<_>>();
+    attach.to(global, &mut submissions)?;
     let data_refused = files.iter().any(|file| file.submission.is_none());
     let mut requests = Vec::new();
     let mut places = Vec::new();
@@ -292,6 +296,7 @@ fn read_one(path: &Path, options: &ReadOptions<'_>) -> ReadFile {
         scope: report.scope,
         status: report.status,
         as_printed: report.as_printed.is_some(),
+        attachments: Vec::new(),
     });
     ReadFile { file, submission, findings }
 }

@@ -46,6 +46,18 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
             "too_long",
             format!("报告内容 {bytes} 字节，超过上限 / the report is too long: {bytes} bytes"),
         ),
+        PublishError::NoAttachment(digest) => Failure::new(
+            5,
+            "attachment_missing",
+            format!(
+                "附件 {digest} 尚未完整存入本节点：请重新运行同一命令 / attachment {digest} is not kept here whole: run the command again"
+            ),
+        ),
+        PublishError::TooManyAttachments(count) => Failure::new(
+            5,
+            "too_many_attachments",
+            format!("{count} 个附件，最多 14 个：请合并后重试 / {count} attachments, at most 14: join some and try again"),
+        ),
         PublishError::Say(error) => say_failure(error)?,
     })
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod attach;
 mod failures;
 mod govern;
 mod paths;
@@ -28,6 +29,7 @@ mod withdraw;
 
 pub(super) use template::bad_template;
 
+pub(super) use attach::Attaching;
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
 use state::{invitations, roll_call, roll_call_rows, status, tree};
@@ -127,6 +129,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Attach a file, or fetch and read one.
+    Attach(Box<Attaching>),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -167,6 +171,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// Bytes as they are.
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
     /// It was not done.
     Failure(Failure),
 }
@@ -278,6 +284,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Attach(attaching) => attach::attach(node, turn, attaching)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

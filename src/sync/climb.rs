@@ -8,7 +8,6 @@ use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN
 use super::node::{ConnId, Node, Step};
 use super::session::Peer;
 use super::turn::{Action, Event, Turn};
-use crate::digest::Digest;
 use crate::log::checkpoint::{Checkpoint, node_origin};
 use crate::log::note::{self, Note};
 use crate::log::witness;
@@ -109,7 +108,7 @@ impl Node {
         }
     }
 
-    fn pack_entries(
+    pub(super) fn pack_entries(
         &self,
         turn: &Turn<'_>,
         origin: &PublicKey,
@@ -340,23 +339,14 @@ impl Node {
 
     /// Cosigns what was taken in this turn, once for each log and session.
     pub(super) fn send_receipts(&mut self, turn: &mut Turn<'_>) {
-        let name = self.own_origin();
         let mut due = Vec::new();
         for (conn, session) in &mut self.sessions {
             due.extend(std::mem::take(&mut session.receipts_due).into_iter().map(|origin| (*conn, origin)));
         }
         for (conn, origin) in due {
             let Some(held) = self.origins.get(&origin).and_then(|log| log.note.clone()) else { continue };
-            let Ok(mut note) = Note::parse(&held.text) else { continue };
-            let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
-            turn.out.marks.push((
-                Digest::of(&[checkpoint.origin.as_bytes()]),
-                checkpoint.size,
-                checkpoint.root,
-            ));
-            let seconds = turn.now.wall.0 / 1000;
-            note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
-            turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
+            let Some(note) = self.cosigned(turn, &held.text) else { continue };
+            turn.send(conn, Frame::Receipt { origin, note });
         }
     }
 }

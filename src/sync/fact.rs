@@ -113,6 +113,13 @@ pub enum Fact {
         /// The `Rotate` that says so.
         rotate: PackedEntry,
     },
+    /// What a node below said in a bundle that it holds of the root log.
+    Heard {
+        /// Its signing key.
+        node: PublicKey,
+        /// Leaves.
+        root_size: u64,
+    },
     /// An invitation was given out.
     Invited(Invite),
     /// An invitation was used, by these keys.
@@ -166,6 +173,7 @@ impl Fact {
             Self::InviteUsed { secret, signing } => (8, wire::encode(&(secret, signing))),
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
             Self::Rotated { rotate } => (11, wire::encode(rotate)),
+            Self::Heard { node, root_size } => (16, wire::encode(&(node, root_size))),
             Self::Stopped { origin, index, other } => {
                 (10, wire::encode(&(origin, index, ByteBuf::from(other.as_slice()))))
             }
@@ -207,6 +215,10 @@ impl Fact {
                 Self::Stopped { origin, index, other: other.into_vec() }
             }
             11 => Self::Rotated { rotate: wire::decode(bytes, limit)? },
+            16 => {
+                let (node, root_size) = wire::decode(bytes, limit)?;
+                Self::Heard { node, root_size }
+            }
             kind => return Err(FactError::UnknownKind(kind)),
         })
     }

@@ -1,5 +1,6 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::bundle::BundleAction;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::template::TemplateAction;
 use crate::division::{DivisionCode, Level};
@@ -120,6 +121,11 @@ pub(super) enum Command {
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
     Pull,
+    /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
+    Bundle {
+        #[command(subcommand)]
+        action: BundleAction,
+    },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
     /// 点名：各节点所示是否一致 / which nodes show the same

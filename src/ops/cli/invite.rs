@@ -2,7 +2,7 @@
 
 use super::args::{Global, Invite, InviteAction};
 use super::link::Link;
-use super::{Outcome, runtime};
+use super::{Outcome, runtime, usage};
 use crate::ops::service::{Failure, Request};
 use crate::trust::delegation::Hosting;
 use serde_json::Value;
@@ -59,10 +59,6 @@ fn list(document: &Value) -> String {
         ["code", "state", "expires", "digits", "name"].map(|name| field(line, name)).join("  ")
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::new(2, "usage", message)
 }
 
 fn hosting(text: &str) -> Result<Hosting, Failure> {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod bundle;
 mod failures;
 mod govern;
 mod paths;
@@ -26,6 +27,7 @@ mod state;
 mod template;
 mod withdraw;
 
+pub(super) use bundle::{Bundled, Bundling};
 pub(super) use template::bad_template;
 
 use failures::{invite_failure, publish_failure};
@@ -127,6 +129,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Something about a bundle.
+    Bundle(Box<Bundling>),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -167,6 +171,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// About a bundle.
+    Bundled(Box<Bundled>),
     /// It was not done.
     Failure(Failure),
 }
@@ -278,6 +284,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

@@ -94,7 +94,7 @@ impl Node {
                 return Ok(());
             }
             let first = climbing.sent;
-            let entries = self.pack_entries(turn, origin, first, note.size)?;
+            let entries = self.pack_entries(turn, origin, first, note.size, PACK_BYTES_TARGET)?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -114,6 +114,7 @@ impl Node {
         origin: &PublicKey,
         first: u64,
         until: u64,
+        bytes_target: usize,
     ) -> Step<Vec<ClimbingEntry>> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for index in (first..until).take(PACK_COUNT_MAX) {
@@ -121,7 +122,7 @@ impl Node {
             let Some(bodies) = carried_bodies(turn, &entry)? else { break };
             bytes +=
                 entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
-            if bytes > PACK_BYTES_TARGET && !entries.is_empty() {
+            if bytes > bytes_target && !entries.is_empty() {
                 break;
             }
             entries.push(ClimbingEntry { entry: PackedEntry::of(&entry), received_at, bodies });

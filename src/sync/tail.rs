@@ -89,7 +89,7 @@ impl Node {
         let there = |origin: &PublicKey, index: u64| {
             !session.send_all && session.sent_up.get(origin).is_some_and(|sent| index < *sent)
         };
-        self.pack_leaves_for(turn, &there, first, until)
+        self.pack_leaves_for(turn, &there, first, until, PACK_BYTES_TARGET)
     }
 
     /// A pack of leaves with their entries, except of those that are `there`.
@@ -99,6 +99,7 @@ impl Node {
         there: &dyn Fn(&PublicKey, u64) -> bool,
         first: u64,
         until: u64,
+        bytes_target: usize,
     ) -> Step<Vec<TailingLeaf>> {
         let (mut leaves, mut bytes) = (Vec::new(), 0);
         for index in (first..until).take(PACK_COUNT_MAX) {
@@ -113,7 +114,7 @@ impl Node {
                 bytes += bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
                 Some((PackedEntry::of(&entry), bodies))
             };
-            if bytes > PACK_BYTES_TARGET && !leaves.is_empty() {
+            if bytes > bytes_target && !leaves.is_empty() {
                 break;
             }
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);

@@ -34,7 +34,7 @@ fn writes(from: &Office, to: &Office, since: Option<u64>) -> Carried {
         for leg in &plan.legs {
             frames.extend(node.introduce_leg(turn, leg)?);
             let mut rest = leg.clone();
-            while let Some((frame, left)) = node.pack(turn, &plan.root_note, &rest)? {
+            while let Some((frame, left)) = node.pack(turn, &plan.root_note, &rest, usize::MAX)? {
                 frames.push(frame);
                 rest = left;
             }

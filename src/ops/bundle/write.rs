@@ -81,7 +81,11 @@ impl Parts<'_> {
         }
         let mut rest = leg.clone();
         loop {
-            let pack = Bundling::Pack { root_note: self.plan.root_note.clone(), leg: rest.clone() };
+            // Several packs to a part, so that parts are about as long as was asked for.
+            let part =
+                self.split_bytes.map_or(usize::MAX, |split| usize::try_from(split / 4).unwrap_or(usize::MAX));
+            let (root_note, leg_left) = (self.plan.root_note.clone(), rest.clone());
+            let pack = Bundling::Pack { root_note, leg: leg_left, bytes_target: part };
             match ask(self.door, pack)? {
                 Bundled::Pack(Some((frame, left))) => {
                     self.frame(Some(leg), &frame)?;
@@ -118,7 +122,7 @@ impl Parts<'_> {
             self.begin_part(leg)?;
         }
         let Some(part) = &mut self.open else { return Err(unexpected()) };
-        part.is_fresh = false;
+        part.is_fresh &= leg.is_none();
         part.frame(frame).map_err(|error| file_failure(&part.temporary, &error))
     }
 

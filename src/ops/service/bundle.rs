@@ -29,6 +29,8 @@ pub(in crate::ops) enum Bundling {
         root_note: String,
         /// The leg, or what is left of it.
         leg: Leg,
+        /// About how long the frame may be.
+        bytes_target: usize,
     },
     /// The signature over a bundle's digest.
     Seal(Digest),
@@ -75,8 +77,8 @@ pub(super) fn bundle(node: &mut Node, turn: &mut Turn<'_>, bundling: &Bundling) 
             let frames = node.introduce_leg(turn, leg)?;
             Bundled::Frames(frames.iter().map(|frame| ByteBuf::from(frame.to_bytes())).collect())
         }
-        Bundling::Pack { root_note, leg } => {
-            let pack = node.pack(turn, root_note, leg)?;
+        Bundling::Pack { root_note, leg, bytes_target } => {
+            let pack = node.pack(turn, root_note, leg, *bytes_target)?;
             Bundled::Pack(pack.map(|(frame, rest)| (ByteBuf::from(frame.to_bytes()), rest)))
         }
         Bundling::Seal(digest) => {

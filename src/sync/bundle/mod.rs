@@ -15,6 +15,7 @@ pub use file::{
 pub use take::Taken;
 
 use super::frame::Frame;
+use super::limits::PACK_BYTES_TARGET;
 use super::node::{ConnId, Node, Step, read_tile};
 use super::session::{Peer, Session};
 use super::turn::Turn;
@@ -254,18 +255,26 @@ impl Node {
         Ok(vec![Frame::Propose { origin: *origin, note: note.clone(), chain }])
     }
 
-    /// The next pack of a leg and what is left of it; none when nothing is.
+    /// The next pack of a leg, of about `bytes_target` bytes and never more than on a session, and what is left of the
+    /// leg; none when nothing is.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn pack(&self, turn: &Turn<'_>, root_note: &str, leg: &Leg) -> Step<Option<(Frame, Leg)>> {
+    pub fn pack(
+        &self,
+        turn: &Turn<'_>,
+        root_note: &str,
+        leg: &Leg,
+        bytes_target: usize,
+    ) -> Step<Option<(Frame, Leg)>> {
+        let target = bytes_target.min(PACK_BYTES_TARGET);
         let (first, until) = leg.range();
         if first >= until {
             return Ok(None);
         }
         match leg {
             Leg::Log { origin, note, .. } => {
-                let entries = self.pack_entries(turn, origin, first, until)?;
+                let entries = self.pack_entries(turn, origin, first, until, target)?;
                 let end = first + entries.len() as u64;
                 if entries.is_empty() {
                     return Ok(None);
@@ -274,7 +283,7 @@ impl Node {
                 Ok(Some((Frame::Push { origin: *origin, first, entries, note }, leg.clone().from(end))))
             }
             Leg::Leaves { .. } => {
-                let leaves = self.pack_leaves_for(turn, &|_, _| false, first, until)?;
+                let leaves = self.pack_leaves_for(turn, &|_, _| false, first, until, target)?;
                 let end = first + leaves.len() as u64;
                 if leaves.is_empty() {
                     return Ok(None);

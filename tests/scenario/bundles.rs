@@ -3,7 +3,7 @@
 use crate::climbing::four_levels;
 use crate::story::{Office, World, code};
 use gongshi::store::layout;
-use gongshi::sync::bundle::{BundleError, Direction, Header, Leg, Taken};
+use gongshi::sync::bundle::{BundleError, Header, Leg, Taken};
 use gongshi::sync::frame::{Frame, PackedEntry};
 use gongshi::sync::parse_entry_row;
 use gongshi::time::WallMs;

@@ -17,7 +17,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::note::{self, ALGORITHM_ED25519, Note, Vkey};
 use crate::log::tile::TileSubtrees;
 use crate::log::tree::{self, verify_consistency};
-use crate::log::witness::SplitView;
+use crate::log::witness::{SplitView, SplitViewError};
 use crate::store::StoreError;
 use crate::trust::key::PublicKey;
 use std::collections::BTreeMap;
@@ -195,15 +195,14 @@ impl Node {
         let Some(shown) = shown else { return Ok(Err("wrong_direction")) };
         let Some((theirs, checkpoint)) = self.signed_by_root(text) else { return Ok(Err("bad_checkpoint")) };
         let Ok(ours) = Note::parse(&shown.text) else { return Ok(Ok(())) };
-        let Ok(our) = Checkpoint::parse(&ours.text) else { return Ok(Ok(())) };
-        let split = if checkpoint.size < our.size {
-            let (root, proof) = self.tree_at(turn, checkpoint.size, our.size)?;
-            (root != checkpoint.root).then_some(SplitView { first: theirs, second: ours, root, proof })
+        let split = if checkpoint.size < shown.size {
+            let (root, proof) = self.tree_at(turn, checkpoint.size, shown.size)?;
+            between(theirs, ours, root, proof).unwrap_or(None)
         } else {
-            if verify_consistency(our.size, &root, checkpoint.size, &checkpoint.root, &proof).is_err() {
-                return Ok(Err("bad_comparison"));
+            match between(ours, theirs, root, proof) {
+                Ok(split) => split,
+                Err(_) => return Ok(Err("bad_comparison")),
             }
-            (root != our.root).then_some(SplitView { first: ours, second: theirs, root, proof })
         };
         match split {
             Some(split) => self.convict(turn, split)?,
@@ -270,4 +269,20 @@ impl Node {
     pub const fn compared_count(&self) -> u64 {
         self.lateral.compared
     }
+}
+
+/// What two signed checkpoints of one log prove, where `root` is what the tree of `larger` was at the size of `smaller`,
+/// and `proof` leads from there to its root. None when they fit.
+///
+/// # Errors
+/// [`SplitViewError`] when the proof does not show that.
+pub fn between(
+    smaller: Note,
+    larger: Note,
+    root: Digest,
+    proof: Vec<Digest>,
+) -> Result<Option<SplitView>, SplitViewError> {
+    let (first, second) = (Checkpoint::parse(&smaller.text)?, Checkpoint::parse(&larger.text)?);
+    verify_consistency(first.size, &root, second.size, &second.root, &proof)?;
+    Ok((root != first.root).then_some(SplitView { first: smaller, second: larger, root, proof }))
 }

@@ -15,7 +15,7 @@ mod erase;
 pub mod fact;
 pub mod frame;
 pub mod govern;
-mod lateral;
+pub mod lateral;
 pub mod limits;
 mod node;
 pub mod path;

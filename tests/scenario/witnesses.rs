@@ -77,9 +77,12 @@ fn attack_16_split_view_by_the_root_is_detected_within_a_checkpoint_period() {
         let split = SplitView::parse(text).expect("evidence is a file");
         let (first, second) = split.verify(&vkey).expect("it verifies offline");
         assert!(first.size <= second.size);
-        assert!(cities.iter().chain(&towns).any(|office| {
-            office.events().iter().any(|event| matches!(event, Event::SplitView(_)))
-        }));
+        assert!(
+            cities
+                .iter()
+                .chain(&towns)
+                .any(|office| { office.events().iter().any(|event| matches!(event, Event::SplitView(_))) })
+        );
         // Nobody gives up what it holds.
         towns[0].shows(&towns[0], 2024).once();
     }
@@ -113,8 +116,7 @@ fn honest_nodes_compare_and_find_nothing() {
 #[test]
 fn a_quorum_of_cities_confirms_what_the_province_published() {
     let world = World::new(173);
-    let province =
-        world.province_with("330000", Policy { held_until_release: false, witness_quorum: 2 });
+    let province = world.province_with("330000", Policy { held_until_release: false, witness_quorum: 2 });
     let cities = ["330100", "330200", "330300"].map(|division| world.city(division, &province));
     let town = world.town("330110001", &cities[0]);
     town.publishes("甲镇人民政府", 2024, "处罚 7 宗");
@@ -140,8 +142,7 @@ fn a_quorum_of_cities_confirms_what_the_province_published() {
 #[test]
 fn two_histories_are_never_both_confirmed() {
     let world = World::new(174);
-    let province =
-        world.province_with("330000", Policy { held_until_release: false, witness_quorum: 2 });
+    let province = world.province_with("330000", Policy { held_until_release: false, witness_quorum: 2 });
     let cities = ["330100", "330200", "330300"].map(|division| world.city(division, &province));
     world.agrees();
     lies_to(&world, &province, &cities[2], &[&cities[0], &cities[1]]);

@@ -120,6 +120,11 @@ pub enum Fact {
         /// Leaves.
         root_size: u64,
     },
+    /// The root signed two histories: the evidence, as a file (LOG.md).
+    SplitView {
+        /// The file's text.
+        text: String,
+    },
     /// An invitation was given out.
     Invited(Invite),
     /// An invitation was used, by these keys.
@@ -172,6 +177,7 @@ impl Fact {
             Self::Invited(invite) => (7, wire::encode(invite)),
             Self::InviteUsed { secret, signing } => (8, wire::encode(&(secret, signing))),
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
+            Self::SplitView { text } => (13, wire::encode(text)),
             Self::Rotated { rotate } => (11, wire::encode(rotate)),
             Self::Heard { node, root_size } => (16, wire::encode(&(node, root_size))),
             Self::Stopped { origin, index, other } => {
@@ -214,6 +220,7 @@ impl Fact {
                 let (origin, index, other): (PublicKey, u64, ByteBuf) = wire::decode(bytes, limit)?;
                 Self::Stopped { origin, index, other: other.into_vec() }
             }
+            13 => Self::SplitView { text: wire::decode(bytes, limit)? },
             11 => Self::Rotated { rotate: wire::decode(bytes, limit)? },
             16 => {
                 let (node, root_size) = wire::decode(bytes, limit)?;

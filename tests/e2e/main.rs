@@ -36,3 +36,4 @@ mod portal;
 mod rules;
 mod template;
 mod verifier;
+mod witness;

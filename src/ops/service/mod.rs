@@ -26,9 +26,11 @@ mod release;
 mod state;
 mod template;
 mod withdraw;
+mod witness;
 
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use template::bad_template;
+pub(super) use witness::Witnessing;
 
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -131,6 +133,8 @@ pub(super) enum Request {
     PullProgress,
     /// Something about a bundle.
     Bundle(Box<Bundling>),
+    /// The policy's quorum, comparison with nodes beside, evidence.
+    Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -285,6 +289,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         }
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
+        Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

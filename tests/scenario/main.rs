@@ -18,7 +18,11 @@ mod network;
 mod story;
 mod world;
 
+<<<<<<< HEAD
 mod attachments;
+=======
+mod bundles;
+>>>>>>> main
 mod climbing;
 mod crashes;
 mod enrolment;
@@ -27,3 +31,4 @@ mod paths;
 mod random;
 mod release;
 mod trust;
+mod witnesses;

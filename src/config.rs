@@ -30,6 +30,8 @@ pub struct Config {
     pub announce: Announce,
     /// Whom this node dials.
     pub upstream: Upstream,
+    /// How fast each link between nodes may go.
+    pub sync: SyncRate,
     /// The public pages.
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
@@ -67,6 +69,23 @@ pub struct Upstream {
     #[serde(serialize_with = "or_empty", deserialize_with = "empty_is_none")]
     pub address: Option<Address>,
 }
+
+/// How fast each link between nodes may go: one figure for each neighbour, not for all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncRate {
+    /// Bytes a second from here to a neighbour; 0 is no limit.
+    #[serde(deserialize_with = "bytes_per_s")]
+    pub up_bytes_per_s: u64,
+    /// Bytes a second from a neighbour to here; 0 is no limit.
+    #[serde(deserialize_with = "bytes_per_s")]
+    pub down_bytes_per_s: u64,
+}
+
+/// Slowest limit in bytes a second: below it a checkpoint takes longer than a session lasts.
+pub const BYTES_PER_S_MIN: u64 = 1_000;
+/// Fastest limit in bytes a second: no link is as fast.
+pub const BYTES_PER_S_MAX: u64 = 1_000_000_000_000;
 
 /// The public pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +173,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, log } = self;
+        let Self { listen, announce, upstream, sync, portal, site, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -178,6 +197,11 @@ addresses = {addresses}
 [upstream]
 # 上级节点地址，省级（根）留空 / the parent; empty at the root
 address = {parent}
+
+[sync]
+# 每条链路的限速，字节/秒，0 为不限；至少 1000 / limit of each link in bytes a second, 0: none; at least 1000
+up_bytes_per_s = {up}
+down_bytes_per_s = {down}
 
 [portal]
 # 反向代理挂载路径，如 /gongshi / path under a proxy, such as /gongshi
@@ -204,6 +228,8 @@ level = {level}
             console = toml_text(&listen.console),
             addresses = toml_text(&announce.addresses),
             parent = toml_text(&parent),
+            up = sync.up_bytes_per_s,
+            down = sync.down_bytes_per_s,
             base_path = toml_text(&portal.base_path),
             trusted = toml_text(&portal.trusted),
             owner = toml_text(&site.owner),
@@ -236,6 +262,26 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
     address.map(Some).map_err(serde::de::Error::custom)
 }
 
+/// A number, or the text of one as the environment and flags give it: 0, or [`BYTES_PER_S_MIN`] to 10^12.
+fn bytes_per_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u64),
+        Text(String),
+    }
+    let given = match Given::deserialize(deserializer) {
+        Ok(Given::Number(number)) => Some(number),
+        Ok(Given::Text(text)) => text.parse().ok(),
+        Err(_) => None,
+    };
+    given.filter(|rate| matches!(rate, 0 | BYTES_PER_S_MIN..=BYTES_PER_S_MAX)).ok_or_else(|| {
+        serde::de::Error::custom(
+            "应为 0（不限）或 1000 以上的字节/秒 / expected 0 (none) or at least 1000 bytes a second",
+        )
+    })
+}
+
 /// A list of at most [`ADDRESSES_MAX`] addresses that someone can dial.
 fn dialable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Address>, D::Error> {
     let addresses = Vec::<Address>::deserialize(deserializer)?;
@@ -258,13 +304,25 @@ mod tests {
         config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
         config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
         config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
+        config.sync = SyncRate { up_bytes_per_s: 8_000, down_bytes_per_s: 1_000_000 };
         config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
         config.log = Log { format: LogFormat::Json, level: LogLevel::Trace };
         let text = config.to_toml();
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 60);
+        assert!(text.lines().count() < 65);
+    }
+
+    #[test]
+    fn a_rate_is_a_number_or_the_text_of_one_and_not_too_slow_to_work() {
+        let read = |text: &str| toml::from_str::<Config>(&format!("[sync]\nup_bytes_per_s = {text}"));
+        for (text, rate) in [("0", 0), ("1000", 1_000), ("\"64000\"", 64_000)] {
+            assert_eq!(read(text).unwrap().sync.up_bytes_per_s, rate);
+        }
+        for text in ["1", "999", "-1", "\"fast\"", "1.5", "9000000000000000000"] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::package::attachment::attachments_of;
 use crate::portal::source::{AttachmentHead, Found, SourceError};
 use crate::statement::{BodyRef, BodyRole, ReportCard};
 use crate::sync::outline::{Outline, read_chunk};
-use crate::sync::{erased_by, body::PackedBody};
+use crate::sync::{body::PackedBody, erased_by};
 
 impl PortalSource {
     /// What a download begins with; asks for the body if it is not here.
@@ -48,7 +48,9 @@ impl PortalSource {
         let packed = read_chunk(self.store.as_ref(), body, at)?;
         let (Some(outline), Some(packed)) = (outline, packed) else { return Ok(Found::BodyMissing) };
         let chunk = outline.unpack(at, &packed);
-        chunk.map(Found::Here).ok_or_else(|| SourceError::Unavailable(format!("chunk {at} of {body} is damaged")))
+        chunk
+            .map(Found::Here)
+            .ok_or_else(|| SourceError::Unavailable(format!("chunk {at} of {body} is damaged")))
     }
 
     fn public_attachment(

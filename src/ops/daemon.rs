@@ -7,7 +7,7 @@ use super::engine::EngineError;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use crate::config::Config;
-use crate::net::NetError;
+use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, console, router};
 use std::io;
@@ -91,8 +91,10 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let signals = Signals::take()?;
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
+        let rate = Rate { up: config.sync.up_bytes_per_s, down: config.sync.down_bytes_per_s };
         let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (driver, ask) = Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        let (driver, ask) =
+            Driver::start(opened.engine, data, &opened.transport, Some(peer), rate, clock).await?;
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),

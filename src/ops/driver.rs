@@ -8,7 +8,7 @@ use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
 use super::service::{Answer, Reply, Request, answer};
 use super::snapshot::{Current, Snapshot};
-use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, Rate, TransportSecret};
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
 use crate::sync::{Action, ConnId, Event, Node, Turn};
@@ -106,13 +106,15 @@ impl Driver {
         data: &DataDir,
         transport: &SecretKey,
         listen: Option<SocketAddr>,
+        rate: Rate,
         clock: Clock,
     ) -> Result<(Self, Ask), DaemonError> {
         let known = Known::default();
         engine.node().known_transports().into_iter().for_each(|key| known.add(key));
         let secret = TransportSecret::new(transport).map_err(|e| io::Error::other(e.to_string()))?;
         let (event_sender, events) = mpsc::channel(EVENT_COUNT_MAX);
-        let net = Net::start(NetConfig::new(listen, secret, known.admission()), event_sender).await?;
+        let config = NetConfig { rate, ..NetConfig::new(listen, secret, known.admission()) };
+        let net = Net::start(config, event_sender).await?;
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
@@ -235,7 +237,12 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Send(ConnId(conn), frame) => {
-                    self.net.send(crate::net::ConnId(conn), frame.to_bytes());
+                    let (conn, bytes) = (crate::net::ConnId(conn), frame.to_bytes());
+                    if frame.yields() {
+                        self.net.send_yielding(conn, bytes);
+                    } else {
+                        self.net.send(conn, bytes);
+                    }
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
                 Action::Dial { addresses, key } => match addresses.first() {

@@ -1,10 +1,7 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
-<<<<<<< HEAD
 mod attachments;
-=======
 mod bundle;
->>>>>>> main
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -15,7 +15,9 @@ use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
 };
-use crate::portal::source::{AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
+use crate::portal::source::{
+    AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount,
+};
 use crate::portal::{ConsoleSource, Source};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};

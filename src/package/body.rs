@@ -1,13 +1,13 @@
 //! The first body of a report card: its content as canonical JSON, its chunks and digest, and the fingerprint by
 //! which the same content is recognised. The format is `FORMAT.md` beside this file.
 
+use super::attachment::{ATTACHMENT_COUNT_MAX, Attachment};
 use super::cell::{Cell, State};
 use super::report::{Report, Scope, Status};
 use super::table::{CELLS_MAX, COLUMNS_MAX, Column, ROWS_MAX, TABLES_MAX, Table};
 use crate::bytes::Writer;
 use crate::digest::Digest;
 use crate::log::tree::root_of;
-use super::attachment::{ATTACHMENT_COUNT_MAX, Attachment};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 

@@ -99,8 +99,10 @@ fn set_headers(response: &mut Response, head: &AttachmentHead) {
 /// `Content-Disposition` of a download (RFC 6266, RFC 8187): the name in UTF-8, and an ASCII one for old programs.
 fn disposition(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let ascii: String =
-        name.chars().map(|letter| if letter.is_ascii() && plain(letter as u8) { letter } else { '_' }).collect();
+    let ascii: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii() && plain(letter as u8) { letter } else { '_' })
+        .collect();
     let encoded: String = name
         .bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -114,7 +116,9 @@ mod tests {
 
     #[test]
     fn attack_49_no_name_leaves_its_header() {
-        for name in ["附表 1.xlsx", "a\"; filename=\"b.html", "x\r\nSet-Cookie: y", "\u{202e}gpj.exe", "100%.pdf"] {
+        for name in
+            ["附表 1.xlsx", "a\"; filename=\"b.html", "x\r\nSet-Cookie: y", "\u{202e}gpj.exe", "100%.pdf"]
+        {
             let value = disposition(name);
             assert!(HeaderValue::from_str(&value).is_ok_and(|value| value.to_str().is_ok()), "{value}");
             assert_eq!(value.matches('"').count(), 2, "{value}");

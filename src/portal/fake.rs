@@ -209,12 +209,7 @@ impl Source for Fake {
         let found = self.bytes(package, b"")?;
         Ok(if *body == digest(200) { found.map(|_| head) } else { Found::Absent })
     }
-    fn attachment_chunk(
-        &self,
-        package: &Digest,
-        _: &Digest,
-        at: u32,
-    ) -> Result<Found<Vec<u8>>, SourceError> {
+    fn attachment_chunk(&self, package: &Digest, _: &Digest, at: u32) -> Result<Found<Vec<u8>>, SourceError> {
         self.bytes(package, if at == 0 { b"att" } else { b"ac" })
     }
     fn checkpoint(&self) -> Option<String> {

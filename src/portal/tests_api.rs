@@ -186,7 +186,10 @@ async fn proofs_and_bytes_are_served_with_their_caching() {
     }
     let answer = get(one(), &format!("{at}{attachment}")).await;
     assert!(answer.header("content-disposition").starts_with("attachment; filename=\""));
-    assert_eq!((answer.header("content-length"), answer.header("content-type")), ("5", "application/octet-stream"));
+    assert_eq!(
+        (answer.header("content-length"), answer.header("content-type")),
+        ("5", "application/octet-stream")
+    );
     assert_eq!(answer.header("gongshi-salt"), "09".repeat(32));
     assert_eq!(get(one(), &format!("{at}/attachments/{}", digest(3))).await.status, StatusCode::NOT_FOUND);
 }

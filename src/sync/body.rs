@@ -148,9 +148,7 @@ impl PackedBody {
     pub fn digest_of(frame: &Frame) -> Option<Digest> {
         type Fields = (Digest, [u8; 32], u64, u32, u32, ByteBuf);
         match frame.kind {
-            BODY_FRAME => {
-                wire::decode::<Fields>(&frame.payload, FRAME_BYTES_MAX).ok().map(|fields| fields.0)
-            }
+            BODY_FRAME => wire::decode::<Fields>(&frame.payload, FRAME_BYTES_MAX).ok().map(|fields| fields.0),
             OUTLINE_FRAME => Outline::digest_of(frame),
             _ => None,
         }

@@ -12,7 +12,7 @@ use super::frame::Frame;
 use super::limits::{CHUNKS_IN_FLIGHT_MAX, FETCH_DEMAND_TRIES, FETCH_RETRY_MS, FETCH_STALL_MS};
 use super::node::{ConnId, Node, Step};
 use super::outline::{Outline, chunks_held};
-use super::session::Peer;
+use super::session::{Peer, Session};
 use super::turn::{Event, Turn};
 use crate::digest::Digest;
 use crate::statement::{BodyRef, BodyRole, Entry};
@@ -89,6 +89,20 @@ impl Fetches {
         self.stirred = true;
     }
 
+    /// True while a body is on its way.
+    pub(super) fn awaits(&self, body: &Digest) -> bool {
+        self.by_body.contains_key(body)
+    }
+
+    /// Somebody who lacks a body too is not asked for it; false when it is asked, or the body is not on its way.
+    pub(super) fn without(&mut self, body: &Digest, conn: ConnId, asker: Option<&Session>) -> bool {
+        let Some(fetch) = self.by_body.get_mut(body).filter(|fetch| fetch.source != Some(conn)) else {
+            return false;
+        };
+        fetch.tried.extend(asker.map(|session| session.transport));
+        true
+    }
+
     fn busy(&self, conn: ConnId) -> usize {
         self.by_body.values().filter(|fetch| fetch.source == Some(conn)).count()
     }
@@ -115,7 +129,13 @@ impl Node {
         Ok(())
     }
 
-    fn begin_fetch(&mut self, turn: &Turn<'_>, entry: &Entry, body: BodyRef, lasting: bool) -> Step {
+    pub(super) fn begin_fetch(
+        &mut self,
+        turn: &Turn<'_>,
+        entry: &Entry,
+        body: BodyRef,
+        lasting: bool,
+    ) -> Step {
         if PackedBody::is_held(&turn.read(), &body.digest)?
             || erased_by(&turn.read(), &body.digest)?.is_some()
             || body.bytes > super::limits::ATTACHMENT_BYTES_MAX
@@ -146,7 +166,9 @@ impl Node {
     /// # Errors
     /// [`crate::store::StoreError`].
     pub fn demand(&mut self, turn: &mut Turn<'_>, statement: &Digest, body: &Digest) -> Step<Demand> {
-        let Some((entry, named)) = self.named_body(turn, statement, body)? else { return Ok(Demand::Unknown) };
+        let Some((entry, named)) = self.named_body(turn, statement, body)? else {
+            return Ok(Demand::Unknown);
+        };
         if PackedBody::is_held(&turn.read(), body)? {
             return Ok(Demand::Here);
         }
@@ -155,7 +177,10 @@ impl Node {
         }
         self.begin_fetch(turn, &entry, named, false)?;
         self.fetch(turn)?;
-        let neighbours = self.sessions.values().any(|session| session.open && session.peer != Peer::Stranger);
+        let neighbours = self
+            .sessions
+            .values()
+            .any(|session| session.open && matches!(session.peer, Peer::Above(_) | Peer::Below(_)));
         // One without a source, and without a pause before the next round, waits for its turn.
         let coming = self.fetches.by_body.get(body);
         let coming = coming.filter(|fetch| fetch.source.is_some() || (neighbours && fetch.due_ms == 0));
@@ -163,7 +188,7 @@ impl Node {
         Ok(coming.map_or(Demand::Nowhere, |fetch| Demand::Coming(fetch.held, count)))
     }
 
-    fn named_body(
+    pub(super) fn named_body(
         &self,
         turn: &Turn<'_>,
         statement: &Digest,
@@ -171,7 +196,8 @@ impl Node {
     ) -> Step<Option<(Entry, BodyRef)>> {
         let Some((_, entry)) = self.entry_by_digest(turn, statement)? else { return Ok(None) };
         let report = entry.card.act.report();
-        let named = report.and_then(|report| report.bodies.iter().find(|named| named.digest == *body)).copied();
+        let named =
+            report.and_then(|report| report.bodies.iter().find(|named| named.digest == *body)).copied();
         Ok(named.map(|named| (entry, named)))
     }
 
@@ -230,7 +256,7 @@ impl Node {
             let toward = match session.peer {
                 Peer::Below(key) => kept_below && self.registry.is_ancestor(&key, &fetch.origin),
                 Peer::Above(_) => false,
-                Peer::Stranger => continue,
+                Peer::Lateral(_) | Peer::Stranger => continue,
             };
             if !toward && !matches!(session.peer, Peer::Above(_)) {
                 continue;
@@ -317,9 +343,7 @@ impl Node {
 
     /// Whoever sent what is not the body is not asked for it again soon.
     fn distrust(&mut self, conn: ConnId, body: &Digest, why: &'static str) -> Outcome {
-        if let (Some(fetch), Some(session)) =
-            (self.fetches.by_body.get_mut(body), self.sessions.get(&conn))
-        {
+        if let (Some(fetch), Some(session)) = (self.fetches.by_body.get_mut(body), self.sessions.get(&conn)) {
             fetch.tried.insert(session.transport);
         }
         Err(why)
@@ -334,93 +358,6 @@ impl Node {
             self.fetches.stirred = true;
         }
     }
-
-    // ---- serving
-
-    pub(super) fn on_want(
-        &mut self,
-        turn: &mut Turn<'_>,
-        conn: ConnId,
-        want: &Want,
-    ) -> Step<Outcome> {
-        if want.count > CHUNKS_IN_FLIGHT_MAX {
-            return Ok(Err("too_much_wanted"));
-        }
-        let body = want.body;
-        let Some((entry, named)) = self.named_body(turn, &want.statement, &body)? else {
-            turn.send(conn, Frame::Lack { body });
-            return Ok(Ok(()));
-        };
-        if erased_by(&turn.read(), &body)?.is_some() {
-            turn.send(conn, Frame::Lack { body });
-            return Ok(Ok(()));
-        }
-        if !PackedBody::is_held(&turn.read(), &body)? {
-            self.begin_fetch(turn, &entry, named, false)?;
-            let asker = self.sessions.get(&conn).map(|session| session.transport);
-            let Some(fetch) = self.fetches.by_body.get_mut(&body) else {
-                turn.send(conn, Frame::Lack { body });
-                return Ok(Ok(()));
-            };
-            // Two that lack a body must not wait for each other.
-            if fetch.source == Some(conn) {
-                turn.send(conn, Frame::Lack { body });
-                return Ok(Ok(()));
-            }
-            fetch.tried.extend(asker);
-        }
-        let until = want.from.saturating_add(want.count).min(Outline::count_of(named.bytes));
-        if let Some(session) = self.sessions.get_mut(&conn) {
-            let room = super::limits::WANTS_COUNT_MAX.saturating_sub(session.wants.len());
-            let outline = std::iter::once(None).filter(|_| want.outline);
-            let wants = outline.chain((want.from..until).map(Some)).map(|at| (body, at));
-            session.wants.extend(wants.take(room));
-        }
-        Ok(Ok(()))
-    }
-
-    /// Sends what neighbours want and is here; what is on its way waits.
-    pub(super) fn serve_wants(&mut self, turn: &mut Turn<'_>) -> Step {
-        let waiting: Vec<ConnId> =
-            self.sessions.iter().filter(|(_, s)| !s.wants.is_empty()).map(|(conn, _)| *conn).collect();
-        for conn in waiting {
-            let wants = self.sessions.get_mut(&conn).map(|s| std::mem::take(&mut s.wants)).unwrap_or_default();
-            let (mut later, mut lacked) = (std::collections::VecDeque::new(), BTreeSet::new());
-            for (body, at) in wants {
-                let frame = match at {
-                    None => Outline::read(&turn.read(), &body)?
-                        .map(|outline| Frame::Outline { body, outline: Box::new(outline) }),
-                    Some(at) => turn
-                        .get(&layout::body_chunk(&body, at))?
-                        .map(|packed| Frame::Chunk { body, at, packed: packed.into() }),
-                };
-                match frame {
-                    Some(frame) => turn.send(conn, frame),
-                    None if self.fetches.by_body.contains_key(&body) => later.push_back((body, at)),
-                    None => {
-                        if lacked.insert(body) {
-                            turn.send(conn, Frame::Lack { body });
-                        }
-                    }
-                }
-            }
-            if let Some(session) = self.sessions.get_mut(&conn) {
-                session.wants = later;
-            }
-        }
-        Ok(())
-    }
-
-    /// Nobody has it: those who wait for us are told.
-    fn lack_for_all(&mut self, turn: &mut Turn<'_>, body: &Digest) {
-        for (conn, session) in &mut self.sessions {
-            let waited = session.wants.len();
-            session.wants.retain(|(wanted, _)| wanted != body);
-            if session.wants.len() < waited {
-                turn.send(*conn, Frame::Lack { body: *body });
-            }
-        }
-    }
 }
 
 /// Whom to ask for a body.
@@ -430,13 +367,4 @@ enum Source {
     Wait,
     /// All who are there said that they lack it.
     Exhausted,
-}
-
-/// What a neighbour wants: the fields of [`Frame::Want`].
-pub(super) struct Want {
-    pub(super) statement: Digest,
-    pub(super) body: Digest,
-    pub(super) from: u32,
-    pub(super) count: u32,
-    pub(super) outline: bool,
 }

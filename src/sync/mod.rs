@@ -6,8 +6,8 @@
 
 mod admission;
 mod apply;
-pub mod attach;
 pub mod ask;
+pub mod attach;
 pub mod attest;
 pub mod body;
 pub mod bundle;
@@ -29,6 +29,7 @@ mod redial;
 pub mod release;
 pub mod rotate;
 mod sequence;
+mod serve;
 mod session;
 pub mod status;
 mod tail;

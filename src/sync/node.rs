@@ -5,11 +5,8 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
-<<<<<<< HEAD
 use super::fetch::Fetches;
-=======
 use super::lateral::Lateral;
->>>>>>> main
 use super::path::Paths;
 use super::quorum::Quorum;
 use super::redial::Redial;
@@ -95,13 +92,10 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
-<<<<<<< HEAD
     /// Bodies on their way here.
     pub(super) fetches: Fetches,
-=======
     pub(super) lateral: Lateral,
     pub(super) quorum: Quorum,
->>>>>>> main
     pub(super) behind: bool,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
@@ -149,12 +143,9 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
-<<<<<<< HEAD
             fetches: Fetches::default(),
-=======
             lateral,
             quorum: Quorum::default(),
->>>>>>> main
             behind: false,
             own_refusal: None,
             renew_due_ms: 0,

@@ -1,8 +1,8 @@
 //! Sessions: one authenticated connection to a neighbour, and what was said on it.
 
-use super::fetch::Want;
 use super::frame::{Frame, PROTOCOL_VERSION};
 use super::node::{ConnId, Node, Step};
+use super::serve::Want;
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
@@ -78,6 +78,7 @@ impl Session {
             sent_up: BTreeMap::new(),
             send_all: false,
             receipts_due: BTreeSet::new(),
+            wants: VecDeque::new(),
         }
     }
 }
@@ -127,25 +128,7 @@ impl Node {
             self.fetches.lost(old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-<<<<<<< HEAD
-        let session = Session {
-            peer,
-            transport,
-            open: false,
-            theirs: 0,
-            skew_ms: None,
-            climbing: BTreeMap::new(),
-            news: BTreeSet::new(),
-            tail_sent: 0,
-            tail_held: 0,
-            sent_up: BTreeMap::new(),
-            send_all: false,
-            receipts_due: BTreeSet::new(),
-            wants: VecDeque::new(),
-        };
-=======
         let session = Session::new(peer, transport);
->>>>>>> main
         self.sessions.insert(conn, session);
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);
@@ -205,14 +188,17 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-<<<<<<< HEAD
-        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms(), self.fetches.due_ms()].into_iter().flatten().min()
-=======
-        [self.path_due_ms(), self.lateral_due_ms(), renew, self.release_due_ms, self.attest_due_ms()]
-            .into_iter()
-            .flatten()
-            .min()
->>>>>>> main
+        [
+            self.path_due_ms(),
+            self.lateral_due_ms(),
+            renew,
+            self.release_due_ms,
+            self.attest_due_ms(),
+            self.fetches.due_ms(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// A frame arrived.
@@ -275,19 +261,20 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
-<<<<<<< HEAD
-            (_, Frame::Want { statement, body, from, count, outline }) => {
+            (Peer::Above(_) | Peer::Below(_), Frame::Want { statement, body, from, count, outline }) => {
                 self.on_want(turn, conn, &Want { statement, body, from, count, outline })?
             }
-            (_, Frame::Outline { body, outline }) => self.on_outline(turn, conn, &body, &outline)?,
-            (_, Frame::Chunk { body, at, packed }) => self.on_chunk(turn, conn, &body, at, &packed)?,
-            (_, Frame::Lack { body }) => {
+            (Peer::Above(_) | Peer::Below(_), Frame::Outline { body, outline }) => {
+                self.on_outline(turn, conn, &body, &outline)?
+            }
+            (Peer::Above(_) | Peer::Below(_), Frame::Chunk { body, at, packed }) => {
+                self.on_chunk(turn, conn, &body, at, &packed)?
+            }
+            (Peer::Above(_) | Peer::Below(_), Frame::Lack { body }) => {
                 self.on_lack(conn, &body);
                 Ok(())
             }
-=======
             (_, Frame::Cosigned { note }) => self.on_cosigned(turn, peer, &note)?,
->>>>>>> main
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
             (_, Frame::Refused { .. }) => Err("refused_by_peer"),
             _ => Err("wrong_direction"),

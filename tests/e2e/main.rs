@@ -14,6 +14,7 @@
     reason = "a test stops at its first surprise, also inside what tests share"
 )]
 
+mod attachments;
 mod federation;
 mod http;
 mod keys;

@@ -194,9 +194,8 @@ fn who_sends_wrong_chunks_is_refused_and_nothing_of_it_is_kept() {
     assert_eq!(demands(&neighbour, &statement, &body), Demand::Coming(0, 10));
     world.run(60_000);
     assert_eq!(held(&neighbour, &body), 0);
-    let refused = |event: &gongshi::sync::Event| {
-        matches!(event, gongshi::sync::Event::PeerFault(_, "bad_chunk"))
-    };
+    let refused =
+        |event: &gongshi::sync::Event| matches!(event, gongshi::sync::Event::PeerFault(_, "bad_chunk"));
     assert!(neighbour.events().iter().any(refused));
     world.sim().network.liars.clear();
     demands(&neighbour, &statement, &body);
@@ -214,7 +213,8 @@ fn what_is_erased_on_its_way_goes_from_every_machine_and_never_comes_back() {
         world.run(10);
     }
     world.cut(&city, &district);
-    let said = town.sim().turn(town.at, |node, turn| Ok(node.withdraw(turn, &statement, "误传个人信息", true)));
+    let said =
+        town.sim().turn(town.at, |node, turn| Ok(node.withdraw(turn, &statement, "误传个人信息", true)));
     said.expect("the machine runs").expect("withdrawn");
     world.run(5_000);
     world.heal(&city, &district);

@@ -18,11 +18,8 @@ mod network;
 mod story;
 mod world;
 
-<<<<<<< HEAD
 mod attachments;
-=======
 mod bundles;
->>>>>>> main
 mod climbing;
 mod crashes;
 mod enrolment;

@@ -93,6 +93,8 @@ pub(super) enum Command {
     Publish(Publish),
     /// 更正已公示的报告（须说明理由）/ publish the next revision of a report, with a reason
     Correct(Correct),
+    /// 列出或取回报告的附件 / list or fetch the attachments of a report
+    Attachment(super::attachment::WhichAttachment),
     /// 撤回报告（须说明理由）/ take a report back, with a reason
     Withdraw(Withdraw),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse

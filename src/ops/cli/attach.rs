@@ -61,7 +61,11 @@ pub(super) fn name_in(submission: &mut Submission, kept: &[Kept]) -> Result<(), 
     let mut named = crate::package::attachment::attachments_of(&submission.content);
     named.extend(kept.iter().map(|kept| kept.named.clone()));
     submission.content = with_attachments(&submission.content, &named).map_err(|error| {
-        Failure::new(5, "too_many_attachments", format!("附件无法列入报告 / attachments cannot be listed: {error}"))
+        Failure::new(
+            5,
+            "too_many_attachments",
+            format!("附件无法列入报告 / attachments cannot be listed: {error}"),
+        )
     })?;
     submission.attachments.extend(kept.iter().map(|kept| kept.attached));
     Ok(())
@@ -85,7 +89,8 @@ pub(super) fn keep(global: &Global, path: &Path) -> Result<Kept, Failure> {
             }
             match link.document(attaching(Attaching::Begin(outline))).await {
                 Ok(begun) => {
-                    let digest: Digest = begun["digest"].as_str().and_then(|text| text.parse().ok()).ok_or_else(unexpected)?;
+                    let digest: Digest =
+                        begun["digest"].as_str().and_then(|text| text.parse().ok()).ok_or_else(unexpected)?;
                     let held = begun["held"].as_u64().ok_or_else(unexpected)?;
                     send(&mut link, path, &digest, held).await?;
                     return Ok(Kept { attached: Attached { digest, bytes }, named });
@@ -198,11 +203,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn too_long(path: &Path) -> Failure {
-    let message = format!("{}: 附件超过 100 MB，请压缩或拆分 / over 100 MB: compress or split it", path.display());
+    let message =
+        format!("{}: 附件超过 100 MB，请压缩或拆分 / over 100 MB: compress or split it", path.display());
     Failure::new(5, "attachment_too_long", message)
 }
 
 fn changed(path: &Path) -> Failure {
-    let message = format!("{}: 读取期间变了，请重新运行 / changed while it was read: run again", path.display());
+    let message =
+        format!("{}: 读取期间变了，请重新运行 / changed while it was read: run again", path.display());
     Failure::new(5, "attachment_changed", message)
 }

@@ -3,7 +3,7 @@
 use super::args::{Addresses, Global};
 use super::init::{announced, configure};
 use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
-use crate::net::{Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::net::{Admit, Net, NetConfig, NetEvent, Rate, TransportSecret};
 use crate::ops::data_dir::{Clock, DataDir};
 use crate::ops::driver::Driver;
 use crate::ops::engine::{Engine, EngineError};
@@ -190,7 +190,8 @@ fn catch_up(
     let wanted = joined.root_size;
     let (stop_sender, stop) = watch::channel(false);
     let (progress_sender, progress) = watch::channel(0);
-    let (driver, _ask) = runtime.block_on(Driver::start(engine, data, transport, None, clock))?;
+    let (driver, _ask) =
+        runtime.block_on(Driver::start(engine, data, transport, None, Rate::default(), clock))?;
     runtime.spawn(watch_progress(progress, stop_sender));
     let engine = driver.run(runtime.handle(), stop, |node| {
         let size = node.root_log().0;

@@ -52,25 +52,13 @@ impl Link {
         mut on_reply: impl FnMut(Reply),
     ) -> Result<(), Failure> {
         match self {
-<<<<<<< HEAD
-            Self::Daemon(stream) => control::calls(stream, requests, on_reply).await.map_err(|error| {
-                Failure::new(
-                    UNREACHABLE,
-                    "daemon_gone",
-                    format!("守护进程未答复：{error} / the daemon did not answer: {error}"),
-                )
-            }),
-            Self::Offline(opened, data, clock) => {
-=======
             Self::Daemon(stream) => {
                 control::calls(stream, requests, on_reply).await.map_err(|error| gone(&error))
             }
-            Self::Offline(mut opened, data, clock) => {
->>>>>>> main
+            Self::Offline(opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
-                        let replies =
-                            group.iter().map(|request| answer(node, turn, request, data)).collect();
+                        let replies = group.iter().map(|request| answer(node, turn, request, data)).collect();
                         node.settle(turn)?;
                         replies
                     })?;

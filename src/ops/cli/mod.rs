@@ -1,11 +1,9 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
-<<<<<<< HEAD
 mod attach;
-=======
+mod attachment;
 mod bundle;
->>>>>>> main
 mod config;
 mod demo;
 mod doctor;
@@ -101,6 +99,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => publish::check(&global, &check),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
+        Command::Attachment(attachment) => attachment::run(&global, &attachment),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),

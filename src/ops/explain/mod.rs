@@ -2,6 +2,7 @@
 //!
 //! A test reads the sources, so that no code that a person can meet lacks an entry and none is stale.
 
+mod attachments;
 mod failures;
 mod files;
 mod findings;
@@ -56,11 +57,12 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 9] = [
+    let tables: [(Kind, &[Row]); 10] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, attachments::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),

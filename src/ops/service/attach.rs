@@ -64,7 +64,9 @@ pub(super) fn attach(
         },
         Attaching::Fetch(statement, body) => match node.demand(turn, statement, body)? {
             Demand::Here => document(&json!({"state": "here"})),
-            Demand::Coming(held, count) => document(&json!({"state": "coming", "held": held, "count": count})),
+            Demand::Coming(held, count) => {
+                document(&json!({"state": "coming", "held": held, "count": count}))
+            }
             Demand::Nowhere => document(&json!({"state": "nowhere"})),
             Demand::Erased => Reply::Failure(erased()),
             Demand::Unknown => Reply::Failure(unknown()),
@@ -118,7 +120,9 @@ fn attach_failure(error: AttachError) -> Result<Failure, StoreError> {
         AttachError::BadChunk(at) => Failure::new(
             5,
             "attachment_changed",
-            format!("读取期间附件变了（第 {at} 块）：请重新运行 / the file changed while it was read (chunk {at}): run again"),
+            format!(
+                "读取期间附件变了（第 {at} 块）：请重新运行 / the file changed while it was read (chunk {at}): run again"
+            ),
         ),
     })
 }

@@ -56,7 +56,9 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
         PublishError::TooManyAttachments(count) => Failure::new(
             5,
             "too_many_attachments",
-            format!("{count} 个附件，最多 14 个：请合并后重试 / {count} attachments, at most 14: join some and try again"),
+            format!(
+                "{count} 个附件，最多 14 个：请合并后重试 / {count} attachments, at most 14: join some and try again"
+            ),
         ),
         PublishError::Say(error) => say_failure(error)?,
     })

@@ -18,11 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
-<<<<<<< HEAD
 mod attach;
-=======
 mod bundle;
->>>>>>> main
 mod failures;
 mod govern;
 mod paths;
@@ -136,15 +133,12 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
-<<<<<<< HEAD
     /// Attach a file, or fetch and read one.
     Attach(Box<Attaching>),
-=======
     /// Something about a bundle.
     Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
     Witness(Witnessing),
->>>>>>> main
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -185,13 +179,10 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
-<<<<<<< HEAD
     /// Bytes as they are.
     Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
-=======
     /// About a bundle.
     Bundled(Box<Bundled>),
->>>>>>> main
     /// It was not done.
     Failure(Failure),
 }
@@ -303,12 +294,9 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
-<<<<<<< HEAD
         Request::Attach(attaching) => attach::attach(node, turn, attaching)?,
-=======
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
->>>>>>> main
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

@@ -67,7 +67,7 @@ fn a_large_attachment_published_at_a_town_is_the_same_at_all_four_levels_and_mem
     let ended = publish(&federation.nodes[3], &report, &attachment).expect_exit(0);
     let digest = ended.json()["published"][0]["digest"].as_str().expect("a digest").to_owned();
     println!("{megabytes} MB kept and published after {:?}", begun.elapsed());
-    federation.wait_for(&[digest.clone()], 60);
+    federation.wait_for(std::slice::from_ref(&digest), 60);
     for node in &federation.nodes {
         let at = address(node, &digest);
         let answer = wait_until("the attachment is there", 120, || {
@@ -100,7 +100,7 @@ fn a_node_beside_the_path_fetches_an_attachment_when_somebody_asks_and_keeps_it(
     let ended = publish(&federation.nodes[3], &report, &attachment).expect_exit(0);
     let digest = ended.json()["published"][0]["digest"].as_str().expect("a digest").to_owned();
     federation.nodes[3].serve();
-    federation.wait_for(&[digest.clone()], 60);
+    federation.wait_for(std::slice::from_ref(&digest), 60);
     let node = &federation.nodes[beside];
     let at = address(node, &digest);
     let listed = node.run(&["attachment", &digest]).expect_exit(0).json();

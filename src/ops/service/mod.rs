@@ -17,6 +17,7 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod act;
 mod alarms;
 mod failures;
 mod govern;
@@ -27,6 +28,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use act::{act, result};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 

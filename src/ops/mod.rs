@@ -1,6 +1,7 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
 pub mod audit;
+mod bundle;
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -1,3 +1,5 @@
+//! The audit log: one chain over restarts and months, and what is noticed of those who would rewrite it.
+
 use super::*;
 use crate::config::AUDIT_DAYS;
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod bundle;
 mod config;
 mod demo;
 mod doctor;
@@ -108,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Verify(verify) => look::verify(&global, &verify),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
@@ -215,6 +217,10 @@ fn note(data: &crate::ops::data_dir::DataDir, what: &str, about: &str) {
     if let Err(error) = super::audit::note(data.path(), what, about, now) {
         say(&format!("审计日志未能写入 / the audit log cannot be written: {error}"));
     }
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

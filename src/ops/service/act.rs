@@ -1,6 +1,6 @@
 //! Which requests are administrative acts, in the words of the audit log. Whoever adds a request decides it here.
 
-use super::{Reply, Request, Witnessing};
+use super::{Bundling, Reply, Request, Witnessing};
 use crate::sync::govern::Governing;
 use crate::sync::publish::Submission;
 
@@ -38,6 +38,11 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             let at = at.map_or_else(|| "now".to_owned(), |at| at.to_string());
             ("release set", format!("{year} {at}"))
         }
+        Request::Bundle(bundling) => match &**bundling {
+            Bundling::Plan { to, .. } => ("bundle export", to.to_string()),
+            Bundling::Open { .. } => ("bundle import", String::new()),
+            _ => return None,
+        },
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
         Request::Witness(Witnessing::SetPolicy { quorum, held }) => {
             ("policy set", format!("quorum {quorum:?} held {held:?}"))

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 mod act;
 mod alarms;
+mod bundle;
 mod failures;
 mod govern;
 mod paths;
@@ -29,6 +30,7 @@ mod withdraw;
 mod witness;
 
 pub(super) use act::{act, result};
+pub(super) use bundle::{Bundled, Bundling};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
@@ -131,6 +133,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Something about a bundle.
+    Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
     Witness(Witnessing),
     /// A read that may take long and must not stop the node.
@@ -173,6 +177,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// About a bundle.
+    Bundled(Box<Bundled>),
     /// It was not done.
     Failure(Failure),
 }
@@ -284,6 +290,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))

@@ -7,6 +7,8 @@ pub mod data_dir;
 mod driver;
 pub mod engine;
 mod explain;
+mod inspection;
+mod keep;
 mod packages;
 mod portal_source;
 mod query;

@@ -36,6 +36,12 @@ pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
 pub const SWALLOWED_AFTER_MS: u64 = 60_000;
 /// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
 pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
+/// When whoever brings something to a full disk comes again, in milliseconds.
+pub const RETRY_AFTER_MS: u64 = 10_000;
+/// Longest pause that a neighbour may ask for, in milliseconds.
+pub const RETRY_AFTER_MS_MAX: u64 = 600_000;
+/// How often a full disk is looked at, in milliseconds.
+pub const ROOM_LOOK_MS: u64 = 2_000;
 /// Longest life of an invitation, in milliseconds (72 h).
 pub const INVITE_MS_MAX: u64 = 72 * 3_600_000;
 /// Life of an invitation when none is said, in milliseconds (24 h).

@@ -21,6 +21,7 @@ pub mod path;
 pub mod publish;
 mod redial;
 pub mod release;
+mod room;
 pub mod rotate;
 mod sequence;
 mod session;

@@ -23,6 +23,7 @@ mod reports;
 
 mod damage;
 mod demo;
+mod disk;
 mod enrolment;
 mod figures;
 mod levels;
@@ -33,5 +34,6 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod store;
 mod template;
 mod verifier;

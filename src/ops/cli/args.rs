@@ -1,6 +1,7 @@
 //! Arguments: every command and option, with the help people read.
 
 use super::govern::{Close, HostAction, KeysAction, Reparent};
+use super::store::StoreAction;
 use super::template::TemplateAction;
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
@@ -116,6 +117,11 @@ pub(super) enum Command {
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
     Verify(Verify),
+    /// 存储：统计、检查、重建索引 / the store: figures, check, rebuild the index
+    Store {
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// 立即上报（可指定经由的上级）/ push now, by the parent or another ancestor
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now

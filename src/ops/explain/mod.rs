@@ -7,6 +7,7 @@ mod findings;
 mod keys;
 mod refusals;
 mod states;
+mod store;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 8] = [
+    let tables: [(Kind, &[Row]); 10] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
@@ -64,6 +65,8 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
+        (Kind::Failure, store::FAILURES),
+        (Kind::Doctor, store::DOCTOR),
     ];
     tables.into_iter().flat_map(|(kind, rows)| {
         rows.iter().map(move |(code, zh, zh_next, en, en_next)| Entry {

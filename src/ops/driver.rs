@@ -6,13 +6,14 @@
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
+use super::events::log;
 use super::service::{Answer, Reply, Request, answer, disk_full};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
 use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
-use crate::sync::{Action, ConnId, Event, Node, Turn};
+use crate::sync::{Action, ConnId, Node, Turn};
 use crate::trust::key::{PublicKey, SecretKey};
 use std::collections::BTreeSet;
 use std::io;
@@ -361,45 +362,5 @@ fn take_event(node: &mut Node, turn: &mut Turn<'_>, event: NetEvent) -> Result<(
             node.disconnected(turn, None);
             Ok(())
         }
-    }
-}
-
-fn log(event: &Event) {
-    match event {
-        Event::LinkUp(code) => tracing::info!(%code, "link up"),
-        Event::LinkDown(code) => tracing::info!(%code, "link down"),
-        Event::Receipted(size) => tracing::debug!(size, "receipt"),
-        Event::RootLog(size) => tracing::debug!(size, "root log"),
-        Event::Joined(code) => tracing::info!(%code, "a node joined"),
-        Event::JoinPending(code, digits) => {
-            tracing::info!(%code, digits, "a request to join waits for approval")
-        }
-        Event::OwnRefused(digest, code) => {
-            tracing::warn!(%digest, code = code.as_str(), "our statement was refused")
-        }
-        Event::KeyEnded(key) => tracing::info!(%key, "a key ended"),
-        Event::Equivocation(key, index) => {
-            tracing::error!(origin = %key, index, "two statements at one index")
-        }
-        Event::SplitView(size) => tracing::error!(size, "a root checkpoint does not fit what was verified"),
-        Event::ViewDiffers(size) => tracing::error!(size, "our view root differs from the root's"),
-        Event::RejectedLeaf(index, code) => {
-            tracing::error!(index, code = code.as_str(), "the root sequenced a leaf that the fold rejects");
-        }
-        Event::Swallowed(code, index) => {
-            tracing::error!(%code, index, "a receipt was given and the root log goes on without the statement")
-        }
-        Event::Stale => tracing::error!("the root log shown here is stale"),
-        Event::OtherPath(reason) => {
-            tracing::warn!(reason = reason.as_str(), "another ancestor is used beside the parent")
-        }
-        Event::Released(year) => tracing::info!(year, "a year is released"),
-        Event::ReleaseHeldBack(skew_ms) => {
-            tracing::error!(
-                skew_ms,
-                "a release is due and held back: the clock disagrees with the children's"
-            )
-        }
-        Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod data_dir;
 mod driver;
 pub mod engine;
+mod events;
 mod explain;
 mod inspection;
 mod keep;

@@ -316,6 +316,7 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
         Frame::Refused { code, .. } => format!("Refused {code}"),
     }
 }

@@ -42,6 +42,10 @@ pub const RETRY_AFTER_MS: u64 = 10_000;
 pub const RETRY_AFTER_MS_MAX: u64 = 600_000;
 /// How often a full disk is looked at, in milliseconds.
 pub const ROOM_LOOK_MS: u64 = 2_000;
+/// How many nodes beside this one are compared with in each period: one apart from us up to the root, one of any.
+pub const LATERAL_COUNT: usize = 2;
+/// Most pieces of evidence kept of one root: one convicts it.
+pub const EVIDENCE_COUNT_MAX: usize = 16;
 /// Longest life of an invitation, in milliseconds (72 h).
 pub const INVITE_MS_MAX: u64 = 72 * 3_600_000;
 /// Life of an invitation when none is said, in milliseconds (24 h).

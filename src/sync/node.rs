@@ -5,7 +5,9 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
+use super::lateral::Lateral;
 use super::path::Paths;
+use super::quorum::Quorum;
 use super::redial::Redial;
 use super::session::Session;
 use super::turn::Turn;
@@ -90,6 +92,8 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    pub(super) lateral: Lateral,
+    pub(super) quorum: Quorum,
     pub(super) behind: bool,
     pub(super) room: Room,
     pub(super) room_looked_ms: u64,
@@ -116,6 +120,7 @@ impl Node {
             }
         }
         let redial = Redial::new(signing.derive("redial"));
+        let lateral = Lateral::new(signing.derive("lateral"));
         Self {
             ledger: Ledger::new(federation),
             registry,
@@ -138,6 +143,8 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            lateral,
+            quorum: Quorum::default(),
             behind: false,
             room: Room::Enough,
             room_looked_ms: 0,

@@ -37,3 +37,4 @@ mod rules;
 mod store;
 mod template;
 mod verifier;
+mod witness;

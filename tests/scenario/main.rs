@@ -27,3 +27,4 @@ mod paths;
 mod random;
 mod release;
 mod trust;
+mod witnesses;

@@ -317,6 +317,9 @@ fn brief(frame: &Frame) -> String {
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
         Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
+        Frame::Compare { .. } => "Compare".to_owned(),
+        Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),
+        Frame::Cosigned { .. } => "Cosigned".to_owned(),
         Frame::Refused { code, .. } => format!("Refused {code}"),
     }
 }

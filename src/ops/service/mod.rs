@@ -26,8 +26,10 @@ mod release;
 mod state;
 mod template;
 mod withdraw;
+mod witness;
 
 pub(super) use template::bad_template;
+pub(super) use witness::Witnessing;
 
 pub(super) use failures::disk_full;
 use failures::{invite_failure, publish_failure};
@@ -129,6 +131,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// The policy's quorum, comparison with nodes beside, evidence.
+    Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -141,36 +145,20 @@ impl Request {
 
     /// True when answering it takes room on the disk.
     const fn writes(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Publish(_)
-            | Self::Correct(..)
-            | Self::Withdraw { dry_run: false, .. }
-            | Self::Invite { .. }
-            | Self::Replace { .. }
-            | Self::Govern(_)
-            | Self::AddTemplate { .. }
-            | Self::Rotate
-            | Self::Approve(_)
-            | Self::RevokeInvite(_)
-            | Self::Schedule { dry_run: false, .. } => true,
-            Self::Withdraw { .. }
-            | Self::Outcome(_)
-            | Self::Status
-            | Self::Templates
-            | Self::Keys
-            | Self::Invitations
-            | Self::RollCall
-            | Self::RollCallLines
-            | Self::Tree
-            | Self::Schedule { .. }
-            | Self::Release(_)
-            | Self::Peers
-            | Self::Push(_)
-            | Self::PushProgress(_)
-            | Self::Pull
-            | Self::PullProgress
-            | Self::Query(_) => false,
-        }
+                | Self::Correct(..)
+                | Self::Withdraw { dry_run: false, .. }
+                | Self::Invite { .. }
+                | Self::Replace { .. }
+                | Self::Govern(_)
+                | Self::AddTemplate { .. }
+                | Self::Rotate
+                | Self::Approve(_)
+                | Self::RevokeInvite(_)
+                | Self::Schedule { dry_run: false, .. }
+        )
     }
 }
 
@@ -317,6 +305,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod bundle;
 mod config;
 mod demo;
 mod doctor;
@@ -109,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
@@ -209,6 +211,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

@@ -77,6 +77,7 @@ impl Session {
             sent_up: BTreeMap::new(),
             send_all: false,
             receipts_due: BTreeSet::new(),
+            paused_until_ms: None,
         }
     }
 }
@@ -125,25 +126,7 @@ impl Node {
             self.sessions.remove(&old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-<<<<<<< HEAD
-        let session = Session {
-            peer,
-            transport,
-            open: false,
-            theirs: 0,
-            skew_ms: None,
-            climbing: BTreeMap::new(),
-            news: BTreeSet::new(),
-            tail_sent: 0,
-            tail_held: 0,
-            sent_up: BTreeMap::new(),
-            send_all: false,
-            receipts_due: BTreeSet::new(),
-            paused_until_ms: None,
-        };
-=======
         let session = Session::new(peer, transport);
->>>>>>> main
         self.sessions.insert(conn, session);
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);

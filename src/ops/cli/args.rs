@@ -1,16 +1,12 @@
 //! Arguments: every command and option, with the help people read.
 
-<<<<<<< HEAD
-use super::config::ConfigAction;
-use super::govern::{Close, HostAction, KeysAction, Reparent};
-use super::store::StoreAction;
-=======
 use super::bundle::BundleAction;
+use super::config::ConfigAction;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
 use super::release::ReleaseAction;
->>>>>>> main
+use super::store::StoreAction;
 use super::template::TemplateAction;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};

@@ -57,11 +57,7 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-<<<<<<< HEAD
-    let tables: [(Kind, &[Row]); 10] = [
-=======
-    let tables: [(Kind, &[Row]); 9] = [
->>>>>>> main
+    let tables: [(Kind, &[Row]); 11] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),

@@ -160,7 +160,8 @@ impl AuditLog {
             let caller = Caller { who: "gongshi".to_owned(), from: "start".to_owned() };
             let about = format!("{cut} bytes");
             let act = Act { caller, what: "audit cut".to_owned(), about, result: "done".to_owned() };
-            log.append(&[act], now)?;
+            // On a full disk the node starts all the same.
+            let _ = log.append(&[act], now);
         }
         Ok(log)
     }

@@ -9,12 +9,15 @@ mod agencies;
 mod authority;
 mod disclosure;
 mod enact;
+mod index_row;
+pub mod roster;
 mod view_root;
 
 pub use agencies::AgencyKeys;
 pub use authority::{EndCause, Ending, Registry};
 pub use disclosure::{Disclosures, Revision, RevisionState};
 pub use enact::TreeChange;
+pub use index_row::IndexRow;
 pub use view_root::{ViewLine, ViewTree};
 
 use crate::digest::Digest;
@@ -40,6 +43,7 @@ pub struct Ledger {
     next_index: BTreeMap<PublicKey, u64>,
     cards: BTreeSet<Digest>,
     policy: Policy,
+    governed: u64,
     templates: Vec<TemplateRow>,
     rosters: BTreeMap<DivisionCode, RosterRow>,
     agencies: AgencyKeys,
@@ -120,6 +124,7 @@ impl Ledger {
             next_index: BTreeMap::new(),
             cards: BTreeSet::new(),
             policy: Policy::default(),
+            governed: 0,
             templates: Vec::new(),
             rosters: BTreeMap::new(),
             agencies: AgencyKeys::default(),
@@ -158,9 +163,26 @@ impl Ledger {
     pub fn roster(&self, division: &DivisionCode) -> Option<&RosterRow> {
         self.rosters.get(division)
     }
+    /// Every roster that stands, by division.
+    pub const fn rosters(&self) -> &BTreeMap<DivisionCode, RosterRow> {
+        &self.rosters
+    }
     /// The keys of agencies that sign their own packages.
     pub const fn agencies(&self) -> &AgencyKeys {
         &self.agencies
+    }
+    /// Size of the log at the newest change of the tree, a roster, a release or the policy: what is derived from these
+    /// is as old as this number.
+    pub const fn governed(&self) -> u64 {
+        self.governed
+    }
+    /// Reports of years without a schedule are held until their release.
+    pub const fn is_held_by_default(&self) -> bool {
+        self.policy.held_until_release
+    }
+    /// The years that were released.
+    pub const fn released_years(&self) -> &BTreeSet<u16> {
+        &self.released
     }
     /// The view root: what is public, in one digest.
     pub fn view_root(&self) -> Digest {
@@ -305,6 +327,9 @@ impl Ledger {
         let author = *entry.statement.key();
         self.next_index.insert(author, entry.statement.index() + 1);
         self.cards.insert(*entry.statement.card());
+        if !entry.is_report() && !matches!(entry.card.act, Act::Refuse { .. } | Act::Template(_)) {
+            self.governed = self.size;
+        }
         match &entry.card.act {
             act @ (Act::Delegate(_)
             | Act::Rotate(_)

@@ -22,6 +22,7 @@ pub mod publish;
 mod redial;
 pub mod release;
 pub mod rotate;
+pub mod scope;
 mod sequence;
 mod session;
 pub mod status;

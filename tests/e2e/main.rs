@@ -33,5 +33,6 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod scope;
 mod template;
 mod verifier;

@@ -3,6 +3,7 @@
 //! A turn takes a [`Glance`] at the node, which is short however much is held; the rest reads the store on a
 //! thread of its own, so that listing or verifying everything stops nobody.
 
+mod coverage;
 mod diff;
 mod find;
 mod list;
@@ -24,6 +25,7 @@ use crate::store::{Read, StoreError, layout};
 use crate::sync::Node;
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
+use crate::view::scope::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,12 +47,27 @@ pub(super) enum Query {
     VerifyProof(String),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
+    /// Who owes a report and who gave one, `gongshi.coverage/1`.
+    Coverage {
+        /// The division at the top; none for the node's own.
+        division: Option<DivisionCode>,
+        /// The calendar year.
+        year: u16,
+    },
+    /// Who owes a report, `gongshi.roster/1`.
+    Rosters {
+        /// The division at the top; none for the node's own.
+        division: Option<DivisionCode>,
+        /// The calendar year.
+        year: u16,
+    },
 }
 
 /// What a long read needs of the node, of one moment.
 pub(super) struct Glance {
     federation: Digest,
     own: PublicKey,
+    own_division: DivisionCode,
     root: Option<PublicKey>,
     /// Nodes above this one, the parent first: any of them may give the receipt.
     ancestors: Vec<PublicKey>,
@@ -65,6 +82,14 @@ pub(super) struct Glance {
     receipted: u64,
     /// Live nodes: division, name, and the index of their log that is sequenced next.
     nodes: BTreeMap<PublicKey, NodeGlance>,
+    scope: Scope,
+    now: WallMs,
+}
+
+impl Query {
+    const fn needs_scope(&self) -> bool {
+        matches!(self, Self::Coverage { .. } | Self::Rosters { .. })
+    }
 }
 
 struct NodeGlance {
@@ -111,7 +136,7 @@ pub(super) fn named(store: &dyn Read, text: &str) -> Result<Result<Digest, Failu
 
 impl Glance {
     /// Looks at the node.
-    pub(super) fn of(node: &Node) -> Self {
+    pub(super) fn of(node: &Node, query: &Query, now: WallMs) -> Self {
         let registry = node.registry();
         let refused_keys = node.refused_keys();
         // A node whose Delegate was refused is no live node, and what it signed is listed all the same.
@@ -132,6 +157,7 @@ impl Glance {
         Self {
             federation: node.federation(),
             own: *node.own_key(),
+            own_division: identity.division.clone(),
             root: registry.root().copied(),
             ancestors: node.ancestors(),
             refused_keys,
@@ -142,7 +168,19 @@ impl Glance {
             sent: node.sent(),
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
             nodes,
+            scope: if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() },
+            now,
         }
+    }
+
+    /// The tree and the rosters, for the queries that need them.
+    const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// This node's division.
+    fn own_division(&self) -> DivisionCode {
+        self.own_division.clone()
     }
 
     /// Division code and name of a node by its signing key; none for a key without a live node.
@@ -197,6 +235,10 @@ impl Reading {
             Query::Proof(digest) => proof::proof(store, &glance, digest),
             Query::Verify(digest) => walk::walk(store, &glance, digest),
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::Coverage { division, year } => {
+                coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)
+            }
+            Query::Rosters { division, year } => coverage::rosters(store, &glance, division.as_ref(), *year),
             Query::VerifyAll => {
                 verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)
             }

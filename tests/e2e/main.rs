@@ -36,3 +36,4 @@ mod rules;
 mod scope;
 mod template;
 mod verifier;
+mod witness;

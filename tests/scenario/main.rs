@@ -26,3 +26,4 @@ mod paths;
 mod random;
 mod release;
 mod trust;
+mod witnesses;

@@ -16,6 +16,7 @@ mod look;
 mod nothing;
 mod packages;
 mod path;
+mod portal;
 mod publish;
 mod release;
 mod roster;
@@ -25,6 +26,7 @@ mod status;
 mod sure;
 mod template;
 mod withdraw;
+mod witness;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
@@ -114,6 +116,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
         Command::Peers => path::peers(&global),
+        Command::Policy { action } => witness::policy(&global, &action),
+        Command::Compare => witness::compare(&global),
+        Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),

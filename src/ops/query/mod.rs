@@ -3,6 +3,7 @@
 //! A turn takes a [`Glance`] at the node, which is short however much is held; the rest reads the store on a
 //! thread of its own, so that listing or verifying everything stops nobody.
 
+mod compare;
 mod coverage;
 mod diff;
 mod find;
@@ -12,6 +13,7 @@ mod show;
 mod verify;
 mod walk;
 
+pub(super) use compare::Shown;
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
 
@@ -45,6 +47,8 @@ pub(super) enum Query {
     Verify(String),
     /// The text of a proof, against the root's key and, where the proof has no leaf, against what is held.
     VerifyProof(String),
+    /// What another portal shows against what is held, `gongshi.verify/1`.
+    Compare(Shown),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
     /// Who owes a report and who gave one, `gongshi.coverage/1`.
@@ -234,6 +238,10 @@ impl Reading {
             Query::Diff(a, b) => diff::diff(store, a, b),
             Query::Proof(digest) => proof::proof(store, &glance, digest),
             Query::Verify(digest) => walk::walk(store, &glance, digest),
+            Query::Compare(shown) => compare::compare(store, &glance, shown),
+            Query::VerifyProof(text) if text.starts_with(compare::EVIDENCE) => {
+                compare::evidence(&glance, text)
+            }
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
             Query::Coverage { division, year } => {
                 coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)

@@ -2,6 +2,7 @@
 //!
 //! Parsing and writing only; which roster decides for a division is [`crate::view::tree`]'s, and who has reported is
 //! [`crate::view::coverage`]'s. A roster has one text: lines in order, so that the same duties are the same bytes.
+#![doc = include_str!("ROSTER.md")]
 
 use crate::agency::{AGENCY_NAME_BYTES_MAX, CreditCode, agency_name};
 use crate::division::DivisionCode;

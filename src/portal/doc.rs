@@ -4,6 +4,7 @@
 //! absent, never null; `template` and a column's `unit` are always present and null where there is none. What goes
 //! beyond the contract is optional and named so in its comment.
 
+pub use super::kind::PackageKind;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
@@ -197,30 +198,6 @@ impl ReportScope {
         match self {
             Self::Own => "本机关",
             Self::Consolidated => "汇总（含所列成员单位）",
-        }
-    }
-}
-
-/// What a statement about an agency's year says. Figures, nothing and no duty never look alike.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PackageKind {
-    /// 报告: figures or prose.
-    #[default]
-    Report,
-    /// 零报告: no activity in the year; there are no tables.
-    Nil,
-    /// 不适用: the agency has no such duty; there are no tables.
-    NotApplicable,
-}
-
-impl PackageKind {
-    /// The word people read.
-    pub const fn zh(self) -> &'static str {
-        match self {
-            Self::Report => "报告",
-            Self::Nil => "零报告",
-            Self::NotApplicable => "不适用",
         }
     }
 }

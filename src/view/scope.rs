@@ -40,7 +40,7 @@ impl Scope {
             governed: ledger.governed(),
             tree: Tree::of(ledger.registry()),
             rosters: ledger.rosters().clone(),
-            held_by_default: ledger.is_held_by_default(),
+            held_by_default: ledger.policy().held_until_release,
             scheduled: ledger.schedules().map(|(year, _)| year).collect(),
             released: ledger.released_years().clone(),
         }

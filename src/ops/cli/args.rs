@@ -3,6 +3,7 @@
 use super::coverage::Coverage;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::nothing::Nothing;
+use super::release::ReleaseAction;
 use super::roster::RosterAction;
 use super::template::TemplateAction;
 use super::witness::{Evidence, PolicyAction};
@@ -320,31 +321,6 @@ pub(super) struct Withdraw {
     /// 等到省级编号 / wait until sequenced
     #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
     pub(super) wait: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ReleaseAction {
-    /// 设定某年度的统一公开时间（仅根节点）/ set when a year becomes public (root only)
-    Set {
-        /// 年度 / year
-        year: u16,
-        /// 时间（RFC 3339）或 now / instant or now
-        #[arg(long)]
-        at: String,
-        /// 只说明将做什么 / say what would be done
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// 某年度的公开状态与各节点就绪情况 / where a year stands and which nodes are ready
-    Show {
-        /// 年度 / year
-        year: u16,
-    },
-    /// 演练：此刻公开会怎样，不改变任何东西 / what would happen now; changes nothing
-    Rehearse {
-        /// 年度 / year
-        year: u16,
-    },
 }
 
 #[derive(ClapArgs)]

@@ -149,7 +149,7 @@ fn csv_rows(text: &str) -> Option<Rows> {
     let place = |heads: &&[&str]| {
         head.iter().position(|cell| heads.iter().any(|head| comparable(cell) == comparable(head)))
     };
-    let places: Vec<Option<usize>> = HEADS.iter().map(|heads| place(heads)).collect();
+    let places: Vec<Option<usize>> = HEADS.iter().map(place).collect();
     places.get(1).copied().flatten()?;
     let mut rows = Vec::new();
     for (line, record) in records {

@@ -54,6 +54,9 @@ impl Node {
             }
             Fact::Rotated { rotate } => self.apply_rotated(rotate)?,
             Fact::Stopped { origin, .. } => self.origins.entry(*origin).or_default().stopped = true,
+            Fact::Heard { node, root_size } => {
+                turn.out.puts.put(layout::heard(node), root_size.to_be_bytes().to_vec());
+            }
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);

@@ -9,6 +9,7 @@ mod apply;
 pub mod ask;
 pub mod attest;
 pub mod body;
+pub mod bundle;
 mod climb;
 pub mod enrol;
 mod erase;

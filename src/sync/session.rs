@@ -59,6 +59,26 @@ pub(super) struct Session {
     pub(super) receipts_due: BTreeSet<PublicKey>,
 }
 
+impl Session {
+    /// A session on which nothing was said yet.
+    pub(super) const fn new(peer: Peer, transport: PublicKey) -> Self {
+        Self {
+            peer,
+            transport,
+            open: false,
+            theirs: 0,
+            skew_ms: None,
+            climbing: BTreeMap::new(),
+            news: BTreeSet::new(),
+            tail_sent: 0,
+            tail_held: 0,
+            sent_up: BTreeMap::new(),
+            send_all: false,
+            receipts_due: BTreeSet::new(),
+        }
+    }
+}
+
 impl Node {
     /// A connection is up. `dialled` is true when this node opened it.
     ///
@@ -103,20 +123,7 @@ impl Node {
             self.sessions.remove(&old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        let session = Session {
-            peer,
-            transport,
-            open: false,
-            theirs: 0,
-            skew_ms: None,
-            climbing: BTreeMap::new(),
-            news: BTreeSet::new(),
-            tail_sent: 0,
-            tail_held: 0,
-            sent_up: BTreeMap::new(),
-            send_all: false,
-            receipts_due: BTreeSet::new(),
-        };
+        let session = Session::new(peer, transport);
         self.sessions.insert(conn, session);
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);

@@ -21,6 +21,7 @@ mod program;
 mod release;
 mod reports;
 
+mod bundles;
 mod damage;
 mod demo;
 mod enrolment;

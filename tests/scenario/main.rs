@@ -18,6 +18,7 @@ mod network;
 mod story;
 mod world;
 
+mod bundles;
 mod climbing;
 mod crashes;
 mod enrolment;

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod bundle;
 mod config;
 mod coverage;
 mod demo;
@@ -115,6 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Verify(verify) => look::verify(&global, &verify),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
@@ -213,6 +215,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

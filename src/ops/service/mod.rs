@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod bundle;
 mod failures;
 mod govern;
 mod paths;
@@ -28,6 +29,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use bundle::{Bundled, Bundling};
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
@@ -133,6 +135,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Something about a bundle.
+    Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
     Witness(Witnessing),
     /// A read that may take long and must not stop the node.
@@ -175,6 +179,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// About a bundle.
+    Bundled(Box<Bundled>),
     /// It was not done.
     Failure(Failure),
 }
@@ -290,6 +296,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))

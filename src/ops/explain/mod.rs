@@ -9,6 +9,7 @@ mod keys;
 mod refusals;
 mod scope;
 mod states;
+mod store;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
+        (Kind::Failure, store::FAILURES),
+        (Kind::Doctor, store::DOCTOR),
     ];
     tables.iter().flat_map(|(kind, rows)| {
         rows.iter().map(move |(code, zh, zh_next, en, en_next)| Entry {

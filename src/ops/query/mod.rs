@@ -140,7 +140,7 @@ pub(super) fn named(store: &dyn Read, text: &str) -> Result<Result<Digest, Failu
 
 impl Glance {
     /// Looks at the node.
-    pub(super) fn of(node: &Node, query: &Query, now: WallMs) -> Self {
+    pub(super) fn of(node: &Node) -> Self {
         let registry = node.registry();
         let refused_keys = node.refused_keys();
         // A node whose Delegate was refused is no live node, and what it signed is listed all the same.
@@ -172,9 +172,15 @@ impl Glance {
             sent: node.sent(),
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
             nodes,
-            scope: if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() },
-            now,
+            scope: Scope::default(),
+            now: WallMs(0),
         }
+    }
+
+    /// Looks at what a query needs of the node beside the rest.
+    pub(super) fn for_query(node: &Node, query: &Query, now: WallMs) -> Self {
+        let scope = if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() };
+        Self { scope, now, ..Self::of(node) }
     }
 
     /// The tree and the rosters, for the queries that need them.

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod bundle;
+mod circular;
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -1,6 +1,6 @@
 //! Which requests are administrative acts, in the words of the audit log. Whoever adds a request decides it here.
 
-use super::{Bundling, Reply, Request, Witnessing};
+use super::{Bundling, Reply, Request, Scoping, Witnessing};
 use crate::sync::govern::Governing;
 use crate::sync::publish::Submission;
 
@@ -43,6 +43,13 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             Bundling::Open { .. } => ("bundle import", String::new()),
             _ => return None,
         },
+        Request::Scope(Scoping::Declare(declared)) => {
+            ("declare", format!("{} {} {}", declared.division, declared.agency_name, declared.year))
+        }
+        Request::Scope(Scoping::ImportRoster { dry_run: true, .. }) => return None,
+        Request::Scope(Scoping::ImportRoster { division, .. }) => {
+            ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
+        }
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
         Request::Witness(Witnessing::SetPolicy { quorum, held }) => {
             ("policy set", format!("quorum {quorum:?} held {held:?}"))

@@ -21,6 +21,7 @@ mod program;
 mod release;
 mod reports;
 
+mod backups;
 mod bundles;
 mod damage;
 mod demo;

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod backup;
 mod bundle;
 mod config;
 mod demo;
@@ -108,6 +109,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Verify(verify) => look::verify(&global, &verify),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Backup(options) => backup::backup(&global, &options),
+        Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Policy { action } => witness::policy(&global, &action),

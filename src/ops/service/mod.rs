@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod backup;
 mod bundle;
 mod failures;
 mod govern;
@@ -131,6 +132,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// What is to be backed up.
+    Inventory,
     /// Something about a bundle.
     Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
@@ -175,6 +178,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// What is to be backed up.
+    Inventory(Box<super::backup::Inventory>),
     /// About a bundle.
     Bundled(Box<Bundled>),
     /// It was not done.
@@ -215,6 +220,9 @@ pub(super) fn answer(
 ) -> Result<Answer, StoreError> {
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
+    }
+    if let Request::Inventory = request {
+        return backup::inventory(node, turn, data).map(Answer::Now);
     }
     if let Request::Query(query) = request {
         return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
@@ -290,7 +298,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
-        Request::Query(_) | Request::Rotate => {
+        Request::Query(_) | Request::Rotate | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }
     })

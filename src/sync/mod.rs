@@ -24,6 +24,7 @@ pub mod publish;
 mod quorum;
 mod redial;
 pub mod release;
+mod room;
 pub mod rotate;
 mod sequence;
 mod session;

@@ -2,10 +2,12 @@
 
 use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
+use super::config::ConfigAction;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
 use super::release::ReleaseAction;
+use super::store::StoreAction;
 use super::template::TemplateAction;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
@@ -123,6 +125,11 @@ pub(super) enum Command {
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
     Verify(Verify),
+    /// 存储：统计、检查、重建索引 / the store: figures, check, rebuild the index
+    Store {
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// 立即上报（可指定经由的上级）/ push now, by the parent or another ancestor
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
@@ -303,12 +310,4 @@ pub(super) struct Proof {
     /// 写入文件 / write to a file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ConfigAction {
-    /// 每项的值与来源 / each value and where it came from
-    Show,
-    /// 检查端口、密钥与写入权限 / open ports, read keys, test writing
-    Check,
 }

@@ -21,6 +21,7 @@ mod publish;
 mod release;
 mod serve;
 mod status;
+mod store;
 mod sure;
 mod template;
 mod withdraw;
@@ -107,6 +108,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff { a, b } => packages::diff(&global, &a, &b),
         Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
         Command::Backup(options) => backup::backup(&global, &options),
@@ -170,6 +172,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };
         Self::new(exit, code, error.to_string())
@@ -180,6 +183,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Data(error) => error.into(),
+            DaemonError::Engine(super::engine::EngineError::Full) => super::service::disk_full(),
             DaemonError::Engine(error) => {
                 Self::new(DAMAGED, "engine", format!("节点停止：{error} / the node stopped: {error}"))
             }

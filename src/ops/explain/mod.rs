@@ -8,6 +8,7 @@ mod findings;
 mod keys;
 mod refusals;
 mod states;
+mod store;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 9] = [
+    let tables: [(Kind, &[Row]); 11] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
@@ -66,6 +67,8 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
+        (Kind::Failure, store::FAILURES),
+        (Kind::Doctor, store::DOCTOR),
     ];
     tables.into_iter().flat_map(|(kind, rows)| {
         rows.iter().map(move |(code, zh, zh_next, en, en_next)| Entry {

@@ -50,6 +50,12 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
     })
 }
 
+/// There is no room for new work.
+pub(in crate::ops) fn disk_full() -> Failure {
+    let message = "磁盘已满，暂不接收新内容；查询照常。腾出空间后自动恢复 / the disk is full: nothing new is taken, reading goes on; it resumes by itself when there is room";
+    Failure::new(6, "disk_full", message)
+}
+
 pub(super) fn reason_failure(bytes: usize) -> Failure {
     let message = format!("理由 {bytes} 字节，最多 65,536 / a reason of {bytes} bytes; at most 65,536");
     Failure::new(5, "reason_too_long", message)

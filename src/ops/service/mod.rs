@@ -4,6 +4,7 @@ use super::data_dir::{DataDir, random_seed};
 use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
+use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
@@ -33,6 +34,7 @@ pub(super) use bundle::{Bundled, Bundling};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
+pub(super) use failures::disk_full;
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
 use state::{invitations, roll_call, roll_call_rows, status, tree};
@@ -147,6 +149,24 @@ impl Request {
     pub(super) const fn is_long(&self) -> bool {
         matches!(self, Self::Query(_))
     }
+
+    /// True when answering it takes room on the disk.
+    const fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Publish(_)
+                | Self::Correct(..)
+                | Self::Withdraw { dry_run: false, .. }
+                | Self::Invite { .. }
+                | Self::Replace { .. }
+                | Self::Govern(_)
+                | Self::AddTemplate { .. }
+                | Self::Rotate
+                | Self::Approve(_)
+                | Self::RevokeInvite(_)
+                | Self::Schedule { dry_run: false, .. }
+        )
+    }
 }
 
 /// One line of the roll call.
@@ -218,6 +238,9 @@ pub(super) fn answer(
     request: &Request,
     data: &DataDir,
 ) -> Result<Answer, StoreError> {
+    if request.writes() && node.room() != Room::Enough {
+        return Ok(Answer::Now(Reply::Failure(disk_full())));
+    }
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
     }

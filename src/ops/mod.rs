@@ -2,6 +2,7 @@
 
 mod backup;
 mod bundle;
+mod circular;
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -36,6 +36,7 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod scope;
 mod store;
 mod template;
 mod verifier;

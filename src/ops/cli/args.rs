@@ -3,10 +3,13 @@
 use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
+use super::coverage::Coverage;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
 use super::withdraw::Withdraw;
@@ -98,6 +101,17 @@ pub(super) enum Command {
     Correct(Correct),
     /// 撤回报告（须说明理由）/ take a report back, with a reason
     Withdraw(Withdraw),
+    /// 零报告：该年度没有此类执法活动 / an agency had no activity in a year
+    Nil(Nothing),
+    /// 不适用：该机关没有此项职责 / an agency has no such duty
+    NotApplicable(Nothing),
+    /// 名册：导入、查看谁该报什么 / rosters: who owes which report by when
+    Roster {
+        #[command(subcommand)]
+        action: RosterAction,
+    },
+    /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
+    Coverage(Coverage),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
     Release {
         #[command(subcommand)]

@@ -4,6 +4,7 @@ mod args;
 mod backup;
 mod bundle;
 mod config;
+mod coverage;
 mod demo;
 mod doctor;
 mod explain;
@@ -14,11 +15,14 @@ mod invite;
 mod join;
 mod link;
 mod look;
+mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod publish;
 mod release;
+mod roster;
+mod roster_file;
 mod serve;
 mod status;
 mod store;
@@ -100,6 +104,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Nil(nothing) => nothing::run(&global, &nothing, false),
+        Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
+        Command::Roster { action } => roster::run(&global, &action),
+        Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),

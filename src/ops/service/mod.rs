@@ -25,12 +25,14 @@ mod failures;
 mod govern;
 mod paths;
 mod release;
+mod scope;
 mod state;
 mod template;
 mod withdraw;
 mod witness;
 
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
@@ -87,6 +89,8 @@ pub(super) enum Request {
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
+    /// Say who owes a report, or that an agency has nothing to report.
+    Scope(Box<Scoping>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -248,7 +252,10 @@ pub(super) fn answer(
         return backup::inventory(node, turn, data).map(Answer::Now);
     }
     if let Request::Query(query) = request {
-        return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
+        return Ok(Answer::Later(Box::new(Reading::new(
+            query.clone(),
+            Glance::for_query(node, query, turn.now.wall),
+        ))));
     }
     reply(node, turn, request).map(Answer::Now)
 }
@@ -292,6 +299,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite(node, turn, *ttl_ms, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
         Request::Keys => document(&govern::keys(node, turn.now.wall)),

@@ -22,6 +22,7 @@ mod release;
 mod reports;
 
 mod audit;
+mod backups;
 mod bundles;
 mod damage;
 mod demo;

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod bundle;
 mod config;
 mod coverage;
@@ -119,6 +120,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Backup(options) => backup::backup(&global, &options),
+        Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Audit { action } => audit::run(&global, &action),

@@ -43,13 +43,16 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             Bundling::Open { .. } => ("bundle import", String::new()),
             _ => return None,
         },
-        Request::Scope(Scoping::Declare(declared)) => {
-            ("declare", format!("{} {} {}", declared.division, declared.agency_name, declared.year))
-        }
-        Request::Scope(Scoping::ImportRoster { dry_run: true, .. }) => return None,
-        Request::Scope(Scoping::ImportRoster { division, .. }) => {
-            ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
-        }
+        Request::Scope(scoping) => match &**scoping {
+            Scoping::Declare(declared) => {
+                let verb = if declared.no_duty { "not-applicable" } else { "nil" };
+                (verb, format!("{} {}", declared.agency_name, declared.year))
+            }
+            Scoping::ImportRoster { dry_run: true, .. } => return None,
+            Scoping::ImportRoster { division, .. } => {
+                ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+        },
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
         Request::Witness(Witnessing::SetPolicy { quorum, held }) => {
             ("policy set", format!("quorum {quorum:?} held {held:?}"))
@@ -62,6 +65,7 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
         | Request::Invitations
         | Request::RollCall
         | Request::RollCallLines
+        | Request::Inventory
         | Request::Tree
         | Request::Release(_)
         | Request::Peers

@@ -103,6 +103,14 @@ impl Fetches {
         true
     }
 
+    /// Nobody is asked for a while.
+    fn pause(&mut self, now: u64) {
+        for fetch in self.by_body.values_mut().filter(|fetch| fetch.source.is_some() || fetch.due_ms <= now) {
+            fetch.source = None;
+            fetch.due_ms = now + FETCH_RETRY_MS.0;
+        }
+    }
+
     fn busy(&self, conn: ConnId) -> usize {
         self.by_body.values().filter(|fetch| fetch.source == Some(conn)).count()
     }
@@ -204,6 +212,11 @@ impl Node {
     /// Chooses whom to ask for what is missing. Cheap when nothing changed.
     pub(super) fn fetch(&mut self, turn: &mut Turn<'_>) -> Step {
         let now = turn.now.steady_ms;
+        if !self.has_room() {
+            // Nothing more is asked for; when there is room again, what is missing is.
+            self.fetches.pause(now);
+            return Ok(());
+        }
         let due = self.fetches.due_ms().is_some_and(|due| due <= now);
         if !std::mem::take(&mut self.fetches.stirred) && !due {
             return Ok(());
@@ -299,7 +312,7 @@ impl Node {
         body: &Digest,
         outline: &Outline,
     ) -> Step<Outcome> {
-        let known = turn.get(&layout::body_outline(body))?.is_some();
+        let known = turn.get(&layout::body_outline(body))?.is_some() || !self.has_room();
         let Some(fetch) = self.fetches.by_body.get_mut(body).filter(|_| !known) else { return Ok(Ok(())) };
         if outline.bytes != fetch.body.bytes || outline.digest() != Some(*body) {
             return Ok(self.distrust(conn, body, "bad_outline"));
@@ -319,7 +332,8 @@ impl Node {
     ) -> Step<Outcome> {
         // What is not waited for was given up or erased meanwhile, or came twice.
         let waited = |fetch: &&mut Fetch| fetch.source == Some(conn) && fetch.held == at;
-        if self.fetches.by_body.get_mut(body).as_ref().filter(|fetch| waited(fetch)).is_none() {
+        let expected = self.fetches.by_body.get_mut(body).as_ref().is_some_and(waited);
+        if !expected || !self.has_room() {
             return Ok(Ok(()));
         }
         if !turn.keep_chunk(body, at, packed)? {

@@ -8,7 +8,7 @@
 //! The file is a row of cells of 128 bytes, so that none crosses a disk sector (512 bytes) and each is written
 //! wholly or not at all; integers are little-endian, unused bytes 0.
 //!
-//! | offset | bytes | mark (the first cell is `GSGUARD1`, then zeros and the same checksum) |
+//! | offset | bytes | mark (the first cell is `GSGUARD1`, inode and time of birth of the file, zeros, the same checksum) |
 //! | ---: | ---: | --- |
 //! | 0 | 32 | origin |
 //! | 32 | 8 | size |
@@ -28,7 +28,7 @@ use crate::digest::Digest;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 const CELL_BYTES: usize = 128;
@@ -94,6 +94,22 @@ pub struct Guard {
     bytes: u64,
     compact_bytes: u64,
     poisoned: bool,
+    /// The file says that it was written elsewhere: it is a copy, or stands in for one that was lost.
+    unsure: bool,
+}
+
+/// Where a file was made: its inode and when that was born, in nanoseconds since 1970 (0 where that is not known). A
+/// copy has others.
+type Place = (u64, u64);
+
+/// The place of a guard that was made in the stead of a lost one.
+const NOWHERE: Place = (u64::MAX, u64::MAX);
+
+fn place_of(file: &File) -> io::Result<Place> {
+    let found = file.metadata()?;
+    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
+    Ok((found.ino(), born))
 }
 
 impl Guard {
@@ -106,9 +122,48 @@ impl Guard {
             return Err(GuardError::AlreadyThere(path.to_path_buf()));
         }
         // If we stop before the rename, no guard is here, and create begins again.
-        let file = write_anew(path, &BTreeMap::new(), 0).map_err(from_write)?;
+        let file = write_anew(path, &BTreeMap::new(), 0, None).map_err(from_write)?;
         rename_anew(path)?;
         Ok(Self::with(path, file, BTreeMap::new(), 0, CELL_BYTES as u64))
+    }
+
+    /// Creates an empty guard in the stead of one that was lost, durably: it is unsure until the neighbours were asked.
+    ///
+    /// # Errors
+    /// As [`Guard::create`].
+    pub fn create_unsure(path: &Path) -> Result<Self, GuardError> {
+        if path.try_exists()? {
+            return Err(GuardError::AlreadyThere(path.to_path_buf()));
+        }
+        let file = write_anew(path, &BTreeMap::new(), 0, Some(NOWHERE)).map_err(from_write)?;
+        rename_anew(path)?;
+        Ok(Self { unsure: true, ..Self::with(path, file, BTreeMap::new(), 0, CELL_BYTES as u64) })
+    }
+
+    /// The highest marks, by origin.
+    pub const fn marks(&self) -> &BTreeMap<Digest, Mark> {
+        &self.marks
+    }
+
+    /// True when the marks may be old: the file is a copy, or stands in for a lost one.
+    pub const fn is_unsure(&self) -> bool {
+        self.unsure
+    }
+
+    /// Makes the marks this place's own: the neighbours have said what was signed.
+    ///
+    /// # Errors
+    /// [`GuardError::Full`], [`GuardError::Io`]: it stays unsure.
+    pub fn settle_here(&mut self) -> Result<(), GuardError> {
+        // If we stop before the rename, the old file stands and is as unsure as it was.
+        let file = write_anew(&self.path, &self.marks, self.raise, None).map_err(from_write)?;
+        if let Err(error) = rename_anew(&self.path) {
+            self.poisoned = true;
+            return Err(error.into());
+        }
+        self.bytes = (1 + self.marks.len() as u64) * CELL_BYTES as u64;
+        (self.file, self.unsure) = (file, false);
+        Ok(())
     }
 
     /// Opens a guard and cuts a raise that was interrupted.
@@ -133,12 +188,13 @@ impl Guard {
         }
         // A leftover of an interrupted rewriting; the next one would overwrite it anyway.
         let _ = std::fs::remove_file(beside(path));
-        Ok(Self::with(path, file, found.marks, found.raise, found.bytes))
+        let unsure = found.place != (0, 0) && found.place != place_of(&file)?;
+        Ok(Self { unsure, ..Self::with(path, file, found.marks, found.raise, found.bytes) })
     }
 
     fn with(path: &Path, file: File, marks: BTreeMap<Digest, Mark>, raise: u64, bytes: u64) -> Self {
         let path = path.to_path_buf();
-        Self { path, file, marks, raise, bytes, compact_bytes: COMPACT_BYTES, poisoned: false }
+        Self { path, file, marks, raise, bytes, compact_bytes: COMPACT_BYTES, poisoned: false, unsure: false }
     }
 
     /// The highest mark of an origin.
@@ -208,7 +264,8 @@ impl Guard {
         }
         // If we stop before the rename, the old file holds everything. Room may be short: it is tried again
         // when the file has doubled.
-        let Ok(file) = write_anew(&self.path, &self.marks, self.raise) else {
+        let place = self.unsure.then_some(NOWHERE);
+        let Ok(file) = write_anew(&self.path, &self.marks, self.raise, place) else {
             self.compact_bytes = self.bytes.saturating_mul(2);
             return Ok(());
         };
@@ -230,11 +287,16 @@ fn beside(path: &Path) -> PathBuf {
     path.with_added_extension("new")
 }
 
-/// Writes header and marks to the file beside `path`, synced.
-fn write_anew(path: &Path, marks: &BTreeMap<Digest, Mark>, raise: u64) -> io::Result<File> {
-    let mut bytes = cell(MAGIC);
-    bytes.extend(raise_cells(marks, raise));
+/// Writes header and marks to the file beside `path`, synced. It says where it is, or the place that it is given.
+fn write_anew(
+    path: &Path,
+    marks: &BTreeMap<Digest, Mark>,
+    raise: u64,
+    place: Option<Place>,
+) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(beside(path))?;
+    let mut bytes = header(place.map_or_else(|| place_of(&file), Ok)?);
+    bytes.extend(raise_cells(marks, raise));
     file.write_all_at(&bytes, 0)?;
     file.sync_all()?;
     Ok(file)
@@ -243,6 +305,10 @@ fn write_anew(path: &Path, marks: &BTreeMap<Digest, Mark>, raise: u64) -> io::Re
 fn rename_anew(path: &Path) -> io::Result<()> {
     std::fs::rename(beside(path), path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+fn header((inode, born): Place) -> Vec<u8> {
+    cell(&[MAGIC, &inode.to_le_bytes(), &born.to_le_bytes()].concat())
 }
 
 /// `content`, zeros, and the checksum.
@@ -288,7 +354,15 @@ fn read_cell(bytes: &[u8]) -> Option<Cell> {
     (mark_cell(&found.origin, &found.mark, found.raise, found.left) == bytes).then_some(found)
 }
 
+/// The place in a header. Headers of the first builds have none.
+fn read_header(bytes: &[u8]) -> Option<Place> {
+    let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
+    let place = (number(8)?, number(16)?);
+    (header(place) == bytes).then_some(place)
+}
+
 struct Found {
+    place: Place,
     marks: BTreeMap<Digest, Mark>,
     raise: u64,
     bytes: u64,
@@ -296,11 +370,9 @@ struct Found {
 
 /// What the file holds, without an interrupted raise; or the offset of damage.
 fn scan(bytes: &[u8]) -> Result<Found, u64> {
-    let (header, rest) = bytes.split_at_checked(CELL_BYTES).ok_or(0_u64)?;
-    if header != cell(MAGIC) {
-        return Err(0);
-    }
-    let mut found = Found { marks: BTreeMap::new(), raise: 0, bytes: CELL_BYTES as u64 };
+    let (first, rest) = bytes.split_at_checked(CELL_BYTES).ok_or(0_u64)?;
+    let place = read_header(first).ok_or(0_u64)?;
+    let mut found = Found { place, marks: BTreeMap::new(), raise: 0, bytes: CELL_BYTES as u64 };
     let mut pending: Vec<Cell> = Vec::new();
     let mut at = CELL_BYTES as u64;
     // Set when a cell is missing: the raise that follows the last whole one was interrupted.

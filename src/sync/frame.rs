@@ -197,6 +197,25 @@ pub enum Frame {
         /// The sender's wall clock.
         at: WallMs,
     },
+    /// Up: a node asks its parent for its own log, from an index on. Down, without an origin: the root asks a node below
+    /// for the root log, which comes as `Leaves` and is answered with `Held`.
+    Want {
+        /// Whose log; none for the root log.
+        origin: Option<PublicKey>,
+        /// Index of the first entry or leaf wanted.
+        first: u64,
+    },
+    /// Down: what the sender holds of the receiver's own log.
+    Back {
+        /// Whose log.
+        origin: PublicKey,
+        /// Index of the first entry.
+        first: u64,
+        /// The entries.
+        entries: Vec<ClimbingEntry>,
+        /// Entries held in all.
+        size: u64,
+    },
     /// There is no room for what was sent: nothing of it was taken. Send it again after a pause.
     RetryAfter {
         /// The pause in milliseconds.

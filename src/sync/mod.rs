@@ -22,6 +22,7 @@ mod node;
 pub mod path;
 pub mod publish;
 mod quorum;
+mod recover;
 mod redial;
 pub mod release;
 mod room;
@@ -37,6 +38,7 @@ pub mod withdraw;
 
 pub use erase::erased_by;
 pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
+pub use recover::Recovering;
 pub use sequence::SayError;
 pub use tail::{read_entry, read_leaf};
 pub use turn::{Action, Event, Outputs, Turn};

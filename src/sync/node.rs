@@ -8,6 +8,7 @@ use super::fact::{Fact, Identity, Invite};
 use super::lateral::Lateral;
 use super::path::Paths;
 use super::quorum::Quorum;
+use super::recover::Recovery;
 use super::redial::Redial;
 use super::session::Session;
 use super::turn::Turn;
@@ -94,7 +95,7 @@ pub struct Node {
     pub(super) paths: Paths,
     pub(super) lateral: Lateral,
     pub(super) quorum: Quorum,
-    pub(super) behind: bool,
+    pub(super) recovery: Recovery,
     pub(super) room: Room,
     pub(super) room_looked_ms: u64,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
@@ -145,7 +146,7 @@ impl Node {
             paths: Paths::default(),
             lateral,
             quorum: Quorum::default(),
-            behind: false,
+            recovery: Recovery::default(),
             room: Room::Enough,
             room_looked_ms: 0,
             own_refusal: None,

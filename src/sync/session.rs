@@ -59,6 +59,10 @@ pub(super) struct Session {
     pub(super) receipts_due: BTreeSet<PublicKey>,
     /// The other end has no room until then, on the steady clock: nothing is sent that it would have to keep.
     pub(super) paused_until_ms: Option<u64>,
+    /// An ancestor asked for the root log.
+    pub(super) wants: bool,
+    /// When a node below was last asked for a larger root log that it claims to hold, on the steady clock.
+    pub(super) asked_ms: Option<u64>,
 }
 
 impl Session {
@@ -78,6 +82,8 @@ impl Session {
             send_all: false,
             receipts_due: BTreeSet::new(),
             paused_until_ms: None,
+            wants: false,
+            asked_ms: None,
         }
     }
 }
@@ -132,9 +138,8 @@ impl Node {
             self.show_checkpoint(turn, conn, key);
         }
         if let Peer::Above(key) = peer {
-            if self.parent().is_some_and(|(parent, _)| parent != key) {
-                turn.send(conn, self.introduction(&key));
-            }
+            // An ancestor that was restored from an old copy may not know us any more, the parent neither.
+            turn.send(conn, self.introduction(&key));
             self.say_hello(turn, conn);
         }
         Ok(())
@@ -190,9 +195,15 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        let own = [renew, self.release_due_ms].into_iter().flatten().min().filter(|_| self.has_room());
-        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms(), self.room_due_ms()]
+        let own = [renew, self.release_due_ms]
             .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| self.has_room() && !self.is_recovering());
+        let more = [self.room_due_ms(), self.recovery_due_ms()];
+        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms()]
+            .into_iter()
+            .chain(more)
             .flatten()
             .min()
     }
@@ -204,6 +215,7 @@ impl Node {
     pub fn frame(&mut self, turn: &mut Turn<'_>, conn: ConnId, frame: Frame) -> Step {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
+        let (asked, wants) = (session.asked_ms.is_some(), session.wants);
         if self.sends_away(turn, conn, &frame) {
             return Ok(());
         }
@@ -236,6 +248,17 @@ impl Node {
             }
             (Peer::Below(_), Frame::Push { origin, first, entries, note }) => {
                 self.on_push(turn, conn, &origin, first, entries, note)?
+            }
+            (_, Frame::Want { origin, first }) => self.on_want(turn, conn, origin, first)?,
+            (Peer::Above(_), Frame::Back { origin, first, entries, size }) => {
+                self.on_back(turn, conn, &origin, first, entries, size)?
+            }
+            (Peer::Below(_), Frame::Leaves { first, leaves, note, proof }) if asked => {
+                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+            }
+            (Peer::Above(_), Frame::Held { root_size, send_all }) if wants => {
+                self.on_held(conn, root_size, send_all);
+                Ok(())
             }
             (Peer::Below(_), Frame::Held { root_size, send_all }) => {
                 self.on_held(conn, root_size, send_all);
@@ -310,10 +333,12 @@ impl Node {
             Peer::Below(_) => {
                 self.say_hello(turn, conn);
                 self.begin_tail(turn, conn, root_size)?;
+                self.ask_back(turn, conn);
             }
             Peer::Above(key) => {
                 // The ancestor may have been restored from an older copy.
                 self.propose_all(conn);
+                self.ask_back(turn, conn);
                 self.redial.reached(&key);
                 self.attested = None;
                 self.cosign_again(conn);
@@ -332,7 +357,8 @@ impl Node {
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
         self.resume(turn);
-        if self.has_room() {
+        self.end_recovery(turn);
+        if self.has_room() && !self.is_recovering() {
             self.release_due(turn)?;
             self.sequence(turn)?;
             self.sign_root_log(turn)?;

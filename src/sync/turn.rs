@@ -92,6 +92,10 @@ pub enum Event {
     Released(u16),
     /// A release is due and held back: our clock disagrees with the children's by so many milliseconds.
     ReleaseHeldBack(u64),
+    /// This node is behind its own signatures, or may be: it signs nothing.
+    Recovering,
+    /// It holds what it signed again.
+    Recovered,
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }

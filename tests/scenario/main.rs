@@ -27,5 +27,6 @@ mod full;
 mod paths;
 mod random;
 mod release;
+mod restore;
 mod trust;
 mod witnesses;

@@ -316,6 +316,8 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::Want { origin, first } => format!("Want {:?} {first}", origin.as_ref().map(short)),
+        Frame::Back { first, entries, size, .. } => format!("Back {first}+{} of {size}", entries.len()),
         Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
         Frame::Compare { .. } => "Compare".to_owned(),
         Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),

@@ -1,7 +1,7 @@
 //! Alarms: what a node noticed that someone must look at, each with a code that `explain` knows.
 
 use crate::record::Room;
-use crate::sync::Node;
+use crate::sync::{Node, Recovering};
 use serde_json::{Value, json};
 
 /// One alarm.
@@ -23,8 +23,12 @@ impl Alarm {
 /// What stands now, the gravest first.
 pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     let mut alarms = Vec::new();
-    if node.is_behind() {
-        alarms.push(Alarm::new("record_behind", format!("{} / {}", node.own_log().0, node.root_log().0)));
+    if let Some(Recovering { own, root, unsure }) = node.recovering() {
+        let code = if unsure { "recovering" } else { "record_behind" };
+        alarms.push(Alarm::new(
+            code,
+            format!("{}/{} {}/{}", own.0, own.1.max(own.0), root.0, root.1.max(root.0)),
+        ));
     }
     if node.room() != Room::Enough {
         alarms.push(Alarm::new("disk_full", node.own_log().0));

@@ -207,6 +207,10 @@ impl Node {
     pub(super) fn cosigned(&self, turn: &mut Turn<'_>, text: &str) -> Option<String> {
         let mut note = Note::parse(text).ok()?;
         let checkpoint = Checkpoint::parse(&note.text).ok()?;
+        // After a restore the log comes back first: no cosignature goes below an earlier one.
+        if self.is_recovering() || !self.may_cosign(&checkpoint.origin, checkpoint.size) {
+            return None;
+        }
         let origin = Digest::of(&[checkpoint.origin.as_bytes()]);
         turn.out.marks.push((origin, checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);

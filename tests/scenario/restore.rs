@@ -191,7 +191,7 @@ fn fault_18_of_two_live_copies_one_meets_the_others_signatures_and_stops() {
 }
 
 /// Scenarios of the ordinary test run; GONGSHI_SEEDS asks for more.
-const SCENARIOS: u64 = 60;
+const SCENARIOS: u64 = 24;
 
 fn scenario(seed: u64) -> (u64, u64) {
     let world = World::new(seed);

@@ -24,11 +24,11 @@ impl Alarm {
 pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if let Some(Recovering { own, root, unsure }) = node.recovering() {
-        let code = if unsure { "recovering" } else { "record_behind" };
-        alarms.push(Alarm::new(
-            code,
-            format!("{}/{} {}/{}", own.0, own.1.max(own.0), root.0, root.1.max(root.0)),
-        ));
+        let seen = format!("{}/{} {}/{}", own.0, own.1.max(own.0), root.0, root.1.max(root.0));
+        alarms.push(match unsure {
+            true => Alarm::new("recovering", seen),
+            false => Alarm::new("record_behind", seen),
+        });
     }
     if node.room() != Room::Enough {
         alarms.push(Alarm::new("disk_full", node.own_log().0));

@@ -44,6 +44,7 @@ pub mod store;
 
 pub mod ledger;
 pub mod sync;
+pub mod view;
 
 pub mod net;
 pub mod portal;

@@ -21,6 +21,7 @@ pub mod path;
 pub mod publish;
 mod redial;
 pub mod release;
+mod rollup;
 pub mod rotate;
 mod sequence;
 mod session;
@@ -33,6 +34,7 @@ pub mod withdraw;
 
 pub use erase::erased_by;
 pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
+pub use rollup::package_content;
 pub use sequence::SayError;
 pub use tail::{read_entry, read_leaf};
 pub use turn::{Action, Event, Outputs, Turn};

@@ -12,3 +12,4 @@ mod portal_source;
 mod query;
 mod service;
 mod snapshot;
+mod sums;

@@ -27,6 +27,7 @@ pub mod place;
 mod provenance;
 pub mod rate;
 pub mod read;
+pub mod rows;
 mod rollup;
 mod series;
 pub mod sum;

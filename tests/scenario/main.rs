@@ -25,4 +25,5 @@ mod erasure;
 mod paths;
 mod random;
 mod release;
+mod sums;
 mod trust;

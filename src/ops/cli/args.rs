@@ -2,6 +2,7 @@
 
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::template::TemplateAction;
+use super::view::View;
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -112,6 +113,8 @@ pub(super) enum Command {
         /// 现 / later digest
         b: String,
     },
+    /// 汇总：某区划某年度各表合计、比率、差异 / sums of a division's year
+    View(View),
     /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof

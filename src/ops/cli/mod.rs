@@ -20,6 +20,7 @@ mod serve;
 mod status;
 mod sure;
 mod template;
+mod view;
 mod withdraw;
 
 use super::daemon::DaemonError;
@@ -106,6 +107,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
         Command::Peers => path::peers(&global),
+        Command::View(options) => view::run(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),

@@ -9,10 +9,12 @@ mod list;
 mod proof;
 mod show;
 mod verify;
+mod view;
 mod walk;
 
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
+pub(super) use view::{ViewAsk, ViewForm};
 
 use super::service::{Failure, Reply};
 use crate::digest::Digest;
@@ -45,6 +47,8 @@ pub(super) enum Query {
     VerifyProof(String),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
+    /// A division's year as summed, `gongshi.view/1`.
+    View(ViewAsk),
 }
 
 /// What a long read needs of the node, of one moment.
@@ -197,6 +201,7 @@ impl Reading {
             Query::Proof(digest) => proof::proof(store, &glance, digest),
             Query::Verify(digest) => walk::walk(store, &glance, digest),
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::View(ask) => view::view_document(store, &glance, ask),
             Query::VerifyAll => {
                 verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)
             }

@@ -276,6 +276,7 @@ impl Node {
         let due = self.wanted().into_iter().find(|key| self.redial.due_ms(key) <= now_ms);
         let Some((target, delegation)) = due.and_then(|key| Some((key, self.registry.delegation(&key)?)))
         else {
+            self.dial_lateral(turn);
             return;
         };
         let is_parent = self.parent().is_some_and(|(parent, _)| parent == target);

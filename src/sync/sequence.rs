@@ -118,10 +118,11 @@ impl Node {
         let checkpoint = Checkpoint { origin: self.root_origin(), size, root: self.root_frontier.root() };
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
         let text = checkpoint.to_text();
-        let signatures = vec![
+        let mut signatures = vec![
             note::sign(&text, &checkpoint.origin, &self.signing),
             witness::cosign(&text, &self.own_origin(), &self.signing, turn.now.wall.0 / 1000),
         ];
+        signatures.extend(self.gathered(&text));
         let note = Note { text, signatures }.to_string();
         self.record(turn, Fact::RootNote { note: note.clone() })?;
         if grew {

@@ -14,6 +14,8 @@ pub(super) enum Peer {
     Above(PublicKey),
     /// A node delegated below this one; its signing key.
     Below(PublicKey),
+    /// A node that is neither: it compares checkpoints and nothing else; its signing key.
+    Lateral(PublicKey),
     /// A key without a delegation, which may ask to join and nothing else.
     Stranger,
 }
@@ -84,6 +86,10 @@ impl Node {
             (true, Some(key), _) => Peer::Above(key),
             (false, _, Some(key)) => Peer::Below(*key),
             (false, _, None) if named.is_none() => Peer::Stranger,
+            (true, None, _) if named.is_some_and(|key| self.is_asked(&key)) => {
+                named.map_or(Peer::Stranger, Peer::Lateral)
+            }
+            (false, None, None) => named.map_or(Peer::Stranger, Peer::Lateral),
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 return Ok(());
@@ -112,6 +118,9 @@ impl Node {
             receipts_due: BTreeSet::new(),
         };
         self.sessions.insert(conn, session);
+        if let (true, Peer::Lateral(key)) = (dialled, peer) {
+            self.show_checkpoint(turn, conn, key);
+        }
         if let Peer::Above(key) = peer {
             if self.parent().is_some_and(|(parent, _)| parent != key) {
                 turn.send(conn, self.introduction(&key));
@@ -145,7 +154,9 @@ impl Node {
 
     pub(super) fn division_of(&self, peer: &Peer) -> Option<crate::division::DivisionCode> {
         match peer {
-            Peer::Above(key) | Peer::Below(key) => self.registry.delegation(key).map(|d| d.division.clone()),
+            Peer::Above(key) | Peer::Below(key) | Peer::Lateral(key) => {
+                self.registry.delegation(key).map(|d| d.division.clone())
+            }
             Peer::Stranger => None,
         }
     }
@@ -164,7 +175,10 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms()].into_iter().flatten().min()
+        [self.path_due_ms(), self.lateral_due_ms(), renew, self.release_due_ms, self.attest_due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A frame arrived.
@@ -182,6 +196,16 @@ impl Node {
             }
             (Peer::Stranger | Peer::Below(_), Frame::Introduce { chain }) => {
                 self.on_introduce(turn, conn, &chain)
+            }
+            (Peer::Lateral(_), Frame::Compare { note }) => self.on_compare(turn, conn, &note)?,
+            (Peer::Lateral(key), Frame::Compared { note, root, proof }) => {
+                self.on_compared(turn, (conn, key), &note, root, proof)?
+            }
+            (Peer::Lateral(_), _) | (Peer::Stranger, Frame::Compare { .. }) => {
+                // A node that moved here before its move is known here, or is new here: it tries again.
+                turn.out.actions.push(Action::Close(conn, "no_business_here"));
+                self.disconnected(turn, Some(conn));
+                Ok(())
             }
             (Peer::Stranger, _) => Err("stranger"),
             (_, Frame::Hello { protocol, federation, root_size }) => {
@@ -217,6 +241,7 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
+            (_, Frame::Cosigned { note }) => self.on_cosigned(turn, peer, &note)?,
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
             (_, Frame::Refused { .. }) => Err("refused_by_peer"),
             _ => Err("wrong_direction"),
@@ -268,10 +293,11 @@ impl Node {
                 self.propose_all(conn);
                 self.redial.reached(&key);
                 self.attested = None;
+                self.cosign_again(conn);
                 self.forward_attestations(turn, conn);
                 turn.send(conn, Frame::Clock { at: turn.now.wall });
             }
-            Peer::Stranger => {}
+            Peer::Stranger | Peer::Lateral(_) => {}
         }
         Ok(Ok(()))
     }
@@ -290,7 +316,9 @@ impl Node {
         self.climb(turn)?;
         self.fan_out(turn)?;
         self.attest(turn);
+        self.send_cosignature(turn);
         self.choose_paths(turn);
+        self.plan_lateral(turn);
         self.dial(turn);
         Ok(())
     }

@@ -186,6 +186,8 @@ impl Node {
         let (end, root) = (frontier.size(), frontier.root());
         if tree::verify_consistency(end, &root, checkpoint.size, &checkpoint.root, proof).is_err() {
             turn.event(Event::SplitView(checkpoint.size));
+            // Whoever holds the other history has the proof of it.
+            self.compare_now(turn);
             return Ok(Err("leaves_do_not_fit_checkpoint"));
         }
         for (leaf, entry, bodies) in entries {
@@ -225,10 +227,13 @@ impl Node {
         }
         if checkpoint.root != self.root_frontier.root() {
             turn.event(Event::SplitView(checkpoint.size));
+            self.convict_at_same_size(turn, &note)?;
             return Ok(Err("leaves_do_not_fit_checkpoint"));
         }
         let newer = self.root_note.as_ref().is_none_or(|held| {
-            held.size < checkpoint.size || self.renewed_at(&held.text) < self.renewed_at(text)
+            held.size < checkpoint.size
+                || self.renewed_at(&held.text) < self.renewed_at(text)
+                || (self.confirmed_size() < checkpoint.size && self.is_confirmed(&note))
         });
         if newer {
             self.cosign_root(turn, note, &checkpoint)?;
@@ -245,7 +250,10 @@ impl Node {
         let origin = self.root_origin();
         let key = root_keys.iter().rev().find(|key| note::verify(&note, &origin, key).is_ok())?;
         let root_name = node_origin(key);
-        note.signatures.retain(|signature| signature.name == origin || signature.name == root_name);
+        let witnesses: Vec<String> = self.witnesses(&note).iter().map(node_origin).collect();
+        note.signatures.retain(|signature| {
+            [&origin, &root_name].contains(&&signature.name) || witnesses.contains(&signature.name)
+        });
         (checkpoint.origin == origin).then_some((note, checkpoint))
     }
 
@@ -260,6 +268,7 @@ impl Node {
     fn cosign_root(&mut self, turn: &mut Turn<'_>, mut note: Note, checkpoint: &Checkpoint) -> Step {
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);
+        note.signatures.retain(|signature| signature.name != name);
         note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
         self.freshened(turn.now.steady_ms);
         self.record(turn, Fact::RootNote { note: note.to_string() })

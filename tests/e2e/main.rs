@@ -35,3 +35,4 @@ mod portal;
 mod rules;
 mod template;
 mod verifier;
+mod witness;

@@ -27,3 +27,4 @@ mod random;
 mod release;
 mod sums;
 mod trust;
+mod witnesses;

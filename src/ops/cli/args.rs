@@ -3,6 +3,7 @@
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::template::TemplateAction;
 use super::view::View;
+use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -125,6 +126,15 @@ pub(super) enum Command {
     Pull,
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 方针：公开方式与副署法定数 / policy: release and witness quorum
+    Policy {
+        #[command(subcommand)]
+        action: PolicyAction,
+    },
+    /// 立即与旁系节点比对检查点 / compare checkpoints with nodes beside this one now
+    Compare,
+    /// 根节点出示两份历史的证据 / what proves that the root showed two histories
+    Evidence(Evidence),
     /// 点名：各节点所示是否一致 / which nodes show the same
     Rollcall,
     /// 检查本机与节点 / look for trouble and name the next command
@@ -329,7 +339,7 @@ pub(super) enum ReleaseAction {
 #[derive(ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(super) struct Verify {
-    /// 摘要或证明文件 / a digest, or a file of gongshi proof
+    /// 摘要、证明或证据文件，或另一门户的网址 / a digest, a file of proof or evidence, or another portal's URL
     pub(super) what: Option<String>,
     /// 核验所存全部数据 / everything held
     #[arg(long)]

@@ -14,6 +14,7 @@ mod link;
 mod look;
 mod packages;
 mod path;
+mod portal;
 mod publish;
 mod release;
 mod serve;
@@ -22,6 +23,7 @@ mod sure;
 mod template;
 mod view;
 mod withdraw;
+mod witness;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
@@ -108,6 +110,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Pull => path::pull(&global),
         Command::Peers => path::peers(&global),
         Command::View(options) => view::run(&global, &options),
+        Command::Policy { action } => witness::policy(&global, &action),
+        Command::Compare => witness::compare(&global),
+        Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),

@@ -25,8 +25,10 @@ mod release;
 mod state;
 mod template;
 mod withdraw;
+mod witness;
 
 pub(super) use template::bad_template;
+pub(super) use witness::Witnessing;
 
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -127,6 +129,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// The policy's quorum, comparison with nodes beside, evidence.
+    Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -278,6 +282,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

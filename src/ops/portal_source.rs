@@ -305,12 +305,12 @@ impl Source for PortalSource {
         }
     }
 
-    fn view(&self, query: &ViewQuery, by: Option<By>) -> Result<Option<(View, Option<Vec<PartOfView>>)>, SourceError> {
-        let read = self.templates.read(self.store.as_ref(), |reader| {
-            let Some(view) = view::view(reader, query)? else { return Ok(None) };
-            Ok(Some((view, by.map(|by| view::parts(reader, query, by)).transpose()?)))
-        });
-        Ok(read?)
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::view(reader, query))?)
+    }
+
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::parts(reader, query, by))?)
     }
 
     fn provenance(

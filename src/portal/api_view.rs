@@ -80,8 +80,11 @@ pub(super) async fn view(
         Some(word) => Some(By::from_word(word).ok_or(Problem::BadParameter("by"))?),
         None => None,
     };
-    let found = portal.read(move |source| source.view(&query, by)).await?;
-    let (view, parts) = found.ok_or(Problem::NotFound)?;
+    let found = portal.read(move |source| {
+        let Some(view) = source.view(&query)? else { return Ok(None) };
+        Ok(Some((view, by.map(|by| source.view_parts(&query, by)).transpose()?)))
+    });
+    let (view, parts) = found.await?.ok_or(Problem::NotFound)?;
     let mut shown = document!(view);
     if let (Some(by), Some(parts)) = (by, parts) {
         shown["by"] = document!(by);
@@ -105,7 +108,8 @@ pub(super) async fn provenance(
         None => LIST_LIMIT_DEFAULT,
     };
     let after = parameters.after;
-    let read = move |source: &dyn super::Source| source.provenance(&query, &table, &column, after.as_deref(), most);
+    let read =
+        move |source: &dyn super::Source| source.provenance(&query, &table, &column, after.as_deref(), most);
     let page = portal.read(read).await?.ok_or(Problem::NotFound)?;
     Ok(json(&page, NO_CACHE))
 }

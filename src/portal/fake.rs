@@ -228,8 +228,11 @@ impl Source for Fake {
         let nodes = if self.empty { vec![] } else { vec![node("330000", true), node("331126", false)] };
         RollcallDoc { size: 99, root_hash: digest(1), view_root: digest(2), nodes }
     }
-    fn view(&self, _: &ViewQuery, _: Option<By>) -> Result<Option<(View, Option<Vec<PartOfView>>)>, SourceError> {
+    fn view(&self, _: &ViewQuery) -> Result<Option<View>, SourceError> {
         Ok(None)
+    }
+    fn view_parts(&self, _: &ViewQuery, _: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(Vec::new())
     }
     fn provenance(
         &self,

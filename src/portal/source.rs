@@ -159,8 +159,10 @@ pub trait Source: Send + Sync + 'static {
     fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
     /// The roll call of this node's subtree and the root.
     fn rollcall(&self) -> RollcallDoc;
-    /// A division's year as summed, and taken apart if that is asked for; none for a division that nothing names.
-    fn view(&self, query: &ViewQuery, by: Option<By>) -> Result<Option<(View, Option<Vec<PartOfView>>)>, SourceError>;
+    /// A division's year as summed; none for a division that nothing names.
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError>;
+    /// The same taken apart.
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError>;
     /// The signed cells behind a sum; none when there is no such sum.
     fn provenance(
         &self,

@@ -248,9 +248,10 @@ fn columns(target: &Template, layouts: &[&Layout<'_>]) -> Vec<ColumnView> {
 pub(super) fn other_id(key: &TableKey) -> (String, String) {
     match key {
         TableKey::Template(id) => (id.clone(), id.clone()),
-        TableKey::Extra(name) => {
-            (format!("x-{}", Digest::of(&[name.as_bytes()]).hex().get(..12).unwrap_or_default()), name.clone())
-        }
+        TableKey::Extra(name) => (
+            format!("x-{}", Digest::of(&[name.as_bytes()]).hex().get(..12).unwrap_or_default()),
+            name.clone(),
+        ),
     }
 }
 
@@ -292,7 +293,8 @@ fn rates(reader: &Reader<'_>, tables: &[TableView]) -> Vec<RateView> {
             let Some(template) = reader.templates.find(id) else { continue };
             for rate in &template.rates {
                 let sum = |places: &[usize]| sum_of(template, columns, places);
-                let (Some(numerator), Some(denominator)) = (sum(&rate.numerator), sum(&rate.denominator)) else {
+                let (Some(numerator), Some(denominator)) = (sum(&rate.numerator), sum(&rate.denominator))
+                else {
                     continue;
                 };
                 let taken = rates.iter().any(|other| other.id == rate.id);

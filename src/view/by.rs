@@ -86,7 +86,8 @@ pub fn parts(reader: &Reader<'_>, query: &ViewQuery, by: By) -> Result<Vec<PartO
         By::Child => {
             let name = reader.division(&query.division)?.map(|known| known.name).unwrap_or_default();
             parts.push(division_part(&query.division, name, true)?);
-            let children = if query.scope == ViewScope::All { reader.children(&query.division)? } else { Vec::new() };
+            let children =
+                if query.scope == ViewScope::All { reader.children(&query.division)? } else { Vec::new() };
             for child in children.into_iter().take(PARTS_MAX) {
                 parts.push(division_part(&child.code, child.name, false)?);
             }
@@ -102,7 +103,8 @@ pub fn parts(reader: &Reader<'_>, query: &ViewQuery, by: By) -> Result<Vec<PartO
         By::Template => {
             for sum in &whole {
                 let tables = tables(reader, std::slice::from_ref(sum), None);
-                let name = tables.first().and_then(|table| table.template.clone().or(Some(table.name.clone())));
+                let name =
+                    tables.first().and_then(|table| table.template.clone().or(Some(table.name.clone())));
                 parts.push(PartOfView {
                     division: query.division.clone(),
                     name: name.unwrap_or_default(),
@@ -123,11 +125,15 @@ fn read_like(reader: &Reader<'_>, like: &[TableView], sums: &[TableSum]) -> Vec<
     let mut read = Vec::new();
     for target in like {
         let found = tables(reader, sums, target.template.as_deref());
-        let same = |table: &TableView| table.id.split('@').next() == target.id.split('@').next() && table.template == target.template;
-        read.extend(found.into_iter().find(|table| same(table)).map(|table| TableView {
-            id: target.id.clone(),
-            ..table
-        }));
+        let same = |table: &TableView| {
+            table.id.split('@').next() == target.id.split('@').next() && table.template == target.template
+        };
+        read.extend(
+            found
+                .into_iter()
+                .find(|table| same(table))
+                .map(|table| TableView { id: target.id.clone(), ..table }),
+        );
     }
     read
 }

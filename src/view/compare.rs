@@ -112,7 +112,8 @@ pub(super) fn differences(reader: &Reader<'_>, query: &ViewQuery) -> Result<Vec<
             Some(members) => members.sums(),
             None => reader.sums(&query.division, query.year, ViewScope::All)?.1,
         };
-        let printed = Printed { reader, revision: &revision, crowd: &crowd, members: members.as_ref(), sums: &sums };
+        let printed =
+            Printed { reader, revision: &revision, crowd: &crowd, members: members.as_ref(), sums: &sums };
         for reading in readings(&body.tables) {
             printed.compare_totals(&reading, &mut found)?;
             printed.compare_rows(&reading, &mut found)?;
@@ -132,10 +133,16 @@ struct Printed<'a> {
 }
 
 impl Printed<'_> {
-    fn compare_totals(&self, reading: &Reading<'_>, found: &mut Vec<DifferenceView>) -> Result<(), StoreError> {
+    fn compare_totals(
+        &self,
+        reading: &Reading<'_>,
+        found: &mut Vec<DifferenceView>,
+    ) -> Result<(), StoreError> {
         for (at, key) in reading.columns() {
             let Some(printed) = reading.printed_total(at).and_then(|figure| figure.sum) else { continue };
-            let Some((computed, packages)) = computed(self.reader, self.sums, &reading.key, &key) else { continue };
+            let Some((computed, packages)) = computed(self.reader, self.sums, &reading.key, &key) else {
+                continue;
+            };
             if printed == computed {
                 continue;
             }
@@ -167,7 +174,9 @@ impl Printed<'_> {
             for (at, key) in reading.columns() {
                 let cell = reading.table.rows.get(row).and_then(|cells| cells.get(at));
                 let Some(printed) = cell.and_then(|cell| cell.value).and_then(Sum::of) else { continue };
-                let Some((computed, packages)) = computed(self.reader, &sums, &reading.key, &key) else { continue };
+                let Some((computed, packages)) = computed(self.reader, &sums, &reading.key, &key) else {
+                    continue;
+                };
                 if printed != computed {
                     let mut difference = self.difference(reading, at, Some(label.clone()), printed, computed);
                     difference.packages = packages;
@@ -226,7 +235,9 @@ impl Printed<'_> {
 
 /// What a printed column's sum is made of.
 fn sources_of(reader: &Reader<'_>, sums: &[TableSum], table: &TableKey, column: &ColumnKey) -> Parts {
-    let TableKey::Template(target) = table else { return Parts::from([(table.clone(), vec![column.clone()])]) };
+    let TableKey::Template(target) = table else {
+        return Parts::from([(table.clone(), vec![column.clone()])]);
+    };
     let (groups, _) = group(reader.templates, sums);
     let layouts = groups.iter().flat_map(|(_, layouts)| layouts);
     let keys = |layout: &Layout<'_>| {

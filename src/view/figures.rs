@@ -89,7 +89,9 @@ impl<'a> Reading<'a> {
             Some(template) => TableKey::Template(template.clone()),
             None => TableKey::Extra(extra_name(&table.name)?),
         };
-        let printed = |at: usize| table.rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.printed.as_str());
+        let printed = |at: usize| {
+            table.rows.iter().filter_map(move |row| row.get(at)).map(|cell| cell.printed.as_str())
+        };
         let labels: Vec<usize> = table
             .columns
             .iter()
@@ -105,9 +107,10 @@ impl<'a> Reading<'a> {
             TableKey::Extra(_) => total_of(table, &labels).into_iter().collect(),
         };
         let several_years = rows.len() > 1
-            && labels.iter().filter_map(|at| table.columns.get(*at)).any(|column| {
-                YEARS.contains(&comparable(&column.header).as_str())
-            });
+            && labels
+                .iter()
+                .filter_map(|at| table.columns.get(*at))
+                .any(|column| YEARS.contains(&comparable(&column.header).as_str()));
         let rows = if several_years { Vec::new() } else { rows };
         Some(Self { table, key, labels, rows })
     }
@@ -144,7 +147,8 @@ impl<'a> Reading<'a> {
     /// The cells of a column that count: those with a number.
     pub fn cells(&self, column: usize) -> impl Iterator<Item = CountedCell<'a>> {
         let table = self.table;
-        let cells = self.rows.iter().map(move |row| (*row, table.rows.get(*row).and_then(|cells| cells.get(column))));
+        let cells =
+            self.rows.iter().map(move |row| (*row, table.rows.get(*row).and_then(|cells| cells.get(column))));
         cells
             .filter_map(|(row, cell)| Some(CountedCell { row, cell: cell? }))
             .filter(|counted| counted.cell.state == State::Value)
@@ -165,7 +169,11 @@ impl<'a> Reading<'a> {
     /// What the row says of itself: its label cells.
     pub fn label(&self, row: usize) -> String {
         let cells = self.labels.iter().filter_map(|at| self.table.rows.get(row)?.get(*at));
-        cells.map(|cell| comparable(&cell.printed)).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+        cells
+            .map(|cell| comparable(&cell.printed))
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The figure that the table itself prints for a column as the whole: that of its 合计 row, else as it counts.
@@ -215,7 +223,8 @@ fn is_whole(label: &str) -> bool {
 
 /// True for `c1`, `c2`: the id of a column that the template does not name.
 fn is_position(id: &str) -> bool {
-    id.strip_prefix('c').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    id.strip_prefix('c')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_ratio(header: &str) -> bool {

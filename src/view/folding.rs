@@ -98,7 +98,8 @@ pub(super) fn target<'a>(templates: &'a Templates, layouts: &[(&Template, i64)])
         candidates.insert(template.id.as_str());
         candidates.extend(template.folds.iter().map(|fold| fold.to.as_str()));
     }
-    let standing = templates.iter().enumerate().filter(|(_, template)| candidates.contains(template.id.as_str()));
+    let standing =
+        templates.iter().enumerate().filter(|(_, template)| candidates.contains(template.id.as_str()));
     let best = standing.max_by_key(|(at, candidate)| {
         let reading: Vec<_> = layouts.iter().filter(|(own, _)| reaches(own, &candidate.id)).collect();
         let packages: i64 = reading.iter().map(|(_, packages)| packages).sum();

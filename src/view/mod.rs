@@ -27,8 +27,8 @@ pub mod place;
 mod provenance;
 pub mod rate;
 pub mod read;
-pub mod rows;
 mod rollup;
+pub mod rows;
 mod series;
 pub mod sum;
 

@@ -51,7 +51,8 @@ fn parent(registry: &Registry, division: &DivisionCode) -> Option<DivisionCode> 
 
 /// The parent of a division that never had a node.
 fn host(registry: &Registry, division: &DivisionCode) -> Option<DivisionCode> {
-    let naming = registry.nodes().filter(|(_, key)| registry.authority(key).is_some_and(|own| own.names(division)));
+    let naming =
+        registry.nodes().filter(|(_, key)| registry.authority(key).is_some_and(|own| own.names(division)));
     // The lowest of them; of equals the first by code.
     let named = naming.max_by_key(|(code, key)| {
         (registry.delegation(key).map(|own| own.level), std::cmp::Reverse((*code).clone()))

@@ -73,9 +73,13 @@ mod tests {
     #[test]
     fn published_rates_come_out_as_printed() {
         // 滨海新区 2022: 复议撤改率, 调撤率; 湖州商务: 持证率; 宝坻区交通局 2024: 录入率, 处罚增幅.
-        for (part, of, printed) in
-            [(41, 377, "10.88%"), (119, 377, "31.56%"), (38, 40, "95.00%"), (358, 403, "88.83%"), (198, 205, "96.59%")]
-        {
+        for (part, of, printed) in [
+            (41, 377, "10.88%"),
+            (119, 377, "31.56%"),
+            (38, 40, "95.00%"),
+            (358, 403, "88.83%"),
+            (198, 205, "96.59%"),
+        ] {
             assert_eq!(percent(whole(part), whole(of)).as_deref(), Some(printed));
         }
         assert_eq!(percent(whole(0), whole(7)).as_deref(), Some("0.00%"));

@@ -116,7 +116,9 @@ impl Reader<'_> {
     /// [`StoreError`].
     pub fn children(&self, code: &DivisionCode) -> Result<Vec<DivisionName>, StoreError> {
         let codes = self.child_codes(code)?.into_iter();
-        codes.map(|child| Ok(named(&child, self.place(&child)?.map(|place| place.name).unwrap_or_default()))).collect()
+        codes
+            .map(|child| Ok(named(&child, self.place(&child)?.map(|place| place.name).unwrap_or_default())))
+            .collect()
     }
 
     fn child_codes(&self, code: &DivisionCode) -> Result<Vec<DivisionCode>, StoreError> {

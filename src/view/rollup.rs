@@ -159,7 +159,8 @@ impl<'a> RollUp<'a> {
         let key = layout::figures(&revision.digest);
         let before: Option<Part> = read_row(&self.read, &key, "figures")?;
         // What waits for its release is read when it comes, so that a release only adds.
-        let matters = matches!(revision.state, RevisionState::Held | RevisionState::Released) && !revision.suspect;
+        let matters =
+            matches!(revision.state, RevisionState::Held | RevisionState::Released) && !revision.suspect;
         let tally = Tally::of(revision);
         let mut after = Part { tally, tables: Vec::new() };
         if matters {
@@ -210,8 +211,7 @@ impl<'a> RollUp<'a> {
             return Ok(place.clone());
         }
         let held: Option<Place> = read_row(&self.read, &layout::place(division.as_str()), "a place")?;
-        let found =
-            || Place { above: place::ancestors(self.registry, division), ..Place::default() };
+        let found = || Place { above: place::ancestors(self.registry, division), ..Place::default() };
         let place = held.unwrap_or_else(found);
         self.places.insert(division.clone(), place.clone());
         Ok(place)
@@ -234,7 +234,11 @@ impl<'a> RollUp<'a> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn follow_tree(&mut self, change: Option<TreeChange>, hosted: &[DivisionCode]) -> Result<(), StoreError> {
+    pub fn follow_tree(
+        &mut self,
+        change: Option<TreeChange>,
+        hosted: &[DivisionCode],
+    ) -> Result<(), StoreError> {
         let mut named: Vec<DivisionCode> = hosted.to_vec();
         let seated = match change {
             Some(TreeChange::Delegated(key)) => self.registry.delegation(&key),

@@ -95,7 +95,8 @@ fn figure(table: &TableView, column: &ColumnView) -> impl Iterator<Item = Field>
 
 /// The text a spreadsheet shows and does not compute.
 pub fn harmless(text: &str) -> String {
-    let risky = text.trim_start_matches([' ', '\u{3000}']).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let risky =
+        text.trim_start_matches([' ', '\u{3000}']).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if risky || text.starts_with(['\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -123,7 +124,8 @@ mod tests {
 
     #[test]
     fn attack_48_no_text_of_a_report_is_computed_by_a_spreadsheet() {
-        let hostile = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "=HYPERLINK(\"http://a\",\"b\")"];
+        let hostile =
+            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "=HYPERLINK(\"http://a\",\"b\")"];
         let rows = hostile.map(|text| vec![Field::Text(text.into()), Field::Number("-5".into())]).to_vec();
         let csv = Tidy { heads: vec!["a", "b"], rows }.to_csv();
         assert!(csv.starts_with('\u{feff}'));

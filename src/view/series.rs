@@ -87,7 +87,8 @@ pub fn series(reader: &Reader<'_>, query: &SeriesQuery) -> Result<Option<SeriesV
     let shown = |sums: &[TableSum]| {
         tables(reader, sums, wanted.as_deref()).into_iter().find(|table| table.id == query.table)
     };
-    let tables: Vec<(u16, Option<TableView>)> = years.iter().map(|(year, sums)| (*year, shown(sums))).collect();
+    let tables: Vec<(u16, Option<TableView>)> =
+        years.iter().map(|(year, sums)| (*year, shown(sums))).collect();
     // A year whose layouts read in another one cannot be put beside the others.
     let template = match tables.iter().rev().find_map(|(_, table)| table.as_ref()) {
         Some(newest) => newest.template.clone(),

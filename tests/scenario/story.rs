@@ -409,7 +409,8 @@ impl Office {
             as_printed: false,
             content,
         };
-        let said = self.sim().turn(self.at, |node, turn| Ok(node.correct(turn, &submission, "数字有误").is_ok()));
+        let said =
+            self.sim().turn(self.at, |node, turn| Ok(node.correct(turn, &submission, "数字有误").is_ok()));
         said == Some(true)
     }
 
@@ -417,7 +418,8 @@ impl Office {
     pub fn withdraws(&self, agency: &str, year: u16, erase: bool) {
         let id = format!("{}:{agency}", self.division());
         let mut sim = self.sim();
-        let last = sim.sites[self.at].node().ledger().disclosures().chain(&id, year).last().map(|last| last.digest);
+        let last =
+            sim.sites[self.at].node().ledger().disclosures().chain(&id, year).last().map(|last| last.digest);
         if let Some(digest) = last {
             sim.turn(self.at, |node, turn| Ok(node.withdraw(turn, &digest, "撤回", erase).is_ok()));
         }

@@ -59,7 +59,8 @@ pub(super) fn run(global: &Global, view: &View) -> Result<Outcome, Failure> {
     };
     let to_terminal = view.output.is_none() && std::io::stdout().is_terminal();
     if form == ViewForm::Workbook && to_terminal {
-        let message = "工作簿不能显示在终端：加 -o 文件.xlsx / a workbook is not for a terminal: add -o FILE.xlsx";
+        let message =
+            "工作簿不能显示在终端：加 -o 文件.xlsx / a workbook is not for a terminal: add -o FILE.xlsx";
         return Err(Failure::new(2, "needs_output", message));
     }
     let document = ask(global, Request::Query(Query::View(asked)))?;
@@ -128,11 +129,11 @@ fn readable(global: &Global, document: &Value) -> String {
     }
     if array(&document["tables"]).is_empty() {
         lines.push(String::new());
-        lines.push(
-            global.words("没有已公开、可汇总的报告", "no public report that can be summed").to_owned(),
-        );
+        lines
+            .push(global.words("没有已公开、可汇总的报告", "no public report that can be summed").to_owned());
     }
-    let rates: Vec<Vec<String>> = array(&document["rates"]).iter().map(|rate| rate_row(global, rate)).collect();
+    let rates: Vec<Vec<String>> =
+        array(&document["rates"]).iter().map(|rate| rate_row(global, rate)).collect();
     if !rates.is_empty() {
         lines.extend([String::new(), grid::<&str>(&[], &rates)]);
     }
@@ -142,7 +143,8 @@ fn readable(global: &Global, document: &Value) -> String {
             true => ["consolidated report", "table", "column", "row", "printed", "computed", "difference"],
             false => ["汇总报告", "表", "栏目", "行", "所印", "所算", "相差"],
         };
-        let word = global.words("汇总数与各报告之和不一致：", "printed totals that their parts do not sum to:");
+        let word =
+            global.words("汇总数与各报告之和不一致：", "printed totals that their parts do not sum to:");
         lines.extend([String::new(), word.to_owned(), grid(&heads, &differences)]);
     }
     lines.join("\n")
@@ -153,7 +155,8 @@ fn title(global: &Global, table: &Value) -> String {
         .iter()
         .map(|fold| format!("{} × {}", text(&fold["template"]), text(&fold["packages"])))
         .collect();
-    let mut title = format!("{}  [{}]  {}", text(&table["name"]), text(&table["id"]), text(&table["packages"]));
+    let mut title =
+        format!("{}  [{}]  {}", text(&table["name"]), text(&table["id"]), text(&table["packages"]));
     title += global.words(" 份", " reports");
     if !folded.is_empty() {
         let into = global.words("折算为", "folded into");
@@ -206,7 +209,8 @@ fn apart(global: &Global, table: &Value, parts: &[Value]) -> String {
 }
 
 fn rate_row(global: &Global, rate: &Value) -> Vec<String> {
-    let value = rate["value"].as_str().map_or_else(|| global.words("无案件", "no cases").to_owned(), str::to_owned);
+    let value =
+        rate["value"].as_str().map_or_else(|| global.words("无案件", "no cases").to_owned(), str::to_owned);
     let name = if global.english() { &rate["name_en"] } else { &rate["name"] };
     let fraction = format!("{} / {}", text(&rate["numerator"]), text(&rate["denominator"]));
     vec![text(name), fraction, value]

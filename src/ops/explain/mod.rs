@@ -7,6 +7,7 @@ mod findings;
 mod keys;
 mod refusals;
 mod states;
+mod view;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +56,13 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 8] = [
+    let tables: [(Kind, &[Row]); 9] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
         (Kind::Failure, keys::FAILURES),
+        (Kind::Failure, view::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

@@ -46,8 +46,7 @@ pub(in crate::ops) enum ViewForm {
 pub(super) fn view_document(store: &dyn Read, glance: &Glance, ask: &ViewAsk) -> Result<Value, NoAnswer> {
     let own = glance.nodes.get(&glance.own).map(|node| node.code.clone());
     let Some(division) = ask.division.clone().or(own) else { return Err(unknown("?").into()) };
-    let query =
-        ViewQuery { division, year: ask.year, scope: ask.scope, template: ask.template.clone() };
+    let query = ViewQuery { division, year: ask.year, scope: ask.scope, template: ask.template.clone() };
     let found = read_view(store, |reader| {
         if let Some(id) = &query.template
             && reader.templates.find(id).is_none()
@@ -84,12 +83,14 @@ fn unknown(code: &str) -> Failure {
 }
 
 fn no_template(id: &str) -> Failure {
-    let message =
-        format!("{id}: 没有此表式；gongshi template list 列出全部 / no such template; gongshi template list names them");
+    let message = format!(
+        "{id}: 没有此表式；gongshi template list 列出全部 / no such template; gongshi template list names them"
+    );
     Failure::new(2, "no_such_template", message)
 }
 
 fn no_workbook() -> Failure {
-    let message = "工作簿放不下：行数超过电子表格的上限，请用 --csv / a workbook does not hold so many rows; use --csv";
+    let message =
+        "工作簿放不下：行数超过电子表格的上限，请用 --csv / a workbook does not hold so many rows; use --csv";
     Failure::new(5, "workbook_too_large", message)
 }

@@ -74,6 +74,8 @@ async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
 /// # Errors
 /// [`DaemonError`].
 pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let data = &data.clone().with_floor(u64::from(config.store.free_mib_min) << 20);
+    data.set_room_aside();
     let clock = Clock::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();

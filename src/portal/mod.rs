@@ -18,6 +18,7 @@ pub mod source;
 
 mod api;
 mod api_view;
+mod kind;
 mod pages;
 mod reply;
 mod report;

@@ -147,7 +147,7 @@ fn agencies(
 ) -> Result<(), StoreError> {
     let prefix = layout::by_division_prefix(division.as_str(), Some(year));
     for (_, value) in reader.store.scan(&prefix, &prefix_end(&prefix), PARTS_MAX)? {
-        let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+        let Some((digest, [state, ..])) = value.split_first_chunk::<32>() else { continue };
         let digest = Digest::from_bytes(*digest);
         if *state != RevisionState::Released as u8 {
             continue;

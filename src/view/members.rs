@@ -50,7 +50,7 @@ impl Crowd {
         let prefix = layout::by_division_prefix(division.as_str(), Some(year));
         let mut agencies = Vec::new();
         for (_, value) in reader.store.scan(&prefix, &prefix_end(&prefix), AGENCIES_MAX)? {
-            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+            let Some((digest, [state, ..])) = value.split_first_chunk::<32>() else { continue };
             let digest = Digest::from_bytes(*digest);
             if *state == RevisionState::Released as u8
                 && reader.part(&digest)?.is_some_and(|part| part.is_summed())
@@ -197,7 +197,7 @@ fn by_id(
             continue;
         }
         for (_, value) in reader.store.scan_back(&prefix, &prefix_end(&prefix), 64)? {
-            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+            let Some((digest, [state, ..])) = value.split_first_chunk::<32>() else { continue };
             let digest = Digest::from_bytes(*digest);
             if *state == RevisionState::Released as u8
                 && reader.part(&digest)?.is_some_and(|part| part.is_summed())

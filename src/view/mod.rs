@@ -13,6 +13,8 @@
 //! - [`provenance`]: the signed cells behind a sum, page by page;
 //! - [`Reader::division`], [`Reader::children`], [`Reader::above`]: the tree of jurisdictions ([`place`] decides it).
 //!
+//! - [`mod@coverage`] who owed a report and who gave one, by the rosters of [`scope`], over the divisions of [`tree`].
+//!
 //! What counts is decided in [`mod@figures`]: `own` packages are summed, `consolidated` ones only compared ([`compare`]);
 //! the newest public revision counts, a withdrawn or doubtful one does not; zero counts as zero, blank and not applicable
 //! as nothing. Sums are exact ([`mod@sum`]); rates come from sums and are never averaged ([`rate`]).
@@ -20,6 +22,7 @@
 mod build;
 mod by;
 pub mod compare;
+pub mod coverage;
 pub mod figures;
 mod folding;
 mod members;
@@ -29,8 +32,10 @@ pub mod rate;
 pub mod read;
 mod rollup;
 pub mod rows;
+pub mod scope;
 mod series;
 pub mod sum;
+pub mod tree;
 
 pub use build::{ColumnView, CoverageView, FoldView, LayoutView, TableView, View, ViewQuery, view};
 pub use by::{By, PartOfView, parts};

@@ -151,7 +151,7 @@ pub(super) fn walk(
             for (key, value) in rows {
                 from = [key.as_slice(), &[0]].concat();
                 looked += 1;
-                let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+                let Some((digest, [state, ..])) = value.split_first_chunk::<32>() else { continue };
                 if *state == RevisionState::Released as u8
                     && let Some(adding) = adding(reader, &Digest::from_bytes(*digest), &key, parts)?
                     && !take(adding)?

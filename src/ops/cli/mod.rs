@@ -1,7 +1,9 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod bundle;
 mod config;
+mod coverage;
 mod demo;
 mod doctor;
 mod explain;
@@ -12,13 +14,17 @@ mod invite;
 mod join;
 mod link;
 mod look;
+mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod publish;
 mod release;
+mod roster;
+mod roster_file;
 mod serve;
 mod status;
+mod store;
 mod sure;
 mod template;
 mod view;
@@ -98,6 +104,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Nil(nothing) => nothing::run(&global, &nothing, false),
+        Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
+        Command::Roster { action } => roster::run(&global, &action),
+        Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
@@ -106,8 +116,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff { a, b } => packages::diff(&global, &a, &b),
         Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::View(options) => view::run(&global, &options),
         Command::Policy { action } => witness::policy(&global, &action),
@@ -167,6 +179,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };
         Self::new(exit, code, error.to_string())
@@ -177,6 +190,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Data(error) => error.into(),
+            DaemonError::Engine(super::engine::EngineError::Full) => super::service::disk_full(),
             DaemonError::Engine(error) => {
                 Self::new(DAMAGED, "engine", format!("节点停止：{error} / the node stopped: {error}"))
             }
@@ -207,6 +221,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

@@ -28,5 +28,6 @@ mod paths;
 mod random;
 mod release;
 mod restore;
+mod sums;
 mod trust;
 mod witnesses;

@@ -22,13 +22,14 @@
 //! whole. Anything else is damage: a cell that is neither valid nor zero, or a mark of a later raise behind an
 //! incomplete one. When the file is large and mostly superseded it is written anew beside itself and renamed.
 
+use self::place::{NOWHERE, Place, header, place_of, read_header};
 use super::{disk, sync_dir};
 use crate::bytes::{LayoutError, Reader};
 use crate::digest::Digest;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const CELL_BYTES: usize = 128;
@@ -96,20 +97,6 @@ pub struct Guard {
     poisoned: bool,
     /// The file says that it was written elsewhere: it is a copy, or stands in for one that was lost.
     unsure: bool,
-}
-
-/// Where a file was made: its inode and when that was born, in nanoseconds since 1970 (0 where that is not known). A
-/// copy has others.
-type Place = (u64, u64);
-
-/// The place of a guard that was made in the stead of a lost one.
-const NOWHERE: Place = (u64::MAX, u64::MAX);
-
-fn place_of(file: &File) -> io::Result<Place> {
-    let found = file.metadata()?;
-    let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let born = born.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0));
-    Ok((found.ino(), born))
 }
 
 impl Guard {
@@ -307,10 +294,6 @@ fn rename_anew(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-fn header((inode, born): Place) -> Vec<u8> {
-    cell(&[MAGIC, &inode.to_le_bytes(), &born.to_le_bytes()].concat())
-}
-
 /// `content`, zeros, and the checksum.
 fn cell(content: &[u8]) -> Vec<u8> {
     let mut out = content.to_vec();
@@ -352,13 +335,6 @@ fn read_cell(bytes: &[u8]) -> Option<Cell> {
     };
     let found = fields(&mut Reader::new(bytes)).ok()?;
     (mark_cell(&found.origin, &found.mark, found.raise, found.left) == bytes).then_some(found)
-}
-
-/// The place in a header. Headers of the first builds have none.
-fn read_header(bytes: &[u8]) -> Option<Place> {
-    let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
-    let place = (number(8)?, number(16)?);
-    (header(place) == bytes).then_some(place)
 }
 
 struct Found {
@@ -404,5 +380,6 @@ fn scan(bytes: &[u8]) -> Result<Found, u64> {
     Ok(found)
 }
 
+mod place;
 #[cfg(test)]
 mod tests;

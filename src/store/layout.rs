@@ -16,6 +16,7 @@
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
+//! | `v` | statement digest 32 | when this node looked at it, u64 |
 //! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
 //! | `1` | root-log index u64 | index row (all revisions) |
 //! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
@@ -92,6 +93,10 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 /// A refused entry, by the root-log index of its `Refuse`.
 pub fn refused(index: u64) -> Vec<u8> {
     key(REFUSED, &[&index.to_be_bytes()])
+}
+/// That this node has looked at a report.
+pub fn reviewed(statement: &Digest) -> Vec<u8> {
+    key(b'v', &[statement.as_bytes()])
 }
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+pub mod audit;
+mod backup;
 mod bundle;
 mod circular;
 pub mod cli;

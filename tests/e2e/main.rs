@@ -21,6 +21,8 @@ mod program;
 mod release;
 mod reports;
 
+mod audit;
+mod backups;
 mod bundles;
 mod damage;
 mod demo;

@@ -1,5 +1,7 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::audit::AuditAction;
+use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
@@ -153,6 +155,10 @@ pub(super) enum Command {
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
     Pull,
+    /// 备份：记录与配置，不含密钥 / back up record and configuration, never keys
+    Backup(Backup),
+    /// 从备份恢复到空目录 / restore a backup to an empty directory
+    Restore(Restore),
     /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
     Bundle {
         #[command(subcommand)]
@@ -160,6 +166,11 @@ pub(super) enum Command {
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 审计日志：查看、核对、导出 / audit log: show, verify, export
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
     /// 方针：公开方式与副署法定数 / policy: release and witness quorum
     Policy {
         #[command(subcommand)]

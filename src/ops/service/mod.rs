@@ -18,7 +18,9 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod act;
 mod alarms;
+mod backup;
 mod bundle;
 mod failures;
 mod govern;
@@ -31,6 +33,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use act::{act, result};
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use review::Reviewing;
 pub(super) use scope::{Scoping, duty_json};
@@ -141,6 +144,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// What is to be backed up.
+    Inventory,
     /// Something about a bundle.
     Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
@@ -203,6 +208,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// What is to be backed up.
+    Inventory(Box<super::backup::Inventory>),
     /// About a bundle.
     Bundled(Box<Bundled>),
     /// It was not done.
@@ -246,6 +253,9 @@ pub(super) fn answer(
     }
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
+    }
+    if let Request::Inventory = request {
+        return backup::inventory(node, turn, data).map(Answer::Now);
     }
     if let Request::Query(query) = request {
         return Ok(Answer::Later(Box::new(Reading::new(
@@ -326,7 +336,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
-        Request::Query(_) | Request::Rotate => {
+        Request::Query(_) | Request::Rotate | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }
     })

@@ -25,6 +25,7 @@ mod quorum;
 mod recover;
 mod redial;
 pub mod release;
+pub mod review;
 mod rollup;
 mod room;
 pub mod rotate;

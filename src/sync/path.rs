@@ -16,7 +16,7 @@ pub enum DetourReason {
     Unreachable,
     /// The parent gave a receipt, and the root log goes on without what it took.
     Swallowed,
-    /// The parent gave a receipt, and shows no newer root log.
+    /// The parent shows no newer root log.
     Stale,
     /// The operator asked for it.
     Asked,
@@ -92,7 +92,10 @@ impl Node {
             if self.registry.delegation(&above).is_none() {
                 break;
             }
-            ancestors.push(above);
+            // Whoever was revoked or closed may not know it, and would keep us from hearing more.
+            if self.registry.ending(&above).is_none() {
+                ancestors.push(above);
+            }
             at = above;
         }
         ancestors
@@ -169,6 +172,9 @@ impl Node {
             self.paths.stale = true;
             turn.event(Event::Stale);
         }
+        if self.paths.stale && self.is_open(parent) {
+            self.begin_detour(turn, DetourReason::Stale, others);
+        }
         let index = self.ledger.next_index(self.own_key());
         if index >= self.receipt_size || self.own_refusal.is_some() {
             if self.paths.watch.take().is_some() && self.paths.detour.is_none() {
@@ -195,8 +201,6 @@ impl Node {
             }
             let beyond = others.get(beyond..).unwrap_or_default();
             self.begin_detour(turn, DetourReason::Swallowed, beyond);
-        } else if self.paths.stale && self.is_open(parent) {
-            self.begin_detour(turn, DetourReason::Stale, others);
         }
     }
 
@@ -219,7 +223,8 @@ impl Node {
         let waits = self.paths.watch.is_some();
         let over = match detour.reason {
             DetourReason::Unreachable => true,
-            DetourReason::Swallowed | DetourReason::Stale => !waits,
+            DetourReason::Swallowed => !waits,
+            DetourReason::Stale => !waits && !self.paths.stale,
             DetourReason::Asked => {
                 let given_up = turn.now.steady_ms >= detour.since_ms + OTHER_PATH_AFTER_MS;
                 let pushed = detour.to.iter().any(|key| self.has_receipts_of(key));

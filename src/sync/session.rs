@@ -183,6 +183,8 @@ impl Node {
             (Peer::Stranger | Peer::Below(_), Frame::Introduce { chain }) => {
                 self.on_introduce(turn, conn, &chain)
             }
+            // An ancestor that rotated goes on with a key that may not be sequenced yet.
+            (Peer::Above(_), Frame::Introduce { chain }) => self.learn_chain(turn, &chain),
             (Peer::Stranger, _) => Err("stranger"),
             (_, Frame::Hello { protocol, federation, root_size }) => {
                 self.on_hello(turn, conn, protocol, &federation, root_size)?
@@ -261,6 +263,9 @@ impl Node {
         match peer {
             Peer::Below(_) => {
                 self.say_hello(turn, conn);
+                if !self.ledger.registry().knows(self.own_key()) {
+                    turn.send(conn, self.own_chain());
+                }
                 self.begin_tail(turn, conn, root_size)?;
             }
             Peer::Above(key) => {

@@ -174,6 +174,10 @@ impl Ledger {
     pub fn schedule(&self, year: u16) -> Option<WallMs> {
         self.schedules.get(&year).copied()
     }
+    /// The policy that stands.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
     /// Every year that is announced, and its instant.
     pub fn schedules(&self) -> impl Iterator<Item = (u16, WallMs)> {
         self.schedules.iter().map(|(year, at)| (*year, *at))

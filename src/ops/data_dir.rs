@@ -121,6 +121,11 @@ impl DataDir {
     /// The socket's file name inside the directory.
     pub const SOCKET: &'static str = "control.sock";
 
+    /// Bundles that wait for an earlier one.
+    pub fn waiting(&self) -> PathBuf {
+        self.0.join("waiting")
+    }
+
     /// True when a node was founded or enrolled here.
     pub fn is_initialised(&self) -> bool {
         self.0.join("record").join("facts").is_dir()

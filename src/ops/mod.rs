@@ -1,5 +1,6 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+mod bundle;
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -12,8 +12,8 @@ use crate::log::proof::TlogProof;
 use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
 use crate::log::tree;
 use crate::portal::doc::{
-    CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary, RollcallDoc,
-    RollcallNode, VerifierDoc,
+    ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
+    RollcallDoc, RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
 use crate::portal::{ConsoleSource, Source};
@@ -139,6 +139,7 @@ impl Source for PortalSource {
             root_log: log(snapshot.root_log),
             view_root: snapshot.view_root,
             received: snapshot.received,
+            confirmed: ConfirmedDoc { quorum: snapshot.confirmed.0, size: snapshot.confirmed.1 },
         }
     }
 

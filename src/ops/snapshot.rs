@@ -17,6 +17,8 @@ pub(super) struct Snapshot {
     pub(super) view_root: Digest,
     /// Statements held with card and bodies.
     pub(super) received: u64,
+    /// Witnesses that the policy asks for, and the largest size that so many cosigned.
+    pub(super) confirmed: (usize, u64),
     /// Public packages by year.
     pub(super) released: BTreeMap<u16, u64>,
     /// The newest checkpoint, with this node's cosignature, and its size.
@@ -38,6 +40,7 @@ impl Snapshot {
             root_log: node.root_log(),
             view_root: node.ledger().view_root(),
             received: node.received(),
+            confirmed: (node.quorum(), node.confirmed_size()),
             released: node.ledger().disclosures().released().clone(),
             renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),

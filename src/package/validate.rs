@@ -2,7 +2,7 @@
 //!
 //! The columns tell the template. A table that follows one gets its ids, and its cells must be figures; its hard
 //! identities refuse, its warnings ask. A penalty table of unknown layout is still bound by its sum
-//! ([`super::penalty`]). Every other table is an extra table: its sums are looked at, and nothing refuses.
+//! (`penalty`). Every other table is an extra table: its sums are looked at, and nothing refuses.
 //! Blank and not applicable count 0.
 
 use super::cell::State;

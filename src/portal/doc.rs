@@ -36,6 +36,15 @@ pub struct LogDoc {
     pub root_hash: Digest,
 }
 
+/// How far a quorum of the nodes under the root cosigned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfirmedDoc {
+    /// Cosigning nodes that the policy asks for; 0 when it asks for none.
+    pub quorum: usize,
+    /// The largest size of the root log with so many, 0 when there is none.
+    pub size: u64,
+}
+
 /// `GET /api/v1/node`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NodeDoc {
@@ -58,6 +67,8 @@ pub struct NodeDoc {
     pub view_root: Digest,
     /// Statements of all origins durable here with card and bodies except attachments, sequenced or not.
     pub received: u64,
+    /// Shown beside what the root published, and hides nothing.
+    pub confirmed: ConfirmedDoc,
 }
 
 /// `GET /.well-known/gongshi.json`.

@@ -149,6 +149,7 @@ impl Source for Fake {
             root_log: log(if self.empty { 0 } else { 99 }),
             view_root: digest(2),
             received: 12,
+            confirmed: ConfirmedDoc { quorum: 2, size: 12 },
         }
     }
     fn identity(&self) -> IdentityDoc {

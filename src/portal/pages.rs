@@ -1,7 +1,7 @@
 //! The plain pages: start, lists, how to verify, the roll call, and every error a person can meet.
 
 use super::api::ListParameters;
-use super::doc::{NodeDoc, PackageSummary, RollcallDoc};
+use super::doc::{ConfirmedDoc, NodeDoc, PackageSummary, RollcallDoc};
 use super::reply::{NO_CACHE, Problem, content};
 use super::source::{ChildLink, OverviewDoc, PackageQuery};
 use super::text::{age_zh, segment, web_url};
@@ -228,6 +228,7 @@ struct RollcallPage {
     frame: Frame,
     roll: RollcallDoc,
     agreeing: usize,
+    confirmed: ConfirmedDoc,
 }
 
 /// `/rollcall`
@@ -235,7 +236,8 @@ pub(super) async fn rollcall(State(portal): State<Portal>) -> Response {
     let read = portal.read(|source| Ok((source.node(), source.rollcall()))).await;
     let result = read.map(|(node, roll)| {
         let agreeing = roll.nodes.iter().filter(|node| node.agrees).count();
-        page(&RollcallPage { frame: Frame::new(&portal, node, "rollcall"), roll, agreeing })
+        let confirmed = node.confirmed.clone();
+        page(&RollcallPage { frame: Frame::new(&portal, node, "rollcall"), roll, agreeing, confirmed })
     });
     shown(&portal, result).await
 }

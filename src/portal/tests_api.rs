@@ -57,7 +57,7 @@ async fn the_node_document_is_the_contract_s() {
     let want = json!({
         "code": "331126", "level": "district", "name": "庆元县", "federation": digest(9).hex(), "version": "0.1.0",
         "log": {"size": 7, "root_hash": digest(1).base64()}, "root_log": {"size": 99, "root_hash": digest(1).base64()},
-        "view_root": digest(2).base64(), "received": 12,
+        "view_root": digest(2).base64(), "received": 12, "confirmed": {"quorum": 2, "size": 12},
     });
     assert_eq!(answer.json(), want);
     assert_eq!(answer.header("cache-control"), "no-store");

@@ -34,7 +34,9 @@ impl Node {
                     self.has_news(origin);
                 }
             }
+            Fact::SplitView { text } => self.lateral.keep(text.clone()),
             Fact::RootNote { note } => {
+                self.count_witnesses(note);
                 self.root_note = SignedCheckpoint::parse(note);
                 let size = self.ledger.size();
                 self.views.insert(size, (self.root_frontier.root(), self.ledger.view_root()));
@@ -52,6 +54,9 @@ impl Node {
             }
             Fact::Rotated { rotate } => self.apply_rotated(rotate)?,
             Fact::Stopped { origin, .. } => self.origins.entry(*origin).or_default().stopped = true,
+            Fact::Heard { node, root_size } => {
+                turn.out.puts.put(layout::heard(node), root_size.to_be_bytes().to_vec());
+            }
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);
@@ -240,7 +245,7 @@ impl Node {
         }
         self.leave(turn, "key_ended", |peer| match peer {
             Peer::Above(peer) | Peer::Below(peer) => peer == *key,
-            Peer::Stranger => false,
+            Peer::Stranger | Peer::Lateral(_) => false,
         });
         if let Some(transport) = self.registry.delegation(key).map(|own| own.transport)
             && self.registry.by_transport(&transport).is_none()

@@ -192,7 +192,7 @@ impl Node {
         match peer {
             Peer::Above(_) => self.pass_down(turn, &note),
             Peer::Below(_) => self.pass_up(turn, &note),
-            Peer::Stranger => {}
+            Peer::Stranger | Peer::Lateral(_) => {}
         }
         Ok(())
     }
@@ -204,7 +204,7 @@ impl Node {
         let key = match peer {
             Peer::Above(_) => self.registry.root().filter(named),
             Peer::Below(_) => self.registry.nodes().map(|(_, key)| key).find(named).filter(below),
-            Peer::Stranger => None,
+            Peer::Stranger | Peer::Lateral(_) => None,
         };
         key.copied()
     }

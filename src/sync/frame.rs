@@ -170,6 +170,26 @@ pub enum Frame {
         /// The Delegates, the highest first.
         chain: Vec<PackedEntry>,
     },
+    /// To a node that is neither above nor below, alone on its connection: our newest root checkpoint.
+    Compare {
+        /// The note.
+        note: String,
+    },
+    /// The answer: its own, and what its tree was at our size if it is at least as large.
+    Compared {
+        /// The note.
+        note: String,
+        /// Root of the answerer's tree at the size that was shown; zero if it is smaller.
+        root: Digest,
+        /// Consistency proof from that root to the note's.
+        proof: Vec<Digest>,
+    },
+    /// To the root from a node directly under it, when the policy asks for a quorum: a root checkpoint with the
+    /// sender's cosignature alone.
+    Cosigned {
+        /// The note.
+        note: String,
+    },
     /// Down: propose every log again.
     Again,
     /// Up, when a session opens and with every checkpoint held; answered down: what the sender's clock shows.

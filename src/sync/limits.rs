@@ -36,6 +36,10 @@ pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
 pub const SWALLOWED_AFTER_MS: u64 = 60_000;
 /// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
 pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
+/// How many nodes beside this one are compared with in each period: one apart from us up to the root, one of any.
+pub const LATERAL_COUNT: usize = 2;
+/// Most pieces of evidence kept of one root: one convicts it.
+pub const EVIDENCE_COUNT_MAX: usize = 16;
 /// Longest life of an invitation, in milliseconds (72 h).
 pub const INVITE_MS_MAX: u64 = 72 * 3_600_000;
 /// Life of an invitation when none is said, in milliseconds (24 h).

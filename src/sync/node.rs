@@ -5,7 +5,9 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
+use super::lateral::Lateral;
 use super::path::Paths;
+use super::quorum::Quorum;
 use super::redial::Redial;
 use super::session::Session;
 use super::turn::Turn;
@@ -89,6 +91,8 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    pub(super) lateral: Lateral,
+    pub(super) quorum: Quorum,
     pub(super) behind: bool,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
@@ -113,6 +117,7 @@ impl Node {
             }
         }
         let redial = Redial::new(signing.derive("redial"));
+        let lateral = Lateral::new(signing.derive("lateral"));
         Self {
             ledger: Ledger::new(federation),
             registry,
@@ -135,6 +140,8 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            lateral,
+            quorum: Quorum::default(),
             behind: false,
             own_refusal: None,
             renew_due_ms: 0,

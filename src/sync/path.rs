@@ -224,7 +224,8 @@ impl Node {
         let over = match detour.reason {
             DetourReason::Unreachable => true,
             DetourReason::Swallowed => !waits,
-            DetourReason::Stale => !waits && !self.paths.stale,
+            // What waits here for the levels below goes up, and its answers come down, until the parent is fresh.
+            DetourReason::Stale => self.was_fresh_since(parent, detour.since_ms),
             DetourReason::Asked => {
                 let given_up = turn.now.steady_ms >= detour.since_ms + OTHER_PATH_AFTER_MS;
                 let pushed = detour.to.iter().any(|key| self.has_receipts_of(key));
@@ -246,6 +247,20 @@ impl Node {
         for conn in others {
             turn.out.actions.push(Action::Close(conn, "parent_is_back"));
             self.disconnected(turn, Some(conn));
+        }
+    }
+
+    fn was_fresh_since(&self, key: &PublicKey, since_ms: u64) -> bool {
+        let session = self.up_to(key).and_then(|conn| self.sessions.get(&conn));
+        session.and_then(|session| session.fresh_ms).is_some_and(|fresh_ms| fresh_ms >= since_ms)
+    }
+
+    /// A checkpoint came from an ancestor: while another is used beside it, it counts which of them is fresh.
+    pub(super) fn hears_checkpoint(&mut self, turn: &Turn<'_>, conn: ConnId, text: &str) {
+        let Some(held) = self.root_note.as_ref().filter(|_| self.paths.detour.is_some()) else { return };
+        let is_fresh = !self.paths.stale && self.renewed_at(text) >= self.renewed_at(&held.text).max(1);
+        if let Some(session) = self.sessions.get_mut(&conn).filter(|_| is_fresh) {
+            session.fresh_ms = Some(turn.now.steady_ms);
         }
     }
 
@@ -281,6 +296,7 @@ impl Node {
         let due = self.wanted().into_iter().find(|key| self.redial.due_ms(key) <= now_ms);
         let Some((target, delegation)) = due.and_then(|key| Some((key, self.registry.delegation(&key)?)))
         else {
+            self.dial_lateral(turn);
             return;
         };
         let is_parent = self.parent().is_some_and(|(parent, _)| parent == target);
@@ -305,7 +321,8 @@ impl Node {
         let other = self
             .redial
             .lost_since(&parent)
-            .filter(|_| self.paths.detour.is_none() && self.ancestors().len() > 1)
+            .filter(|_| self.paths.detour.is_none() && self.up_to(&parent).is_none())
+            .filter(|_| self.ancestors().len() > 1)
             .map(|since| since + OTHER_PATH_AFTER_MS);
         let asked = self.paths.detour.as_ref().filter(|detour| detour.reason == DetourReason::Asked);
         let asked = asked.map(|detour| detour.since_ms + OTHER_PATH_AFTER_MS);

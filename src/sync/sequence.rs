@@ -122,10 +122,11 @@ impl Node {
         let (now, newest) = (turn.now.wall.0 / 1000, self.ledger.sequenced_at().0 / 1000);
         let before = self.root_note.as_ref().map_or(0, |note| self.renewed_at(&note.text));
         let seconds = now.max(newest).max(if grew { before } else { before + 1 });
-        let signatures = vec![
+        let mut signatures = vec![
             note::sign(&text, &checkpoint.origin, &self.signing),
             witness::cosign(&text, &self.own_origin(), &self.signing, seconds),
         ];
+        signatures.extend(self.gathered(&text));
         let note = Note { text, signatures }.to_string();
         self.record(turn, Fact::RootNote { note: note.clone() })?;
         if grew {

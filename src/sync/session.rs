@@ -14,6 +14,8 @@ pub(super) enum Peer {
     Above(PublicKey),
     /// A node delegated below this one; its signing key.
     Below(PublicKey),
+    /// A node that is neither: it compares checkpoints and nothing else; its signing key.
+    Lateral(PublicKey),
     /// A key without a delegation, which may ask to join and nothing else.
     Stranger,
 }
@@ -40,6 +42,8 @@ pub(super) struct Session {
     pub(super) open: bool,
     /// Root-log leaves that the other side had when it said hello.
     pub(super) theirs: u64,
+    /// When an ancestor last showed a checkpoint that was current, on the steady clock; kept while a detour lasts.
+    pub(super) fresh_ms: Option<u64>,
     /// By how much the neighbour's clock is ahead of ours, in milliseconds; none before it said.
     pub(super) skew_ms: Option<i64>,
     /// To an ancestor: logs on their way up.
@@ -55,6 +59,27 @@ pub(super) struct Session {
     pub(super) send_all: bool,
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
+}
+
+impl Session {
+    /// A session on which nothing was said yet.
+    pub(super) const fn new(peer: Peer, transport: PublicKey) -> Self {
+        Self {
+            peer,
+            transport,
+            open: false,
+            theirs: 0,
+            fresh_ms: None,
+            skew_ms: None,
+            climbing: BTreeMap::new(),
+            news: BTreeSet::new(),
+            tail_sent: 0,
+            tail_held: 0,
+            sent_up: BTreeMap::new(),
+            send_all: false,
+            receipts_due: BTreeSet::new(),
+        }
+    }
 }
 
 impl Node {
@@ -84,6 +109,10 @@ impl Node {
             (true, Some(key), _) => Peer::Above(key),
             (false, _, Some(key)) => Peer::Below(*key),
             (false, _, None) if named.is_none() => Peer::Stranger,
+            (true, None, _) if named.is_some_and(|key| self.is_asked(&key)) => {
+                named.map_or(Peer::Stranger, Peer::Lateral)
+            }
+            (false, None, None) => named.map_or(Peer::Stranger, Peer::Lateral),
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 return Ok(());
@@ -97,21 +126,11 @@ impl Node {
             self.sessions.remove(&old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        let session = Session {
-            peer,
-            transport,
-            open: false,
-            theirs: 0,
-            skew_ms: None,
-            climbing: BTreeMap::new(),
-            news: BTreeSet::new(),
-            tail_sent: 0,
-            tail_held: 0,
-            sent_up: BTreeMap::new(),
-            send_all: false,
-            receipts_due: BTreeSet::new(),
-        };
+        let session = Session::new(peer, transport);
         self.sessions.insert(conn, session);
+        if let (true, Peer::Lateral(key)) = (dialled, peer) {
+            self.show_checkpoint(turn, conn, key);
+        }
         if let Peer::Above(key) = peer {
             if self.parent().is_some_and(|(parent, _)| parent != key) {
                 turn.send(conn, self.introduction(&key));
@@ -145,7 +164,9 @@ impl Node {
 
     pub(super) fn division_of(&self, peer: &Peer) -> Option<crate::division::DivisionCode> {
         match peer {
-            Peer::Above(key) | Peer::Below(key) => self.registry.delegation(key).map(|d| d.division.clone()),
+            Peer::Above(key) | Peer::Below(key) | Peer::Lateral(key) => {
+                self.registry.delegation(key).map(|d| d.division.clone())
+            }
             Peer::Stranger => None,
         }
     }
@@ -164,7 +185,10 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [self.path_due_ms(), renew, self.release_due_ms, self.attest_due_ms()].into_iter().flatten().min()
+        [self.path_due_ms(), self.lateral_due_ms(), renew, self.release_due_ms, self.attest_due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// A frame arrived.
@@ -185,6 +209,16 @@ impl Node {
             }
             // An ancestor that rotated goes on with a key that may not be sequenced yet.
             (Peer::Above(_), Frame::Introduce { chain }) => self.learn_chain(turn, &chain),
+            (Peer::Lateral(_), Frame::Compare { note }) => self.on_compare(turn, conn, &note)?,
+            (Peer::Lateral(key), Frame::Compared { note, root, proof }) => {
+                self.on_compared(turn, (conn, key), &note, root, proof)?
+            }
+            (Peer::Lateral(_), _) | (Peer::Stranger, Frame::Compare { .. }) => {
+                // A node that moved here before its move is known here, or is new here: it tries again.
+                turn.out.actions.push(Action::Close(conn, "no_business_here"));
+                self.disconnected(turn, Some(conn));
+                Ok(())
+            }
             (Peer::Stranger, _) => Err("stranger"),
             (_, Frame::Hello { protocol, federation, root_size }) => {
                 self.on_hello(turn, conn, protocol, &federation, root_size)?
@@ -205,11 +239,15 @@ impl Node {
                 self.on_receipt(turn, conn, &origin, note)?
             }
             (Peer::Above(_), Frame::Leaves { first, leaves, note, proof }) => {
-                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+                let outcome = self.on_leaves(turn, conn, first, leaves, &note, &proof)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Renewed { note }) => {
                 turn.send(conn, Frame::Clock { at: turn.now.wall });
-                self.on_renewed(turn, &note)?
+                let outcome = self.on_renewed(turn, &note)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Again) => {
                 self.propose_all(conn);
@@ -219,6 +257,7 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
+            (_, Frame::Cosigned { note }) => self.on_cosigned(turn, peer, &note)?,
             (_, Frame::Attest { note }) => self.on_attest(turn, peer, &note),
             (_, Frame::Refused { .. }) => Err("refused_by_peer"),
             _ => Err("wrong_direction"),
@@ -273,10 +312,11 @@ impl Node {
                 self.propose_all(conn);
                 self.redial.reached(&key);
                 self.attested = None;
+                self.cosign_again(conn);
                 self.forward_attestations(turn, conn);
                 turn.send(conn, Frame::Clock { at: turn.now.wall });
             }
-            Peer::Stranger => {}
+            Peer::Stranger | Peer::Lateral(_) => {}
         }
         Ok(Ok(()))
     }
@@ -295,7 +335,9 @@ impl Node {
         self.climb(turn)?;
         self.fan_out(turn)?;
         self.attest(turn);
+        self.send_cosignature(turn);
         self.choose_paths(turn);
+        self.plan_lateral(turn);
         self.dial(turn);
         Ok(())
     }

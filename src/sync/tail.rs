@@ -85,15 +85,27 @@ impl Node {
     }
 
     fn pack_leaves(&self, turn: &Turn<'_>, conn: ConnId, first: u64, until: u64) -> Step<Vec<TailingLeaf>> {
+        let Some(session) = self.sessions.get(&conn) else { return Ok(Vec::new()) };
+        let there = |origin: &PublicKey, index: u64| {
+            !session.send_all && session.sent_up.get(origin).is_some_and(|sent| index < *sent)
+        };
+        self.pack_leaves_for(turn, &there, first, until, PACK_BYTES_TARGET)
+    }
+
+    /// A pack of leaves with their entries, except of those that are `there`.
+    pub(super) fn pack_leaves_for(
+        &self,
+        turn: &Turn<'_>,
+        there: &dyn Fn(&PublicKey, u64) -> bool,
+        first: u64,
+        until: u64,
+        bytes_target: usize,
+    ) -> Step<Vec<TailingLeaf>> {
         let (mut leaves, mut bytes) = (Vec::new(), 0);
-        let Some(session) = self.sessions.get(&conn) else { return Ok(leaves) };
         for index in (first..until).take(PACK_COUNT_MAX) {
             let Some(leaf) = read_leaf(&turn.read(), index)? else { break };
             let statement = leaf.statement.digest();
-            let origin = leaf.statement.key();
-            let there = !session.send_all
-                && session.sent_up.get(origin).is_some_and(|sent| leaf.statement.index() < *sent);
-            let entry = if there {
+            let entry = if there(leaf.statement.key(), leaf.statement.index()) {
                 None
             } else {
                 let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { break };
@@ -102,7 +114,7 @@ impl Node {
                 bytes += bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
                 Some((PackedEntry::of(&entry), bodies))
             };
-            if bytes > PACK_BYTES_TARGET && !leaves.is_empty() {
+            if bytes > bytes_target && !leaves.is_empty() {
                 break;
             }
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);
@@ -186,6 +198,8 @@ impl Node {
         let (end, root) = (frontier.size(), frontier.root());
         if tree::verify_consistency(end, &root, checkpoint.size, &checkpoint.root, proof).is_err() {
             turn.event(Event::SplitView(checkpoint.size));
+            // Whoever holds the other history has the proof of it.
+            self.compare_now(turn);
             return Ok(Err("leaves_do_not_fit_checkpoint"));
         }
         for (leaf, entry, bodies) in entries {
@@ -225,10 +239,13 @@ impl Node {
         }
         if checkpoint.root != self.root_frontier.root() {
             turn.event(Event::SplitView(checkpoint.size));
+            self.convict_at_same_size(turn, &note)?;
             return Ok(Err("leaves_do_not_fit_checkpoint"));
         }
         let newer = self.root_note.as_ref().is_none_or(|held| {
-            held.size < checkpoint.size || self.renewed_at(&held.text) < self.renewed_at(text)
+            held.size < checkpoint.size
+                || self.renewed_at(&held.text) < self.renewed_at(text)
+                || (self.confirmed_size() < checkpoint.size && self.is_confirmed(&note))
         });
         if newer {
             self.cosign_root(turn, note, &checkpoint)?;
@@ -245,7 +262,10 @@ impl Node {
         let origin = self.root_origin();
         let key = root_keys.iter().rev().find(|key| note::verify(&note, &origin, key).is_ok())?;
         let root_name = node_origin(key);
-        note.signatures.retain(|signature| signature.name == origin || signature.name == root_name);
+        let witnesses: Vec<String> = self.witnesses(&note).iter().map(node_origin).collect();
+        note.signatures.retain(|signature| {
+            [&origin, &root_name].contains(&&signature.name) || witnesses.contains(&signature.name)
+        });
         (checkpoint.origin == origin).then_some((note, checkpoint))
     }
 
@@ -260,6 +280,7 @@ impl Node {
     fn cosign_root(&mut self, turn: &mut Turn<'_>, mut note: Note, checkpoint: &Checkpoint) -> Step {
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);
+        note.signatures.retain(|signature| signature.name != name);
         note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
         self.freshened(turn.now.steady_ms);
         self.record(turn, Fact::RootNote { note: note.to_string() })

@@ -21,6 +21,7 @@ mod program;
 mod release;
 mod reports;
 
+mod bundles;
 mod damage;
 mod demo;
 mod enrolment;
@@ -35,3 +36,4 @@ mod portal;
 mod rules;
 mod template;
 mod verifier;
+mod witness;

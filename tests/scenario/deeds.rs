@@ -90,7 +90,9 @@ impl Office {
 
     pub fn closes(&self, node: &Self, into: &[&Self]) -> bool {
         let into = into.iter().map(|office| code(&office.division())).collect();
-        self.governs(&Governing::Close { code: code(&node.division()), into, prose: "撤销建制".to_owned() })
+        self.governs(&Governing::Close {
+            code: code(&node.division()), into, prose: "撤销建制".to_owned()
+        })
     }
 
     pub fn hosts(&self, node: &Self, divisions: &[&str]) -> bool {

@@ -22,6 +22,7 @@ mod network;
 mod story;
 mod world;
 
+mod bundles;
 mod climbing;
 mod crashes;
 mod enrolment;
@@ -30,3 +31,4 @@ mod paths;
 mod random;
 mod release;
 mod trust;
+mod witnesses;

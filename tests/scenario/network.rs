@@ -414,6 +414,9 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::Compare { .. } => "Compare".to_owned(),
+        Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),
+        Frame::Cosigned { .. } => "Cosigned".to_owned(),
         Frame::Refused { code, .. } => format!("Refused {code}"),
     }
 }

@@ -1,7 +1,13 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::bundle::BundleAction;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
+use super::invite::Invite;
+use super::join::Join;
+use super::release::ReleaseAction;
 use super::template::TemplateAction;
+use super::withdraw::Withdraw;
+use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
 use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -120,8 +126,22 @@ pub(super) enum Command {
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
     Pull,
+    /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
+    Bundle {
+        #[command(subcommand)]
+        action: BundleAction,
+    },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 方针：公开方式与副署法定数 / policy: release and witness quorum
+    Policy {
+        #[command(subcommand)]
+        action: PolicyAction,
+    },
+    /// 立即与旁系节点比对检查点 / compare checkpoints with nodes beside this one now
+    Compare,
+    /// 根节点出示两份历史的证据 / what proves that the root showed two histories
+    Evidence(Evidence),
     /// 点名：各节点所示是否一致 / which nodes show the same
     Rollcall,
     /// 检查本机与节点 / look for trouble and name the next command
@@ -191,58 +211,6 @@ pub(super) struct Init {
 }
 
 #[derive(ClapArgs)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct Invite {
-    #[command(subcommand)]
-    pub(super) action: Option<InviteAction>,
-    /// 层级 / level
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) level: Option<Level>,
-    /// 区划代码 / division code
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) code: Option<DivisionCode>,
-    /// 名称 / display name
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) name: Option<String>,
-    /// 托管 own|subtree|all|CODE,.. / what else it publishes for
-    #[arg(long, default_value = "own")]
-    pub(super) hosts: String,
-    /// 有效期，如 24h、30m（最长 72h）/ life of the token
-    #[arg(long)]
-    pub(super) ttl: Option<String>,
-    /// 无需人工批准 / no approval needed
-    #[arg(long)]
-    pub(super) auto: bool,
-    /// 为该区划换一台机器（层级、名称、托管沿用）/ a new machine takes the place of this division's node
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["level", "code", "name"])]
-    pub(super) replace: Option<DivisionCode>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum InviteAction {
-    /// 列出邀请 / list invitations
-    List,
-    /// 批准等待中的加入请求 / approve a pending request
-    Approve {
-        /// 区划代码 / division code
-        code: DivisionCode,
-    },
-    /// 收回邀请 / take invitations back
-    Revoke {
-        /// 区划代码 / division code
-        code: DivisionCode,
-    },
-}
-
-#[derive(ClapArgs)]
-pub(super) struct Join {
-    /// 邀请码；- 从标准输入读，@FILE 从文件读 / token, - for stdin, @FILE
-    pub(super) token: String,
-    #[command(flatten)]
-    pub(super) addresses: Addresses,
-}
-
-#[derive(ClapArgs)]
 pub(super) struct Serve {
     /// 标准输入关闭时退出 / stop when standard input closes
     #[arg(long, hide = true)]
@@ -281,52 +249,9 @@ pub(super) struct Correct {
 }
 
 #[derive(ClapArgs)]
-pub(super) struct Withdraw {
-    /// 摘要（可只写前 8 位以上）/ digest, or its first 8 digits or more
-    pub(super) digest: String,
-    /// 撤回理由（公开）/ why; public
-    #[arg(long)]
-    pub(super) reason: String,
-    /// 在所有节点删除正文（如误公示个人信息），不可恢复 / drop the bodies on every node, for good
-    #[arg(long)]
-    pub(super) erase: bool,
-    /// 只说明将做什么 / say what would be done
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// 等到省级编号 / wait until sequenced
-    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
-    pub(super) wait: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ReleaseAction {
-    /// 设定某年度的统一公开时间（仅根节点）/ set when a year becomes public (root only)
-    Set {
-        /// 年度 / year
-        year: u16,
-        /// 时间（RFC 3339）或 now / instant or now
-        #[arg(long)]
-        at: String,
-        /// 只说明将做什么 / say what would be done
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// 某年度的公开状态与各节点就绪情况 / where a year stands and which nodes are ready
-    Show {
-        /// 年度 / year
-        year: u16,
-    },
-    /// 演练：此刻公开会怎样，不改变任何东西 / what would happen now; changes nothing
-    Rehearse {
-        /// 年度 / year
-        year: u16,
-    },
-}
-
-#[derive(ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(super) struct Verify {
-    /// 摘要或证明文件 / a digest, or a file of gongshi proof
+    /// 摘要、证明或证据文件，或另一门户的网址 / a digest, a file of proof or evidence, or another portal's URL
     pub(super) what: Option<String>,
     /// 核验所存全部数据 / everything held
     #[arg(long)]

@@ -68,15 +68,26 @@ pub(super) fn tree(global: &Global) -> Result<Outcome, Failure> {
 }
 
 pub(super) fn verify(global: &Global, verify: &Verify) -> Result<Outcome, Failure> {
-    let query = match &verify.what {
+    let url = verify.what.as_deref().filter(|what| super::portal::is_url(what));
+    let document = match url {
+        Some(url) => super::portal::compare(global, url)?,
+        None => ask(global, Request::Query(query_of(verify)?))?,
+    };
+    let sound = document["ok"] == true;
+    verdict(global, verify, document, sound)
+}
+
+fn query_of(verify: &Verify) -> Result<Query, Failure> {
+    Ok(match &verify.what {
         None => Query::VerifyAll,
         Some(what) if std::path::Path::new(what).exists() || !is_digest(what) => {
             Query::VerifyProof(read_proof(what)?)
         }
         Some(digest) => Query::Verify(digest.clone()),
-    };
-    let document = ask(global, Request::Query(query))?;
-    let sound = document["ok"] == true;
+    })
+}
+
+fn verdict(global: &Global, verify: &Verify, document: Value, sound: bool) -> Result<Outcome, Failure> {
     let mut lines = vec![match sound {
         true => global.words("核验通过", "verified").to_owned(),
         false => global.words("核验未通过", "verification failed").to_owned(),

@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod bundle;
 mod config;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod link;
 mod look;
 mod packages;
 mod path;
+mod portal;
 mod publish;
 mod release;
 mod serve;
@@ -21,6 +23,7 @@ mod status;
 mod sure;
 mod template;
 mod withdraw;
+mod witness;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
@@ -105,7 +108,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Verify(verify) => look::verify(&global, &verify),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::Policy { action } => witness::policy(&global, &action),
+        Command::Compare => witness::compare(&global),
+        Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),
@@ -200,6 +207,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

@@ -3,6 +3,7 @@
 //! A test reads the sources, so that no code that a person can meet lacks an entry and none is stale.
 
 mod failures;
+mod files;
 mod findings;
 mod keys;
 mod refusals;
@@ -55,11 +56,12 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 8] = [
+    let tables: [(Kind, &[Row]); 9] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),

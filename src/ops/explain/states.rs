@@ -111,6 +111,13 @@ pub(super) const DOCTOR: &[Row] = &[
         "timedatectl set-ntp true; the release follows by itself",
     ),
     (
+        "split_view",
+        "根节点出示了两份历史",
+        "gongshi evidence -o 目录 导出证据，交各级核验：gongshi verify 文件；停用该根节点前勿信其新内容",
+        "the root showed two histories",
+        "gongshi evidence -o DIR writes the proof; others check it with gongshi verify FILE; trust nothing new of that root",
+    ),
+    (
         "swallowed",
         "上级签了回执却没有转交",
         "已自动改经更上级；请与该上级核对：gongshi peers，gongshi list --state waiting",

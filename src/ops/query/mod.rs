@@ -3,6 +3,7 @@
 //! A turn takes a [`Glance`] at the node, which is short however much is held; the rest reads the store on a
 //! thread of its own, so that listing or verifying everything stops nobody.
 
+mod compare;
 mod diff;
 mod find;
 mod list;
@@ -11,6 +12,7 @@ mod show;
 mod verify;
 mod walk;
 
+pub(super) use compare::Shown;
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
 
@@ -43,6 +45,8 @@ pub(super) enum Query {
     Verify(String),
     /// The text of a proof, against the root's key and, where the proof has no leaf, against what is held.
     VerifyProof(String),
+    /// What another portal shows against what is held, `gongshi.verify/1`.
+    Compare(Shown),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
 }
@@ -196,6 +200,10 @@ impl Reading {
             Query::Diff(a, b) => diff::diff(store, a, b),
             Query::Proof(digest) => proof::proof(store, &glance, digest),
             Query::Verify(digest) => walk::walk(store, &glance, digest),
+            Query::Compare(shown) => compare::compare(store, &glance, shown),
+            Query::VerifyProof(text) if text.starts_with(compare::EVIDENCE) => {
+                compare::evidence(&glance, text)
+            }
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
             Query::VerifyAll => {
                 verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)

@@ -28,6 +28,9 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     if let Some(code) = node.own_refusal() {
         alarms.push(Alarm::new("delegate_refused", code.as_str()));
     }
+    if let Some(text) = node.evidence().first() {
+        alarms.push(Alarm::new("split_view", format!("{} bytes", text.len())));
+    }
     if node.view_differs() {
         alarms.push(Alarm::new("view_differs", node.root_log().0));
     }

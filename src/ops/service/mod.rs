@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod bundle;
 mod failures;
 mod govern;
 mod paths;
@@ -25,8 +26,11 @@ mod release;
 mod state;
 mod template;
 mod withdraw;
+mod witness;
 
+pub(super) use bundle::{Bundled, Bundling};
 pub(super) use template::bad_template;
+pub(super) use witness::Witnessing;
 
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -127,6 +131,10 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Something about a bundle.
+    Bundle(Box<Bundling>),
+    /// The policy's quorum, comparison with nodes beside, evidence.
+    Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
 }
@@ -167,6 +175,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// About a bundle.
+    Bundled(Box<Bundled>),
     /// It was not done.
     Failure(Failure),
 }
@@ -278,6 +288,8 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
+        Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }

@@ -28,6 +28,9 @@ struct Given {
     followed_by: Option<PublicKey>,
 }
 
+/// A revision: its number, its statement, and who said it.
+type Said = (u32, Digest, PublicKey);
+
 /// What the log said so far.
 pub(super) struct Law {
     federation: Digest,
@@ -35,7 +38,7 @@ pub(super) struct Law {
     given: BTreeMap<PublicKey, Given>,
     live: BTreeMap<DivisionCode, PublicKey>,
     /// Revisions of each agency and year, and who said the last.
-    chains: BTreeMap<(String, u16), Vec<(u32, Digest, PublicKey)>>,
+    chains: BTreeMap<(String, u16), Vec<Said>>,
     last: WallMs,
 }
 
@@ -108,7 +111,11 @@ impl Law {
             let step = self.given.get(&key).ok_or_else(|| words("the chain does not reach the anchor"))?;
             let valid = step.own.not_before <= at && at < step.own.not_after;
             holds!(valid, "{}", words("a delegation was not valid"));
-            holds!(step.rests_on.iter().all(|(by, at)| self.stands(by, *at)), "{}", words("it was taken back"));
+            holds!(
+                step.rests_on.iter().all(|(by, at)| self.stands(by, *at)),
+                "{}",
+                words("it was taken back")
+            );
             key = step.parent;
             hops += 1;
             holds!(hops <= HOPS_MAX, "{}", words("more than five delegations"));
@@ -196,7 +203,10 @@ impl Law {
                 let (node, parent) = (self.newest(*node), self.newest(*parent));
                 if let Some(own) = self.given.get(&node).map(|given| given.own.clone()) {
                     let lower = self.given.get(&parent).is_some_and(|above| above.own.level < own.level);
-                    holds!(lower, "I7 authority at sequencing: leaf {index} moves a node under one not above it");
+                    holds!(
+                        lower,
+                        "I7 authority at sequencing: leaf {index} moves a node under one not above it"
+                    );
                 }
                 if let Some(given) = self.given.get_mut(&node) {
                     given.parent = parent;

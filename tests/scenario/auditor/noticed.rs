@@ -21,6 +21,9 @@ fn breaks(verdict: Verdict, invariant: &str) {
 /// What the auditor says of the newest turn of an office.
 fn look(office: &Office) -> Verdict {
     let sim = &mut *office.sim();
+    if let Some(seen) = sim.auditor.seen.get_mut(&office.at) {
+        seen.started_ms = 1;
+    }
     sim.auditor.look(office.at, &sim.sites[office.at])
 }
 
@@ -64,7 +67,8 @@ fn i1_a_receipt_for_what_is_not_held_any_more() {
 #[test]
 fn i2_two_roots_of_one_size() {
     let mut auditor = Auditor::default();
-    let checkpoint = |root: &[u8]| Checkpoint { origin: "a log".to_owned(), size: 7, root: Digest::of(&[root]) };
+    let checkpoint =
+        |root: &[u8]| Checkpoint { origin: "a log".to_owned(), size: 7, root: Digest::of(&[root]) };
     auditor.one_history("one", &checkpoint(b"a root")).expect("the first");
     auditor.one_history("another", &checkpoint(b"a root")).expect("the same");
     breaks(auditor.one_history("a third", &checkpoint(b"another root")), "I2 ");
@@ -140,7 +144,8 @@ fn report(act: ReportAct, division: &str, revision: u32, previous: Digest) -> Ac
 /// A leaf that no honest root would write.
 fn forged(office: &Office, seed: [u8; 32], index: u64, at: [u64; 2], act: Act) -> (Leaf, Entry) {
     let federation = office.sim().sites[0].node().federation();
-    let entry = Entry::sign(&SecretKey::from_seed(&seed), &federation, index, [7; 32], act).expect("in bounds");
+    let entry =
+        Entry::sign(&SecretKey::from_seed(&seed), &federation, index, [7; 32], act).expect("in bounds");
     let [sequenced_at, received_at] = at.map(WallMs);
     (Leaf { sequenced_at, received_at, statement: (*entry.statement).clone() }, entry)
 }

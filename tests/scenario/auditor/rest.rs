@@ -77,7 +77,11 @@ impl Sim {
         let (log, view) = (top.root_log(), top.ledger().view_root());
         for site in self.faithful() {
             let (node, code) = (site.node(), &site.code);
-            holds!(node.root_log() == log, "I14 convergence: {code} is at {:?}, not {log:?}", node.root_log());
+            holds!(
+                node.root_log() == log,
+                "I14 convergence: {code} is at {:?}, not {log:?}",
+                node.root_log()
+            );
             holds!(node.ledger().view_root() == view, "I14 convergence: {code} shows another set");
             let waiting = node.unacknowledged();
             holds!(waiting == 0, "I14 convergence: {code} waits for a receipt for {waiting} entries");
@@ -121,7 +125,10 @@ impl Sim {
         }
         for ((origin, size), root) in &self.auditor.checkpoints {
             let now = logs.get(origin).and_then(|roots| roots.get(*size as usize));
-            holds!(now == Some(root), "I2 one history: {origin} at {size} was signed, and something else stands there");
+            holds!(
+                now == Some(root),
+                "I2 one history: {origin} at {size} was signed, and something else stands there"
+            );
         }
         for site in self.sites.iter().filter(|site| site.is_up()) {
             let (size, root) = site.node().root_log();
@@ -138,7 +145,11 @@ impl Sim {
             let site = &self.sites[*issuer];
             let kept = roots(&origin_leaves(site.store.as_ref(), origin));
             let there = kept.get(receipt.size as usize) == Some(&receipt.root);
-            holds!(there, "I1 acknowledged, so durable: {} lost what it gave a receipt for: {origin}", site.code);
+            holds!(
+                there,
+                "I1 acknowledged, so durable: {} lost what it gave a receipt for: {origin}",
+                site.code
+            );
         }
         Ok(())
     }
@@ -172,7 +183,11 @@ impl Sim {
             }
             let cried = |event: &Event| matches!(event, Event::Swallowed(..) | Event::Stale);
             let alarm = node.is_stale() || node.swallowed().is_some() || site.events.iter().any(cried);
-            holds!(alarm, "I11 inclusion in time: {digest} of {} has a receipt, no answer, and no alarm", site.code);
+            holds!(
+                alarm,
+                "I11 inclusion in time: {digest} of {} has a receipt, no answer, and no alarm",
+                site.code
+            );
         }
         Ok(())
     }
@@ -186,7 +201,8 @@ impl Sim {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let keepers = (Box::new(site.disk.clone()), Box::new(site.marks.clone()));
         let again = Engine::open(site.keys(), keepers.0, keepers.1, Arc::clone(&store), self.now(at));
-        let again = again.map_err(|error| format!("I18 rebuild: the record of {} fails: {error}", site.code))?;
+        let again =
+            again.map_err(|error| format!("I18 rebuild: the record of {} fails: {error}", site.code))?;
         let of = |node: &Node| {
             let view = node.ledger().view_root();
             (node.root_log(), node.own_log(), view, node.received(), node.unacknowledged())

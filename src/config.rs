@@ -20,6 +20,11 @@ pub const FILE_NAME: &str = "gongshi.toml";
 /// Most addresses a node announces: a delegation card has room for four (protocol, Trust).
 pub const ADDRESSES_MAX: usize = 4;
 
+/// Fewest days for which the audit log is kept (网络安全法 Article 21 asks for six months of logs).
+pub const AUDIT_DAYS_MIN: u16 = 180;
+/// Days for which it is kept when nothing is set: a year's report and what followed it.
+pub const AUDIT_DAYS: u16 = 400;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +39,8 @@ pub struct Config {
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
     pub site: Site,
+    /// What is kept on the disk.
+    pub store: Store,
     /// What the daemon writes about itself.
     pub log: Log,
 }
@@ -78,14 +85,26 @@ pub struct Portal {
     pub trusted: Vec<Network>,
 }
 
-/// What the daemon writes about itself, on stderr.
+/// What is kept on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Under so many MiB of free space nothing new is taken, and reading goes on. 0 stands for 64, or an eighth of the
+    /// file system if that is less.
+    pub free_mib_min: u32,
+}
+
+/// What the daemon writes about itself, on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// Lines for people or for programs.
     pub format: LogFormat,
     /// The least serious events that are written.
     pub level: LogLevel,
+    /// Days for which the audit log is kept, at least 180.
+    #[serde(deserialize_with = "audit_days")]
+    pub audit_days: u16,
 }
 
 /// Lines for people or for programs.
@@ -129,6 +148,12 @@ impl LogLevel {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), level: LogLevel::default(), audit_days: AUDIT_DAYS }
+    }
+}
+
 impl Default for Listen {
     fn default() -> Self {
         Self {
@@ -154,7 +179,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, log } = self;
+        let Self { listen, announce, upstream, portal, site, store, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -194,10 +219,17 @@ icp = {icp}
 gongan = {gongan}
 identification_code = {identification_code}
 
+[store]
+# 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
+# Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
+free_mib_min = {free_mib_min}
+
 [log]
 # text | json；error | warn | info | debug | trace
 format = {format}
 level = {level}
+# 审计日志保留天数，不少于 180 / days the audit log is kept, at least 180
+audit_days = {audit_days}
 ",
             peer = toml_text(&listen.peer),
             listen_portal = toml_text(&listen.portal),
@@ -211,8 +243,10 @@ level = {level}
             icp = toml_text(&site.icp),
             gongan = toml_text(&site.gongan),
             identification_code = toml_text(&site.identification_code),
+            free_mib_min = store.free_mib_min,
             format = toml_text(&log.format),
             level = toml_text(&log.level),
+            audit_days = log.audit_days,
         )
     }
 }
@@ -234,6 +268,15 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
     }
     let address = Address::try_from(text).and_then(Address::dialable);
     address.map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Days that the law allows.
+fn audit_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let days = u16::deserialize(deserializer)?;
+    if days < AUDIT_DAYS_MIN {
+        return Err(serde::de::Error::custom(ValueError::AuditDays(days)));
+    }
+    Ok(days)
 }
 
 /// A list of at most [`ADDRESSES_MAX`] addresses that someone can dial.
@@ -259,12 +302,12 @@ mod tests {
         config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
         config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
         config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
-        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace };
+        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
         let text = config.to_toml();
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 60);
+        assert!(text.lines().count() < 64);
     }
 
     #[test]

@@ -3,15 +3,18 @@
 //! Inputs that arrived together become one turn, and so one sync of the disk: under load the group commits by
 //! itself, alone an input waits for nobody.
 
+use super::audit::{self, AuditLog, Caller};
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
-use super::service::{Answer, Reply, Request, answer};
+use super::events::log;
+use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
-use crate::sync::{Action, ConnId, Event, Node, Turn};
+use crate::sync::{Action, ConnId, Node, Turn};
 use crate::trust::key::{PublicKey, SecretKey};
 use std::collections::BTreeSet;
 use std::io;
@@ -34,7 +37,7 @@ const LONG_READ_COUNT_MAX: usize = 2;
 const CLOSE_CODE: u32 = 64;
 
 /// A question to the engine's thread.
-type Question = (Request, oneshot::Sender<Reply>);
+type Question = (Request, Caller, oneshot::Sender<Reply>);
 
 /// Asks the engine from other threads.
 #[derive(Clone)]
@@ -44,14 +47,15 @@ impl Ask {
     /// Asks and waits; for threads that may block. None when the engine is gone.
     pub(super) fn call(&self, request: Request) -> Option<Reply> {
         let (answer, reply) = oneshot::channel();
-        self.0.blocking_send((request, answer)).ok()?;
+        let caller = Caller { who: "gongshi".to_owned(), from: "portal".to_owned() };
+        self.0.blocking_send((request, caller, answer)).ok()?;
         reply.blocking_recv().ok()
     }
 
-    /// Asks; the reply comes when the turn is durable.
-    pub(super) async fn send(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
+    /// Asks for somebody; the reply comes when the turn is durable.
+    pub(super) async fn send(&self, request: Request, caller: Caller) -> Option<oneshot::Receiver<Reply>> {
         let (answer, reply) = oneshot::channel();
-        self.0.send((request, answer)).await.ok()?;
+        self.0.send((request, caller, answer)).await.ok()?;
         Some(reply)
     }
 }
@@ -81,6 +85,7 @@ impl Known {
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
     pub(super) engine: Engine,
+    pub(super) audit: AuditLog,
     data: DataDir,
     net: Net,
     known: Known,
@@ -89,6 +94,9 @@ pub(super) struct Driver {
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
     long_reads: Arc<Semaphore>,
+    /// Connections that are open, to be closed when the node behind them starts anew.
+    conns: BTreeSet<crate::net::ConnId>,
+    room: Room,
 }
 
 /// What woke the driver.
@@ -117,7 +125,22 @@ impl Driver {
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
-        let driver = Self { engine, data, net, known, clock, current, events, questions, long_reads };
+        let audit = AuditLog::open(data.path(), clock.now().wall).map_err(io::Error::other)?;
+        let (conns, room) = (BTreeSet::new(), Room::Enough);
+        let driver = Self {
+            engine,
+            audit,
+            data,
+            net,
+            known,
+            clock,
+            current,
+            events,
+            questions,
+            long_reads,
+            conns,
+            room,
+        };
         Ok((driver, Ask(ask)))
     }
 
@@ -133,25 +156,42 @@ impl Driver {
     ) -> Result<Engine, EngineError> {
         let mut inputs = vec![Input::Time];
         loop {
-            let mut replies = Vec::new();
+            let (mut replies, mut acts) = (Vec::new(), Vec::new());
             let now = self.clock.now();
+            self.note_conns(&inputs);
             let (data, key) = (&self.data, *self.engine.node().own_key());
-            let ((), actions) = self.engine.turn(now, |node, turn| {
+            let ran = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
                         Input::Net(event) => take_event(node, turn, event)?,
-                        Input::Question((request, sender)) => {
-                            replies.push((sender, answer(node, turn, &request, data)?));
+                        Input::Question((request, caller, sender)) => {
+                            let answer = answer(node, turn, &request, data)?;
+                            acts.extend(acted(&request, caller, &answer));
+                            replies.push((sender, answer));
                         }
                         Input::Time | Input::Stop => {}
                     }
                 }
                 node.settle(turn)
-            })?;
+            });
+            let ((), actions) = match ran {
+                Err(EngineError::Full) => {
+                    for (sender, _) in replies {
+                        let _ = sender.send(Reply::Failure(disk_full()));
+                    }
+                    self = self.reopen()?;
+                    continue;
+                }
+                other => other?,
+            };
+            self.look_at_room();
             if key != *self.engine.node().own_key() {
                 self.keep_key();
             }
             self.publish();
+            if let Err(error) = self.audit.append(&acts, now.wall) {
+                tracing::error!(%error, "acts could not be written to the audit log");
+            }
             // Nobody hears of a turn before it is durable.
             for (sender, answer) in replies {
                 self.give(runtime, sender, answer);
@@ -169,6 +209,57 @@ impl Driver {
         }
         runtime.block_on(self.net.shutdown());
         Ok(self.engine)
+    }
+
+    fn note_conns(&mut self, inputs: &[Input]) {
+        for input in inputs {
+            match input {
+                Input::Net(NetEvent::Connected { conn, .. }) => {
+                    self.conns.insert(*conn);
+                }
+                Input::Net(NetEvent::Closed { conn, .. }) => {
+                    self.conns.remove(conn);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The disk was full in the middle of a turn, of which nothing was announced: what was set aside is given back,
+    /// and the node starts anew from what is durable, while the pages go on.
+    fn reopen(mut self) -> Result<Self, EngineError> {
+        tracing::error!("the disk is full: nothing new is taken until there is room");
+        self.data.give_back_room();
+        let keys = self.data.signing_keys().map_err(|error| {
+            tracing::error!(%error, "the signing key cannot be read");
+            EngineError::OtherKey
+        })?;
+        for conn in std::mem::take(&mut self.conns) {
+            self.net.close(conn, CLOSE_CODE, "disk_full");
+        }
+        let engine = self.engine.reopen(keys, self.clock.now())?;
+        Ok(Self { engine, ..self })
+    }
+
+    /// Says when room ends and when there is room again. What was set aside is given back at the very end, so that the
+    /// index and whatever is begun have something to go on with.
+    fn look_at_room(&mut self) {
+        let room = self.engine.node().room();
+        if room == self.room {
+            return;
+        }
+        match room {
+            Room::Enough => tracing::info!("there is room again: new work is taken"),
+            Room::Low => tracing::error!("the disk is nearly full: new work is refused, reading goes on"),
+            Room::None => {
+                tracing::error!("the disk is full: nothing is written, reading goes on");
+                self.data.give_back_room();
+            }
+        }
+        if let Err(error) = self.engine.store().flush() {
+            tracing::warn!(%error, "the index cannot be flushed");
+        }
+        self.room = room;
     }
 
     /// After a rotation the new key takes the old one's place; should that fail, the next start does it.
@@ -257,10 +348,20 @@ impl Input {
     fn bytes(&self) -> usize {
         match self {
             Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
-            Self::Question((Request::Publish(submission), _)) => submission.content.len(),
+            Self::Question((Request::Publish(submission), ..)) => submission.content.len(),
             _ => 0,
         }
     }
+}
+
+/// An act for the audit log, if the request is one.
+pub(super) fn acted(request: &Request, caller: Caller, answer: &Answer) -> Option<audit::Act> {
+    let (what, about) = act(request)?;
+    let result = match answer {
+        Answer::Now(reply) => result(reply),
+        Answer::Later(_) => "done".to_owned(),
+    };
+    Some(audit::Act { caller, what: what.to_owned(), about, result })
 }
 
 #[allow(clippy::disallowed_methods, reason = "the driver's timer, at the edge")]
@@ -292,45 +393,5 @@ fn take_event(node: &mut Node, turn: &mut Turn<'_>, event: NetEvent) -> Result<(
             node.disconnected(turn, None);
             Ok(())
         }
-    }
-}
-
-fn log(event: &Event) {
-    match event {
-        Event::LinkUp(code) => tracing::info!(%code, "link up"),
-        Event::LinkDown(code) => tracing::info!(%code, "link down"),
-        Event::Receipted(size) => tracing::debug!(size, "receipt"),
-        Event::RootLog(size) => tracing::debug!(size, "root log"),
-        Event::Joined(code) => tracing::info!(%code, "a node joined"),
-        Event::JoinPending(code, digits) => {
-            tracing::info!(%code, digits, "a request to join waits for approval")
-        }
-        Event::OwnRefused(digest, code) => {
-            tracing::warn!(%digest, code = code.as_str(), "our statement was refused")
-        }
-        Event::KeyEnded(key) => tracing::info!(%key, "a key ended"),
-        Event::Equivocation(key, index) => {
-            tracing::error!(origin = %key, index, "two statements at one index")
-        }
-        Event::SplitView(size) => tracing::error!(size, "a root checkpoint does not fit what was verified"),
-        Event::ViewDiffers(size) => tracing::error!(size, "our view root differs from the root's"),
-        Event::RejectedLeaf(index, code) => {
-            tracing::error!(index, code = code.as_str(), "the root sequenced a leaf that the fold rejects");
-        }
-        Event::Swallowed(code, index) => {
-            tracing::error!(%code, index, "a receipt was given and the root log goes on without the statement")
-        }
-        Event::Stale => tracing::error!("the root log shown here is stale"),
-        Event::OtherPath(reason) => {
-            tracing::warn!(reason = reason.as_str(), "another ancestor is used beside the parent")
-        }
-        Event::Released(year) => tracing::info!(year, "a year is released"),
-        Event::ReleaseHeldBack(skew_ms) => {
-            tracing::error!(
-                skew_ms,
-                "a release is due and held back: the clock disagrees with the children's"
-            )
-        }
-        Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

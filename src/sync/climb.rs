@@ -26,6 +26,9 @@ impl Node {
         let own = *self.own_key();
         for conn in self.ups() {
             let Some(session) = self.sessions.get(&conn) else { continue };
+            if session.paused_until_ms.is_some() {
+                continue;
+            }
             // A node sends its own log first, then every origin it holds.
             let mut origins: Vec<PublicKey> = session.news.iter().copied().collect();
             origins.sort_by_key(|origin| *origin != own);

@@ -52,6 +52,7 @@ impl Node {
             .sessions
             .iter()
             .filter(|(_, s)| s.open && matches!(s.peer, Peer::Below(_)) && s.tail_sent < note.size)
+            .filter(|(_, s)| s.paused_until_ms.is_none())
             .map(|(conn, _)| *conn)
             .collect();
         for conn in below {

@@ -27,6 +27,7 @@ mod climbing;
 mod crashes;
 mod enrolment;
 mod erasure;
+mod full;
 mod paths;
 mod random;
 mod release;

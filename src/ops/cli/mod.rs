@@ -1,8 +1,11 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod audit;
+mod backup;
 mod bundle;
 mod config;
+mod coverage;
 mod demo;
 mod doctor;
 mod explain;
@@ -13,13 +16,17 @@ mod invite;
 mod join;
 mod link;
 mod look;
+mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod publish;
 mod release;
+mod roster;
+mod roster_file;
 mod serve;
 mod status;
+mod store;
 mod sure;
 mod template;
 mod withdraw;
@@ -98,6 +105,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Nil(nothing) => nothing::run(&global, &nothing, false),
+        Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
+        Command::Roster { action } => roster::run(&global, &action),
+        Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
@@ -106,10 +117,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff { a, b } => packages::diff(&global, &a, &b),
         Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Backup(options) => backup::backup(&global, &options),
+        Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
         Command::Evidence(options) => witness::evidence(&global, &options),
@@ -167,6 +182,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };
         Self::new(exit, code, error.to_string())
@@ -177,6 +193,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Data(error) => error.into(),
+            DaemonError::Engine(super::engine::EngineError::Full) => super::service::disk_full(),
             DaemonError::Engine(error) => {
                 Self::new(DAMAGED, "engine", format!("节点停止：{error} / the node stopped: {error}"))
             }
@@ -207,6 +224,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+/// Notes in the audit log what the command line itself did to a data directory.
+fn note(data: &crate::ops::data_dir::DataDir, what: &str, about: &str) {
+    let now = crate::ops::data_dir::Clock::start().now().wall;
+    if let Err(error) = super::audit::note(data.path(), what, about, now) {
+        say(&format!("审计日志未能写入 / the audit log cannot be written: {error}"));
+    }
 }
 
 fn usage(message: &str) -> Failure {

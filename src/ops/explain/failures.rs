@@ -82,6 +82,13 @@ pub(super) const FAILURES: &[Row] = &[
         "use another --data directory",
     ),
     (
+        "audit_broken",
+        "审计日志被改动或损坏",
+        "保留 audit 目录原样并上报；与另存的哈希对照",
+        "the audit log was changed or is damaged",
+        "keep the audit directory as it is and report it; compare with the hash kept elsewhere",
+    ),
+    (
         "already_reported",
         "该机关该年度已有不同内容的版本",
         "用 gongshi correct 更正",
@@ -170,9 +177,9 @@ pub(super) const FAILURES: &[Row] = &[
     (
         "damaged",
         "存储损坏",
-        "gongshi verify --all；移走 index 后重启会自动重建",
+        "gongshi store check 指出位置；gongshi serve 自行修复，gongshi store rebuild 重建索引",
         "the store is damaged",
-        "gongshi verify --all; move index away and start again: it is rebuilt",
+        "gongshi store check names the place; gongshi serve heals it, gongshi store rebuild rebuilds the index",
     ),
     (
         "demo_report_refused",

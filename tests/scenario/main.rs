@@ -22,11 +22,13 @@ mod network;
 mod story;
 mod world;
 
+mod attacks;
 mod bundles;
 mod climbing;
 mod crashes;
 mod enrolment;
 mod erasure;
+mod faults;
 mod full;
 mod paths;
 mod random;

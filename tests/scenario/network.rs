@@ -67,6 +67,8 @@ pub struct Network {
     pub lost_percent: u64,
     /// From, to: copies of what was sent are kept, to come again later.
     kept: BTreeMap<(usize, usize), Vec<Vec<u8>>>,
+    /// Connections on which frames of older ones came, perhaps before the first of their own.
+    pub haunted: BTreeSet<u64>,
     /// Frames and bytes that were delivered.
     pub frames: u64,
     pub bytes: u64,
@@ -321,6 +323,7 @@ impl Sim {
         let mut kept = self.network.kept.remove(&(from, to)).unwrap_or_default();
         let Some((id, end)) = self.network.between(from, to) else { return 0 };
         let count = kept.len();
+        self.network.haunted.insert(id);
         while !kept.is_empty() {
             let at = self.rng.below(kept.len() as u64) as usize;
             self.fault("frame of an older connection");

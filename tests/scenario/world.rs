@@ -440,7 +440,7 @@ impl Sim {
                         | Event::ViewDiffers(_)
                         | Event::RejectedLeaf(..)
                 );
-                if alarm && self.honest && !self.is_of_an_ended_key(site, &event) {
+                if alarm && self.honest && !self.is_expected(site, &event) {
                     self.fail(&format!("{}: {event:?} although nobody lies", self.sites[site].code));
                 }
                 if matches!(event, Event::Receipted(_)) {
@@ -451,9 +451,13 @@ impl Sim {
         }
     }
 
-    /// A machine whose key ended knocks on: that is no surprise to who knows so.
-    fn is_of_an_ended_key(&self, site: usize, event: &Event) -> bool {
-        let Event::PeerFault(conn, "stranger") = event else { return false };
+    /// A machine whose key ended knocks on, which is no surprise to who knows so; and what an older connection left
+    /// behind may come before the first word of a new one.
+    fn is_expected(&self, site: usize, event: &Event) -> bool {
+        let Event::PeerFault(conn, why) = event else { return false };
+        if *why != "stranger" {
+            return *why == "no_hello" && self.network.haunted.contains(&conn.0);
+        }
         let Some(conn) = self.network.conns.get(&conn.0) else { return false };
         let known = self.sites[site].node().registry();
         conn.parties.iter().any(|party| match party {

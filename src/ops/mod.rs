@@ -19,3 +19,4 @@ mod portal_source;
 mod query;
 mod service;
 mod snapshot;
+mod sums;

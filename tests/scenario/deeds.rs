@@ -16,7 +16,7 @@ use gongshi::trust::key::SecretKey;
 
 impl Office {
     /// Takes back what it published; none when it cannot.
-    pub fn withdraws(&self, statement: &Digest, erase: bool) -> Option<Published> {
+    pub fn takes_back(&self, statement: &Digest, erase: bool) -> Option<Published> {
         let said = self
             .sim()
             .turn(self.at, |node, turn| Ok(node.withdraw(turn, statement, "误公示个人信息", erase).ok()));

@@ -33,5 +33,6 @@ mod full;
 mod paths;
 mod random;
 mod release;
+mod sums;
 mod trust;
 mod witnesses;

@@ -13,6 +13,7 @@ use super::release::ReleaseAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
+use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
@@ -136,6 +137,8 @@ pub(super) enum Command {
         /// 现 / later digest
         b: String,
     },
+    /// 汇总：某区划某年度各表合计、比率、差异 / sums of a division's year
+    View(View),
     /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof

@@ -29,6 +29,7 @@ mod status;
 mod store;
 mod sure;
 mod template;
+mod view;
 mod withdraw;
 mod witness;
 
@@ -124,6 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),

@@ -63,7 +63,13 @@ impl Sim {
         for at in 0..self.sites.len() {
             self.index_is_the_records(at)?;
         }
+        self.audit_sums();
         self.auditor.the_fold_is_pure(&self.sites[0])
+    }
+
+    /// The part of it that also holds where someone lies.
+    pub fn audit_index(&self) {
+        (0..self.sites.len()).for_each(|at| self.insist(self.index_is_the_records(at)));
     }
 
     /// The machines that are expected to agree.

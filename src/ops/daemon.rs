@@ -1,15 +1,19 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
+use super::console_source::ConsoleView;
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
+use super::metrics::{Metrics, counted};
+use super::notify;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use crate::config::Config;
+use crate::console;
 use crate::net::NetError;
 use crate::portal::server::{Limits, Trusted, serve};
-use crate::portal::{PortalConfig, console, router};
+use crate::portal::{PortalConfig, router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,12 +91,15 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let (stop_sender, stop) = watch::channel(false);
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
+    let metrics = Metrics::new();
     let (driver, console_address) = runtime.block_on(async {
         let signals = Signals::take()?;
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
         let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (driver, ask) = Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        let (mut driver, ask) =
+            Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        driver.metrics = Some(Arc::clone(&metrics));
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),
@@ -104,13 +111,17 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
         let site = config.site.clone();
         let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
-        let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
+        let view =
+            ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
+        let ops = console::router(source, Arc::new(view)).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;
         let networks = config.portal.trusted.clone();
         let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
+        let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+        spawn(notify::watch(ask.clone()));
         spawn(accept_control(control, ask));
         spawn(signals.stop(stop_sender));
         Ok::<_, DaemonError>((driver, address))
@@ -120,6 +131,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         console = %console_address, peer = %config.listen.peer, "serving"
     );
     ready();
+    notify::ready();
     let stopped = driver.run(&handle, stop, |_| false);
     let flushed = store.flush();
     runtime.shutdown_timeout(Duration::from_secs(6));
@@ -161,6 +173,7 @@ impl Signals {
 
     async fn stop(mut self, stop: watch::Sender<bool>) {
         tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+        notify::stopping();
         let _ = stop.send(true);
         // The sender lives until the process ends: dropping it would mean stop to everyone who listens.
         std::future::pending::<()>().await;

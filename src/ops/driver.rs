@@ -6,6 +6,7 @@
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
+use super::metrics::{Direction, Metrics};
 use super::service::{Answer, Reply, Request, answer};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// Inputs joined into one turn: a group commit's worth.
@@ -89,6 +90,8 @@ pub(super) struct Driver {
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
     long_reads: Arc<Semaphore>,
+    /// What is counted; none for a command that only drives a node for a moment.
+    pub(super) metrics: Option<Arc<Metrics>>,
 }
 
 /// What woke the driver.
@@ -117,7 +120,8 @@ impl Driver {
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
-        let driver = Self { engine, data, net, known, clock, current, events, questions, long_reads };
+        let driver =
+            Self { engine, data, net, known, clock, current, events, questions, long_reads, metrics: None };
         Ok((driver, Ask(ask)))
     }
 
@@ -125,6 +129,7 @@ impl Driver {
     ///
     /// # Errors
     /// [`EngineError`]: the process must end.
+    #[allow(clippy::disallowed_methods, reason = "how long a turn took is measured at the edge that runs it")]
     pub(super) fn run(
         mut self,
         runtime: &tokio::runtime::Handle,
@@ -136,10 +141,14 @@ impl Driver {
             let mut replies = Vec::new();
             let now = self.clock.now();
             let (data, key) = (&self.data, *self.engine.node().own_key());
+            let (begun, before) = (Instant::now(), self.engine.position());
             let ((), actions) = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
-                        Input::Net(event) => take_event(node, turn, event)?,
+                        Input::Net(event) => {
+                            count(self.metrics.as_deref(), &event);
+                            take_event(node, turn, event)?;
+                        }
                         Input::Question((request, sender)) => {
                             replies.push((sender, answer(node, turn, &request, data)?));
                         }
@@ -148,6 +157,9 @@ impl Driver {
                 }
                 node.settle(turn)
             })?;
+            if let Some(metrics) = &self.metrics {
+                metrics.turn(begun.elapsed(), before != self.engine.position());
+            }
             if key != *self.engine.node().own_key() {
                 self.keep_key();
             }
@@ -235,7 +247,11 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Send(ConnId(conn), frame) => {
-                    self.net.send(crate::net::ConnId(conn), frame.to_bytes());
+                    let bytes = frame.to_bytes();
+                    if let Some(metrics) = &self.metrics {
+                        metrics.frame(Direction::Out, bytes.len());
+                    }
+                    self.net.send(crate::net::ConnId(conn), bytes);
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
                 Action::Dial { addresses, key } => match addresses.first() {
@@ -247,7 +263,12 @@ impl Driver {
                 }
                 Action::Admit(key) => self.known.add(key),
                 Action::Dismiss(key) => self.known.remove(&key),
-                Action::Event(event) => log(&event),
+                Action::Event(event) => {
+                    if let Some(metrics) = &self.metrics {
+                        metrics.event(&event);
+                    }
+                    log(&event);
+                }
             }
         }
     }
@@ -268,6 +289,16 @@ pub(super) async fn pause(wake: Option<Duration>) {
     match wake {
         Some(wake) => tokio::time::sleep(wake).await,
         None => std::future::pending().await,
+    }
+}
+
+fn count(metrics: Option<&Metrics>, event: &NetEvent) {
+    let Some(metrics) = metrics else { return };
+    match event {
+        NetEvent::Connected { .. } => metrics.connected(),
+        NetEvent::Closed { .. } => metrics.closed(),
+        NetEvent::Frame { bytes, .. } => metrics.frame(Direction::In, bytes.len()),
+        NetEvent::DialFailed { .. } => metrics.dial_failed(),
     }
 }
 

@@ -1,12 +1,16 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
 pub mod cli;
+mod console_source;
 mod control;
 pub mod daemon;
 pub mod data_dir;
 mod driver;
 pub mod engine;
 mod explain;
+mod logs;
+mod metrics;
+mod notify;
 mod packages;
 mod portal_source;
 mod query;

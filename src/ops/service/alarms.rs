@@ -3,6 +3,18 @@
 use crate::sync::Node;
 use serde_json::{Value, json};
 
+/// Every code that [`alarms`] may name, the gravest first.
+pub(in crate::ops) const ALARM_CODES: [&str; 8] = [
+    "record_behind",
+    "delegate_refused",
+    "split_view",
+    "view_differs",
+    "swallowed",
+    "release_held_back",
+    "stale",
+    "log_stopped",
+];
+
 /// One alarm.
 pub(super) struct Alarm {
     code: &'static str,

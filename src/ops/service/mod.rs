@@ -27,6 +27,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use alarms::ALARM_CODES;
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 

@@ -33,6 +33,8 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod strangers;
+mod surface;
 mod template;
 mod verifier;
 mod witness;

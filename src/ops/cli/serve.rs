@@ -2,7 +2,7 @@
 
 use super::args::{Global, Serve};
 use super::{Outcome, say};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, LogLevel};
 use crate::ops::service::Failure;
 use crate::ops::{daemon, logs};
 use std::io::Read;
@@ -12,13 +12,21 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
     if !data.is_initialised() {
         return Err(crate::ops::data_dir::DataDirError::NotInitialised(global.data.clone()).into());
     }
-    let config = load(global)?;
+    let mut config = load(global)?;
+    match global.manner.verbose {
+        0 => {}
+        1 => config.log.level = LogLevel::Debug,
+        _ => config.log.level = LogLevel::Trace,
+    }
     logs::start(&config.log);
     if serve.until_stdin_closes {
         end_with_stdin();
     }
     let portal = config.listen.portal.to_string();
     daemon::run(&data, &config, || {
+        if global.manner.quiet {
+            return;
+        }
         say(&format!("{} http://{portal}/", global.words("公示门户", "portal")));
     })?;
     Ok(Outcome::done(serde_json::json!({"schema": "gongshi.serve/1", "stopped": true}), ""))

@@ -34,6 +34,8 @@ pub struct Config {
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
     pub site: Site,
+    /// What is kept on the disk.
+    pub store: Store,
     /// What the daemon writes about itself.
     pub log: Log,
 }
@@ -76,6 +78,15 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
+}
+
+/// What is kept on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Under so many MiB of free space nothing new is taken, and reading goes on. 0 stands for 64, or an eighth of the
+    /// file system if that is less.
+    pub free_mib_min: u32,
 }
 
 /// What the daemon writes about itself, on stderr.
@@ -154,7 +165,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, log } = self;
+        let Self { listen, announce, upstream, portal, site, store, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -194,6 +205,11 @@ icp = {icp}
 gongan = {gongan}
 identification_code = {identification_code}
 
+[store]
+# 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
+# Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
+free_mib_min = {free_mib_min}
+
 [log]
 # text | json；error | warn | info | debug | trace
 format = {format}
@@ -211,6 +227,7 @@ level = {level}
             icp = toml_text(&site.icp),
             gongan = toml_text(&site.gongan),
             identification_code = toml_text(&site.identification_code),
+            free_mib_min = store.free_mib_min,
             format = toml_text(&log.format),
             level = toml_text(&log.level),
         )
@@ -264,7 +281,7 @@ mod tests {
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 60);
+        assert!(text.lines().count() < 64);
     }
 
     #[test]

@@ -13,6 +13,27 @@ pub const DIGEST_BYTES: usize = 32;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; DIGEST_BYTES]);
 
+/// A digest in the making, for what does not fit into memory.
+#[derive(Clone, Default)]
+pub struct Hashing(Sha256);
+
+impl Hashing {
+    /// Nothing hashed yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Goes on with these bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 /// The text is not 64 lower-case hex digits.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a SHA-256 digest: want 64 lower-case hex digits")]

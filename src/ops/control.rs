@@ -72,6 +72,12 @@ pub(super) async fn read<T: Serialize + DeserializeOwned>(
     wire::decode(&bytes, FRAME_BYTES_MAX).map(Some).map_err(io::Error::other)
 }
 
+/// Sends one request and waits for its reply.
+pub(super) async fn call(stream: &mut UnixStream, request: &Request) -> io::Result<Reply> {
+    write(stream, request).await?;
+    read(stream).await?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
+}
+
 /// Sends requests, many in flight, and hands each reply on in order.
 pub(super) async fn calls(
     stream: UnixStream,

@@ -5,7 +5,7 @@ use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
-use super::metrics::{Metrics, counted};
+use super::metrics::counted;
 use super::notify;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
@@ -77,6 +77,8 @@ async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
 /// # Errors
 /// [`DaemonError`].
 pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let data = &data.clone().with_floor(u64::from(config.store.free_mib_min) << 20);
+    data.set_room_aside();
     let clock = Clock::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
@@ -91,15 +93,13 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let (stop_sender, stop) = watch::channel(false);
     let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
-    let metrics = Metrics::new();
     let (driver, console_address) = runtime.block_on(async {
         let signals = Signals::take()?;
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
         let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (mut driver, ask) =
-            Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
-        driver.metrics = Some(Arc::clone(&metrics));
+        let (driver, ask) = Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        let metrics = Arc::clone(&driver.metrics);
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),

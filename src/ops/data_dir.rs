@@ -5,10 +5,11 @@
 //! D/record/        what was acknowledged    D/anchor/   anchor.pem (0600; at the root; keep it offline)
 //! D/guard          highest checkpoints      D/index/    rebuilt from the record when it is lost
 //! D/lock           the running process      D/control.sock
+//! D/ballast        room set aside, given back when the disk is full
 //! ```
 
 use super::engine::{Engine, EngineError};
-use crate::record::{DirLock, FileRecord, Guard, GuardError, LockError, RecordError};
+use crate::record::{DirLock, FileRecord, Guard, GuardError, LockError, RecordError, Room, room};
 use crate::store::{SledStore, Store};
 use crate::time::{Now, WallMs};
 use crate::trust::key::{KeyError, PublicKey, SecretKey};
@@ -50,6 +51,9 @@ pub enum DataDirError {
     /// The store is damaged and could not be rebuilt.
     #[error("存储损坏：{0} / the store is damaged: {0}")]
     Damaged(String),
+    /// The disk is so full that the node cannot even be opened.
+    #[error("磁盘已满 / the disk is full")]
+    Full,
     /// A file cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
@@ -60,9 +64,9 @@ pub enum DataDirError {
     },
 }
 
-/// A data directory, by path.
+/// A data directory: its path, and the bytes of its disk that new work leaves free; 0 stands for the usual.
 #[derive(Clone, Debug)]
-pub struct DataDir(PathBuf);
+pub struct DataDir(pub(super) PathBuf, pub(super) u64);
 
 /// A data directory that this process holds.
 pub struct Opened {
@@ -108,7 +112,12 @@ pub fn random_seed() -> io::Result<[u8; 32]> {
 impl DataDir {
     /// The directory at `path`; nothing is touched.
     pub fn new(path: &Path) -> Self {
-        Self(path.to_path_buf())
+        Self(path.to_path_buf(), 0)
+    }
+    /// The same directory with another floor, in bytes.
+    #[must_use]
+    pub fn with_floor(self, floor: u64) -> Self {
+        Self(self.0, floor)
     }
     /// Its path.
     pub fn path(&self) -> &Path {
@@ -120,6 +129,11 @@ impl DataDir {
     }
     /// The socket's file name inside the directory.
     pub const SOCKET: &'static str = "control.sock";
+
+    /// Bundles that wait for an earlier one.
+    pub fn waiting(&self) -> PathBuf {
+        self.0.join("waiting")
+    }
 
     /// True when a node was founded or enrolled here.
     pub fn is_initialised(&self) -> bool {
@@ -143,7 +157,7 @@ impl DataDir {
         Ok(lock)
     }
 
-    fn lock(&self) -> Result<DirLock, DataDirError> {
+    pub(super) fn lock(&self) -> Result<DirLock, DataDirError> {
         DirLock::acquire(&self.0).map_err(|error| match error {
             LockError::Held { pid } => DataDirError::Locked { pid },
             LockError::Io(error) => self.io("lock", error),
@@ -190,12 +204,16 @@ impl DataDir {
                     .map_err(|e| self.io(name, e))?;
                 Ok(secret)
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let why = "没有密钥文件，请放回密钥后重试 / the key file is not there: put it back".into();
+                Err(DataDirError::Key { path, why })
+            }
             Err(error) => Err(self.io(name, error)),
         }
     }
 
     /// The signing key, and the one that a rotation goes to, if there is one.
-    fn signing_keys(&self) -> Result<Vec<SecretKey>, DataDirError> {
+    pub(super) fn signing_keys(&self) -> Result<Vec<SecretKey>, DataDirError> {
         let mut keys = vec![self.key(SIGNING, false)?];
         if self.0.join(NEXT_SIGNING).exists() {
             keys.push(self.key(NEXT_SIGNING, false)?);
@@ -240,6 +258,7 @@ impl DataDir {
         };
         let guard = guard.map_err(|e| DataDirError::Damaged(e.to_string()))?;
         let record = FileRecord::create(&self.0.join("record")).map_err(|e| self.record_error(e))?;
+        let record = record.with_floor(self.1);
         let store =
             SledStore::open(&self.0.join("index")).map_err(|e| DataDirError::Damaged(e.to_string()))?;
         Ok((record, guard, Arc::new(store)))
@@ -256,6 +275,9 @@ impl DataDir {
         }
         let lock = self.lock()?;
         let transport = self.key("keys/transport.pem", false)?;
+        if room(&self.0, self.1) == Room::None {
+            self.give_back_room();
+        }
         let mut engine = self.open_engine(now);
         if let Err(why) = &engine
             && rebuild_helps(why)
@@ -278,6 +300,7 @@ impl DataDir {
         }
         match engine {
             Ok(engine) => Ok(Opened { engine, transport, lock }),
+            Err(OpenError::Engine(EngineError::Full)) => Err(DataDirError::Full),
             Err(OpenError::Engine(error)) => Err(DataDirError::Damaged(error.to_string())),
             Err(OpenError::Data(error)) => Err(error),
         }
@@ -304,6 +327,7 @@ impl DataDir {
         if found.cut_bytes > 0 {
             tracing::info!(bytes = found.cut_bytes, "an unacknowledged end of the record was cut");
         }
+        let record = record.with_floor(self.1);
         let guard = Guard::open(&self.0.join("guard")).map_err(EngineError::from)?;
         let store = SledStore::open(&self.0.join("index")).map_err(EngineError::from)?;
         let engine = Engine::open(keys, Box::new(record), Box::new(guard), Arc::new(store), now)?;
@@ -312,15 +336,16 @@ impl DataDir {
         Ok(engine)
     }
 
-    fn record_error(&self, error: RecordError) -> DataDirError {
+    pub(super) fn record_error(&self, error: RecordError) -> DataDirError {
         match error {
             RecordError::Missing(path) => DataDirError::NotInitialised(path),
             RecordError::AlreadyThere(path) => DataDirError::AlreadyThere(path),
+            RecordError::Full => DataDirError::Full,
             other => DataDirError::Damaged(other.to_string()),
         }
     }
 
-    fn io(&self, name: &str, error: io::Error) -> DataDirError {
+    pub(super) fn io(&self, name: &str, error: io::Error) -> DataDirError {
         DataDirError::Io { path: self.0.join(name), error }
     }
 }

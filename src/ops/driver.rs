@@ -6,13 +6,15 @@
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
+use super::events::log;
 use super::metrics::{Direction, Metrics};
-use super::service::{Answer, Reply, Request, answer};
+use super::service::{Answer, Reply, Request, answer, disk_full};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
-use crate::sync::{Action, ConnId, Event, Node, Turn};
+use crate::sync::{Action, ConnId, Node, Turn};
 use crate::trust::key::{PublicKey, SecretKey};
 use std::collections::BTreeSet;
 use std::io;
@@ -90,8 +92,11 @@ pub(super) struct Driver {
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
     long_reads: Arc<Semaphore>,
-    /// What is counted; none for a command that only drives a node for a moment.
-    pub(super) metrics: Option<Arc<Metrics>>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// Connections that are open, to be closed when the node behind them starts anew.
+    conns: BTreeSet<crate::net::ConnId>,
+    room: Room,
 }
 
 /// What woke the driver.
@@ -120,8 +125,21 @@ impl Driver {
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
-        let driver =
-            Self { engine, data, net, known, clock, current, events, questions, long_reads, metrics: None };
+        let (conns, room) = (BTreeSet::new(), Room::Enough);
+        let driver = Self {
+            engine,
+            data,
+            net,
+            known,
+            clock,
+            current,
+            events,
+            questions,
+            long_reads,
+            metrics: Metrics::new(),
+            conns,
+            room,
+        };
         Ok((driver, Ask(ask)))
     }
 
@@ -140,13 +158,14 @@ impl Driver {
         loop {
             let mut replies = Vec::new();
             let now = self.clock.now();
+            self.note_conns(&inputs);
             let (data, key) = (&self.data, *self.engine.node().own_key());
             let (begun, before) = (Instant::now(), self.engine.position());
-            let ((), actions) = self.engine.turn(now, |node, turn| {
+            let ran = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
                         Input::Net(event) => {
-                            count(self.metrics.as_deref(), &event);
+                            self.metrics.net(&event);
                             take_event(node, turn, event)?;
                         }
                         Input::Question((request, sender)) => {
@@ -156,10 +175,19 @@ impl Driver {
                     }
                 }
                 node.settle(turn)
-            })?;
-            if let Some(metrics) = &self.metrics {
-                metrics.turn(begun.elapsed(), before != self.engine.position());
-            }
+            });
+            let ((), actions) = match ran {
+                Err(EngineError::Full) => {
+                    for (sender, _) in replies {
+                        let _ = sender.send(Reply::Failure(disk_full()));
+                    }
+                    self = self.reopen()?;
+                    continue;
+                }
+                other => other?,
+            };
+            self.metrics.turn(begun.elapsed(), before != self.engine.position());
+            self.look_at_room();
             if key != *self.engine.node().own_key() {
                 self.keep_key();
             }
@@ -181,6 +209,57 @@ impl Driver {
         }
         runtime.block_on(self.net.shutdown());
         Ok(self.engine)
+    }
+
+    fn note_conns(&mut self, inputs: &[Input]) {
+        for input in inputs {
+            match input {
+                Input::Net(NetEvent::Connected { conn, .. }) => {
+                    self.conns.insert(*conn);
+                }
+                Input::Net(NetEvent::Closed { conn, .. }) => {
+                    self.conns.remove(conn);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The disk was full in the middle of a turn, of which nothing was announced: what was set aside is given back,
+    /// and the node starts anew from what is durable, while the pages go on.
+    fn reopen(mut self) -> Result<Self, EngineError> {
+        tracing::error!("the disk is full: nothing new is taken until there is room");
+        self.data.give_back_room();
+        let keys = self.data.signing_keys().map_err(|error| {
+            tracing::error!(%error, "the signing key cannot be read");
+            EngineError::OtherKey
+        })?;
+        for conn in std::mem::take(&mut self.conns) {
+            self.net.close(conn, CLOSE_CODE, "disk_full");
+        }
+        let engine = self.engine.reopen(keys, self.clock.now())?;
+        Ok(Self { engine, ..self })
+    }
+
+    /// Says when room ends and when there is room again. What was set aside is given back at the very end, so that the
+    /// index and whatever is begun have something to go on with.
+    fn look_at_room(&mut self) {
+        let room = self.engine.node().room();
+        if room == self.room {
+            return;
+        }
+        match room {
+            Room::Enough => tracing::info!("there is room again: new work is taken"),
+            Room::Low => tracing::error!("the disk is nearly full: new work is refused, reading goes on"),
+            Room::None => {
+                tracing::error!("the disk is full: nothing is written, reading goes on");
+                self.data.give_back_room();
+            }
+        }
+        if let Err(error) = self.engine.store().flush() {
+            tracing::warn!(%error, "the index cannot be flushed");
+        }
+        self.room = room;
     }
 
     /// After a rotation the new key takes the old one's place; should that fail, the next start does it.
@@ -248,9 +327,7 @@ impl Driver {
             match action {
                 Action::Send(ConnId(conn), frame) => {
                     let bytes = frame.to_bytes();
-                    if let Some(metrics) = &self.metrics {
-                        metrics.frame(Direction::Out, bytes.len());
-                    }
+                    self.metrics.frame(Direction::Out, bytes.len());
                     self.net.send(crate::net::ConnId(conn), bytes);
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
@@ -264,9 +341,7 @@ impl Driver {
                 Action::Admit(key) => self.known.add(key),
                 Action::Dismiss(key) => self.known.remove(&key),
                 Action::Event(event) => {
-                    if let Some(metrics) = &self.metrics {
-                        metrics.event(&event);
-                    }
+                    self.metrics.event(&event);
                     log(&event);
                 }
             }
@@ -292,16 +367,6 @@ pub(super) async fn pause(wake: Option<Duration>) {
     }
 }
 
-fn count(metrics: Option<&Metrics>, event: &NetEvent) {
-    let Some(metrics) = metrics else { return };
-    match event {
-        NetEvent::Connected { .. } => metrics.connected(),
-        NetEvent::Closed { .. } => metrics.closed(),
-        NetEvent::Frame { bytes, .. } => metrics.frame(Direction::In, bytes.len()),
-        NetEvent::DialFailed { .. } => metrics.dial_failed(),
-    }
-}
-
 fn take_event(node: &mut Node, turn: &mut Turn<'_>, event: NetEvent) -> Result<(), StoreError> {
     match event {
         NetEvent::Connected { conn, key, dialled, .. } => node.connected(turn, ConnId(conn.0), key, dialled),
@@ -323,45 +388,5 @@ fn take_event(node: &mut Node, turn: &mut Turn<'_>, event: NetEvent) -> Result<(
             node.disconnected(turn, None);
             Ok(())
         }
-    }
-}
-
-fn log(event: &Event) {
-    match event {
-        Event::LinkUp(code) => tracing::info!(%code, "link up"),
-        Event::LinkDown(code) => tracing::info!(%code, "link down"),
-        Event::Receipted(size) => tracing::debug!(size, "receipt"),
-        Event::RootLog(size) => tracing::debug!(size, "root log"),
-        Event::Joined(code) => tracing::info!(%code, "a node joined"),
-        Event::JoinPending(code, digits) => {
-            tracing::info!(%code, digits, "a request to join waits for approval")
-        }
-        Event::OwnRefused(digest, code) => {
-            tracing::warn!(%digest, code = code.as_str(), "our statement was refused")
-        }
-        Event::KeyEnded(key) => tracing::info!(%key, "a key ended"),
-        Event::Equivocation(key, index) => {
-            tracing::error!(origin = %key, index, "two statements at one index")
-        }
-        Event::SplitView(size) => tracing::error!(size, "a root checkpoint does not fit what was verified"),
-        Event::ViewDiffers(size) => tracing::error!(size, "our view root differs from the root's"),
-        Event::RejectedLeaf(index, code) => {
-            tracing::error!(index, code = code.as_str(), "the root sequenced a leaf that the fold rejects");
-        }
-        Event::Swallowed(code, index) => {
-            tracing::error!(%code, index, "a receipt was given and the root log goes on without the statement")
-        }
-        Event::Stale => tracing::error!("the root log shown here is stale"),
-        Event::OtherPath(reason) => {
-            tracing::warn!(reason = reason.as_str(), "another ancestor is used beside the parent")
-        }
-        Event::Released(year) => tracing::info!(year, "a year is released"),
-        Event::ReleaseHeldBack(skew_ms) => {
-            tracing::error!(
-                skew_ms,
-                "a release is due and held back: the clock disagrees with the children's"
-            )
-        }
-        Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

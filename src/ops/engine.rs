@@ -5,7 +5,7 @@
 //! different keepers.
 
 use crate::digest::Digest;
-use crate::record::{Guard, GuardError, Position, Record, RecordError, Stream};
+use crate::record::{Guard, GuardError, Position, Record, RecordError, Room, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
 use crate::sync::body::{BODY_FRAME, PackedBody};
 use crate::sync::fact::{Fact, FactError, Identity};
@@ -21,6 +21,9 @@ use std::sync::Arc;
 const REPLAY_COMMIT_FACTS: u64 = 2_000;
 /// Bodies between two commits of the index while it is filled: at most a few MiB.
 const REPLAY_COMMIT_BODIES: u64 = 200;
+
+/// How long nothing is tried after the record was full although it had said that there is room, in milliseconds.
+const FULL_PAUSE_MS: u64 = 10_000;
 
 /// Refuses signatures that would contradict earlier ones.
 pub trait HighMarks: Send {
@@ -52,13 +55,13 @@ impl HighMarks for Guard {
 pub enum EngineError {
     /// The record failed.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(RecordError),
     /// The guard refused or failed.
     #[error(transparent)]
-    Guard(#[from] GuardError),
+    Guard(GuardError),
     /// The index failed; it can be rebuilt from the record.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The record holds something that is not a fact.
     #[error(transparent)]
     Fact(#[from] FactError),
@@ -68,9 +71,30 @@ pub enum EngineError {
     /// The index has applied more than the record holds: it must be rebuilt.
     #[error("the index is ahead of the record and must be rebuilt")]
     IndexAhead,
+    /// The disk is full. Nothing was announced; [`Engine::reopen`] goes on from what is durable.
+    #[error("the disk is full")]
+    Full,
     /// The key files are not those of the identity.
     #[error("the signing key is not the one this node was enrolled with")]
     OtherKey,
+}
+
+impl From<RecordError> for EngineError {
+    fn from(error: RecordError) -> Self {
+        if matches!(error, RecordError::Full) { Self::Full } else { Self::Record(error) }
+    }
+}
+
+impl From<GuardError> for EngineError {
+    fn from(error: GuardError) -> Self {
+        if matches!(error, GuardError::Full) { Self::Full } else { Self::Guard(error) }
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Full) { Self::Full } else { Self::Store(error) }
+    }
 }
 
 /// A node and its keepers.
@@ -80,6 +104,8 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
+    /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
+    full_until_ms: u64,
 }
 
 impl Engine {
@@ -91,7 +117,7 @@ impl Engine {
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { node: Node::new(identity, signing), record, marks, store, behind: false }
+        Self { node: Node::new(identity, signing), record, marks, store, behind: false, full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -174,7 +200,20 @@ impl Engine {
         }
         let behind = marks.check(&shown(&node)).is_err();
         node.set_behind(behind);
-        Ok(Self { node, record, marks, store, behind })
+        Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
+    }
+
+    /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
+    /// while nothing new is taken, whatever the record says of room.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the process must end.
+    pub fn reopen(self, keys: Vec<SecretKey>, now: Now) -> Result<Self, EngineError> {
+        let addresses = self.node.upstream_addresses().to_vec();
+        let mut engine = Self::open(keys, self.record, self.marks, self.store, now)?;
+        engine.set_upstream_addresses(addresses);
+        engine.full_until_ms = now.steady_ms + FULL_PAUSE_MS;
+        Ok(engine)
     }
 
     /// True when the record, as it was opened, ended before what this node has signed: its end was damaged, or it
@@ -231,6 +270,8 @@ impl Engine {
         now: Now,
         inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
     ) -> Result<(R, Vec<Action>), EngineError> {
+        let full = now.steady_ms < self.full_until_ms;
+        self.node.set_room(if full { Room::None } else { self.record.room() });
         let mut turn = Turn::new(now, self.store.as_ref());
         let result = inputs(&mut self.node, &mut turn)?;
         let mut out = std::mem::take(&mut turn.out);

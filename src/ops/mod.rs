@@ -1,5 +1,8 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+mod backup;
+mod bundle;
+mod circular;
 pub mod cli;
 mod console_source;
 mod control;
@@ -7,7 +10,10 @@ pub mod daemon;
 pub mod data_dir;
 mod driver;
 pub mod engine;
+mod events;
 mod explain;
+mod inspection;
+mod keep;
 mod logs;
 mod metrics;
 mod notify;

@@ -15,6 +15,7 @@ pub mod server;
 pub mod source;
 
 pub(crate) mod api;
+mod kind;
 pub(crate) mod pages;
 pub(crate) mod reply;
 mod report;

@@ -7,7 +7,7 @@
 use super::segment::{
     SEGMENT_HEADER_BYTES, Scanner, SegmentHeader, Step, encode_batch, encoded_bytes, later_batch_follows,
 };
-use super::{Batch, Frame, Position, Record, RecordError, Stream, Visit, check_size, disk, sync_dir};
+use super::{Batch, Frame, Position, Record, RecordError, Room, Stream, Visit, check_size, disk, sync_dir};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -35,6 +35,8 @@ pub struct FileRecord {
     facts: Segments,
     bodies: Segments,
     segment_bytes: u64,
+    /// Bytes of the file system that new work leaves free.
+    floor: u64,
     poisoned: bool,
 }
 
@@ -57,7 +59,7 @@ impl FileRecord {
         // presence says that a record is here, come last.
         let bodies = Segments::create(dir, Stream::Bodies)?;
         let facts = Segments::create(dir, Stream::Facts)?;
-        Ok(Self { facts, bodies, segment_bytes: SEGMENT_BYTES, poisoned: false })
+        Ok(Self { facts, bodies, segment_bytes: SEGMENT_BYTES, floor: 0, poisoned: false })
     }
 
     /// Opens the record in `dir` and cuts what was never acknowledged.
@@ -73,7 +75,7 @@ impl FileRecord {
             }
             other => other,
         })?;
-        let record = Self { facts, bodies, segment_bytes: SEGMENT_BYTES, poisoned: false };
+        let record = Self { facts, bodies, segment_bytes: SEGMENT_BYTES, floor: 0, poisoned: false };
         Ok((record, Opened { cut_bytes: cut_facts + cut_bodies }))
     }
 
@@ -81,6 +83,13 @@ impl FileRecord {
     #[must_use]
     pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes.min(SEGMENT_BYTES_MAX);
+        self
+    }
+
+    /// The same record, which wants so many bytes of its file system free before it calls the room enough.
+    #[must_use]
+    pub const fn with_floor(mut self, floor: u64) -> Self {
+        self.floor = floor;
         self
     }
 
@@ -118,6 +127,10 @@ impl Record for FileRecord {
 
     fn end(&self) -> Position {
         Position { facts: self.facts.end, bodies: self.bodies.end }
+    }
+
+    fn room(&self) -> Room {
+        disk::room(&self.facts.dir, self.floor)
     }
 
     fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
@@ -308,7 +321,7 @@ impl Segments {
     }
 }
 
-fn segment_name(first: u64) -> String {
+pub(super) fn segment_name(first: u64) -> String {
     format!("{first:020}.seg")
 }
 

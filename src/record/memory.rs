@@ -3,7 +3,7 @@
 //! It tells what was written from what was synced, so that a crash between the two steps of an append loses
 //! exactly what a power cut would lose. Clones are independent.
 
-use super::{BLANK_KIND, Batch, Frame, Position, Record, RecordError, Stream, Visit, check_size};
+use super::{BLANK_KIND, Batch, Frame, Position, Record, RecordError, Room, Stream, Visit, check_size};
 use std::io;
 
 /// Where the next append stops as if the machine did; see [`MemoryRecord::stop_next`].
@@ -99,6 +99,10 @@ impl Record for MemoryRecord {
 
     fn end(&self) -> Position {
         Position { facts: self.facts.synced as u64, bodies: self.bodies.synced as u64 }
+    }
+
+    fn room(&self) -> Room {
+        if self.full { Room::None } else { Room::Enough }
     }
 
     fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {

@@ -11,19 +11,22 @@
 //!
 //! - `segment` the layout of the files: framing, scanning, torn tail against damage
 //! - `files` the record on a local disk; `memory` the one for the simulator
+//! - `inspect` all that is sound in damaged files, and where the damage is
 //! - `guard` the highest size and root ever signed; `lock` one process a directory; `disk` syncing, space
 
 mod disk;
 mod files;
 mod guard;
+mod inspect;
 mod lock;
 mod memory;
 pub mod segment;
 
-pub use disk::free_bytes;
 pub(crate) use disk::sync_dir;
+pub use disk::{Room, free_bytes, give_back, room, set_aside};
 pub use files::{FileRecord, Opened, SEGMENT_BYTES};
 pub use guard::{Guard, GuardError, Mark};
+pub use inspect::{Damage, Inspection, Sound, inspect};
 pub use lock::{DirLock, LockError};
 pub use memory::{MemoryRecord, Stop};
 
@@ -153,6 +156,11 @@ pub trait Record: Send {
 
     /// The end of what is durable.
     fn end(&self) -> Position;
+
+    /// How much room there is for what is to be appended.
+    fn room(&self) -> Room {
+        Room::Enough
+    }
 
     /// Blanks every frame of [`Stream::Bodies`] that `is_erased` says so of, durably: nothing of its payload is left.
     /// Indices of all frames stay. How many were blanked; doing it again finds none.

@@ -109,12 +109,12 @@ fn saturated(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-struct FrameHeader {
-    length: u32,
-    batch: u32,
-    left: u32,
-    kind: u8,
-    payload_checksum: u32,
+pub(super) struct FrameHeader {
+    pub(super) length: u32,
+    pub(super) batch: u32,
+    pub(super) left: u32,
+    pub(super) kind: u8,
+    pub(super) payload_checksum: u32,
 }
 
 impl FrameHeader {
@@ -135,7 +135,7 @@ impl FrameHeader {
     }
 
     /// The header if `bytes` start with a valid one for this place; its length is then within the limit.
-    fn decode(bytes: &[u8], salt: u32, at: u64) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8], salt: u32, at: u64) -> Option<Self> {
         if !bytes.starts_with(FRAME_MAGIC) {
             return None;
         }

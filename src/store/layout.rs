@@ -16,10 +16,14 @@
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
-//! | `1` | root-log index u64 | digest 32, state u8 (all revisions) |
-//! | `2` | division, 0, year u16, agency id, 0, revision u32 | digest 32, state u8 |
-//! | `3` | agency id, 0, year u16, revision u32 | digest 32, state u8 |
-//! | `4` | year u16, division, 0, agency id, 0, revision u32 | digest 32, state u8 |
+//! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
+//! | `1` | root-log index u64 | index row (all revisions) |
+//! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
+//! | `3` | agency id, 0, year u16, revision u32 | index row |
+//! | `4` | year u16, division, 0, agency id, 0, revision u32 | index row |
+//!
+//! An index row is: digest 32, state u8, act u8, flags u8 (1 shown, 2 provisional, 4 suspect, 8 returned), received_at u64,
+//! length u8 of the agency's code, the code, its name.
 
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
@@ -92,6 +96,10 @@ pub fn refused(index: u64) -> Vec<u8> {
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {
     key(RECEIPT, &[origin.as_bytes(), &size.to_be_bytes()])
+}
+/// How much of the root log a node below held when it last said so in a bundle.
+pub fn heard(node: &PublicKey) -> Vec<u8> {
+    key(b'h', &[node.as_bytes()])
 }
 /// A revision by root-log index.
 pub fn by_index(index: u64) -> Vec<u8> {

@@ -173,6 +173,53 @@ impl PackedBody {
     }
 }
 
+/// Puts bodies together from the frames of a record, in the order in which they were written.
+#[derive(Debug, Default)]
+pub struct Assembly(Option<(Digest, u32, PackedBody)>);
+
+/// What a frame made of an [`Assembly`].
+#[derive(Debug)]
+pub enum Assembled {
+    /// More is to come.
+    Part,
+    /// A whole body that has its digest.
+    Whole(Digest, PackedBody),
+    /// It does not fit, or the body does not have its digest.
+    Bad,
+    /// No body's: it was erased.
+    Blank,
+}
+
+impl Assembly {
+    /// Takes the next frame.
+    pub fn take(&mut self, frame: &Frame) -> Assembled {
+        type Fields = (Digest, [u8; 32], u64, u32, u32, ByteBuf);
+        if frame.kind != BODY_FRAME {
+            self.0 = None;
+            return Assembled::Blank;
+        }
+        let Ok(fields) = wire::decode::<Fields>(&frame.payload, FRAME_BYTES_MAX) else {
+            return Assembled::Bad;
+        };
+        let (digest, salt, bytes, count, at, chunk) = fields;
+        if at == 0 {
+            self.0 = Some((digest, count, PackedBody { salt, bytes, chunks: Vec::new() }));
+        }
+        let fits =
+            self.0.as_ref().is_some_and(|(of, _, body)| *of == digest && body.chunks.len() == at as usize);
+        let Some((digest, count, mut body)) = self.0.take().filter(|_| fits) else { return Assembled::Bad };
+        body.chunks.push(chunk);
+        if body.chunks.len() < count as usize {
+            self.0 = Some((digest, count, body));
+            return Assembled::Part;
+        }
+        match body.unpack(&digest, body.bytes) {
+            Ok(_) => Assembled::Whole(digest, body),
+            Err(_) => Assembled::Bad,
+        }
+    }
+}
+
 /// The bodies that travel with an entry; none when one of them is not held.
 pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
     let read = turn.read();

@@ -8,7 +8,6 @@ use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN
 use super::node::{ConnId, Node, Step};
 use super::session::Peer;
 use super::turn::{Action, Event, Turn};
-use crate::digest::Digest;
 use crate::log::checkpoint::{Checkpoint, node_origin};
 use crate::log::note::{self, Note};
 use crate::log::witness;
@@ -27,6 +26,9 @@ impl Node {
         let own = *self.own_key();
         for conn in self.ups() {
             let Some(session) = self.sessions.get(&conn) else { continue };
+            if session.paused_until_ms.is_some() {
+                continue;
+            }
             // A node sends its own log first, then every origin it holds.
             let mut origins: Vec<PublicKey> = session.news.iter().copied().collect();
             origins.sort_by_key(|origin| *origin != own);
@@ -95,7 +97,7 @@ impl Node {
                 return Ok(());
             }
             let first = climbing.sent;
-            let entries = self.pack_entries(turn, origin, first, note.size)?;
+            let entries = self.pack_entries(turn, origin, first, note.size, PACK_BYTES_TARGET)?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -109,12 +111,13 @@ impl Node {
         }
     }
 
-    fn pack_entries(
+    pub(super) fn pack_entries(
         &self,
         turn: &Turn<'_>,
         origin: &PublicKey,
         first: u64,
         until: u64,
+        bytes_target: usize,
     ) -> Step<Vec<ClimbingEntry>> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for index in (first..until).take(PACK_COUNT_MAX) {
@@ -122,7 +125,7 @@ impl Node {
             let Some(bodies) = carried_bodies(turn, &entry)? else { break };
             bytes +=
                 entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
-            if bytes > PACK_BYTES_TARGET && !entries.is_empty() {
+            if bytes > bytes_target && !entries.is_empty() {
                 break;
             }
             entries.push(ClimbingEntry { entry: PackedEntry::of(&entry), received_at, bodies });
@@ -340,23 +343,14 @@ impl Node {
 
     /// Cosigns what was taken in this turn, once for each log and session.
     pub(super) fn send_receipts(&mut self, turn: &mut Turn<'_>) {
-        let name = self.own_origin();
         let mut due = Vec::new();
         for (conn, session) in &mut self.sessions {
             due.extend(std::mem::take(&mut session.receipts_due).into_iter().map(|origin| (*conn, origin)));
         }
         for (conn, origin) in due {
             let Some(held) = self.origins.get(&origin).and_then(|log| log.note.clone()) else { continue };
-            let Ok(mut note) = Note::parse(&held.text) else { continue };
-            let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
-            turn.out.marks.push((
-                Digest::of(&[checkpoint.origin.as_bytes()]),
-                checkpoint.size,
-                checkpoint.root,
-            ));
-            let seconds = turn.now.wall.0 / 1000;
-            note.signatures.push(witness::cosign(&note.text, &name, &self.signing, seconds));
-            turn.send(conn, Frame::Receipt { origin, note: note.to_string() });
+            let Some(note) = self.cosigned(turn, &held.text) else { continue };
+            turn.send(conn, Frame::Receipt { origin, note });
         }
     }
 }

@@ -113,6 +113,13 @@ pub enum Fact {
         /// The `Rotate` that says so.
         rotate: PackedEntry,
     },
+    /// What a node below said in a bundle that it holds of the root log.
+    Heard {
+        /// Its signing key.
+        node: PublicKey,
+        /// Leaves.
+        root_size: u64,
+    },
     /// The root signed two histories: the evidence, as a file (LOG.md).
     SplitView {
         /// The file's text.
@@ -172,6 +179,7 @@ impl Fact {
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
             Self::SplitView { text } => (13, wire::encode(text)),
             Self::Rotated { rotate } => (11, wire::encode(rotate)),
+            Self::Heard { node, root_size } => (16, wire::encode(&(node, root_size))),
             Self::Stopped { origin, index, other } => {
                 (10, wire::encode(&(origin, index, ByteBuf::from(other.as_slice()))))
             }
@@ -214,6 +222,10 @@ impl Fact {
             }
             13 => Self::SplitView { text: wire::decode(bytes, limit)? },
             11 => Self::Rotated { rotate: wire::decode(bytes, limit)? },
+            16 => {
+                let (node, root_size) = wire::decode(bytes, limit)?;
+                Self::Heard { node, root_size }
+            }
             kind => return Err(FactError::UnknownKind(kind)),
         })
     }

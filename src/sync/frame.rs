@@ -197,6 +197,11 @@ pub enum Frame {
         /// The sender's wall clock.
         at: WallMs,
     },
+    /// There is no room for what was sent: nothing of it was taken. Send it again after a pause.
+    RetryAfter {
+        /// The pause in milliseconds.
+        ms: u64,
+    },
 }
 
 impl Frame {

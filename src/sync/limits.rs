@@ -36,6 +36,12 @@ pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
 pub const SWALLOWED_AFTER_MS: u64 = 60_000;
 /// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
 pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
+/// When whoever brings something to a full disk comes again, in milliseconds.
+pub const RETRY_AFTER_MS: u64 = 10_000;
+/// Longest pause that a neighbour may ask for, in milliseconds.
+pub const RETRY_AFTER_MS_MAX: u64 = 600_000;
+/// How often a full disk is looked at, in milliseconds.
+pub const ROOM_LOOK_MS: u64 = 2_000;
 /// How many nodes beside this one are compared with in each period: one apart from us up to the root, one of any.
 pub const LATERAL_COUNT: usize = 2;
 /// Most pieces of evidence kept of one root: one convicts it.

@@ -17,6 +17,7 @@ use crate::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use crate::log::note::Note;
 use crate::log::tile::TileId;
 use crate::log::tree::Frontier;
+use crate::record::Room;
 use crate::statement::card::RefusalCode;
 use crate::statement::{Act, Entry, STATEMENT_BYTES};
 use crate::store::{StoreError, layout};
@@ -94,6 +95,8 @@ pub struct Node {
     pub(super) lateral: Lateral,
     pub(super) quorum: Quorum,
     pub(super) behind: bool,
+    pub(super) room: Room,
+    pub(super) room_looked_ms: u64,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
     pub(super) own_refusal: Option<RefusalCode>,
     pub(super) renew_due_ms: u64,
@@ -143,6 +146,8 @@ impl Node {
             lateral,
             quorum: Quorum::default(),
             behind: false,
+            room: Room::Enough,
+            room_looked_ms: 0,
             own_refusal: None,
             renew_due_ms: 0,
             release_due_ms: None,

@@ -57,6 +57,29 @@ pub(super) struct Session {
     pub(super) send_all: bool,
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
+    /// The other end has no room until then, on the steady clock: nothing is sent that it would have to keep.
+    pub(super) paused_until_ms: Option<u64>,
+}
+
+impl Session {
+    /// A session on which nothing was said yet.
+    pub(super) const fn new(peer: Peer, transport: PublicKey) -> Self {
+        Self {
+            peer,
+            transport,
+            open: false,
+            theirs: 0,
+            skew_ms: None,
+            climbing: BTreeMap::new(),
+            news: BTreeSet::new(),
+            tail_sent: 0,
+            tail_held: 0,
+            sent_up: BTreeMap::new(),
+            send_all: false,
+            receipts_due: BTreeSet::new(),
+            paused_until_ms: None,
+        }
+    }
 }
 
 impl Node {
@@ -103,20 +126,7 @@ impl Node {
             self.sessions.remove(&old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        let session = Session {
-            peer,
-            transport,
-            open: false,
-            theirs: 0,
-            skew_ms: None,
-            climbing: BTreeMap::new(),
-            news: BTreeSet::new(),
-            tail_sent: 0,
-            tail_held: 0,
-            sent_up: BTreeMap::new(),
-            send_all: false,
-            receipts_due: BTreeSet::new(),
-        };
+        let session = Session::new(peer, transport);
         self.sessions.insert(conn, session);
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);
@@ -172,10 +182,16 @@ impl Node {
         self.upstream_addresses = addresses;
     }
 
+    /// Where the operator says the parent is.
+    pub fn upstream_addresses(&self) -> &[String] {
+        &self.upstream_addresses
+    }
+
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        [self.path_due_ms(), self.lateral_due_ms(), renew, self.release_due_ms, self.attest_due_ms()]
+        let own = [renew, self.release_due_ms].into_iter().flatten().min().filter(|_| self.has_room());
+        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms(), self.room_due_ms()]
             .into_iter()
             .flatten()
             .min()
@@ -188,6 +204,9 @@ impl Node {
     pub fn frame(&mut self, turn: &mut Turn<'_>, conn: ConnId, frame: Frame) -> Step {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
+        if self.sends_away(turn, conn, &frame) {
+            return Ok(());
+        }
         let outcome = match (peer, frame) {
             // Not only from strangers: a node whose answer was lost asks again, and its key is known by then.
             (Peer::Stranger | Peer::Below(_), Frame::Join(request)) => {
@@ -239,6 +258,10 @@ impl Node {
             }
             (_, Frame::Clock { at }) => {
                 self.on_clock(turn, conn, at);
+                Ok(())
+            }
+            (_, Frame::RetryAfter { ms }) => {
+                self.on_retry_after(turn, conn, ms);
                 Ok(())
             }
             (_, Frame::Cosigned { note }) => self.on_cosigned(turn, peer, &note)?,
@@ -308,9 +331,12 @@ impl Node {
     /// # Errors
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
-        self.release_due(turn)?;
-        self.sequence(turn)?;
-        self.sign_root_log(turn)?;
+        self.resume(turn);
+        if self.has_room() {
+            self.release_due(turn)?;
+            self.sequence(turn)?;
+            self.sign_root_log(turn)?;
+        }
         self.sign_own_log(turn)?;
         self.send_receipts(turn);
         self.climb(turn)?;

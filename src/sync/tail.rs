@@ -52,6 +52,7 @@ impl Node {
             .sessions
             .iter()
             .filter(|(_, s)| s.open && matches!(s.peer, Peer::Below(_)) && s.tail_sent < note.size)
+            .filter(|(_, s)| s.paused_until_ms.is_none())
             .map(|(conn, _)| *conn)
             .collect();
         for conn in below {
@@ -85,15 +86,27 @@ impl Node {
     }
 
     fn pack_leaves(&self, turn: &Turn<'_>, conn: ConnId, first: u64, until: u64) -> Step<Vec<TailingLeaf>> {
+        let Some(session) = self.sessions.get(&conn) else { return Ok(Vec::new()) };
+        let there = |origin: &PublicKey, index: u64| {
+            !session.send_all && session.sent_up.get(origin).is_some_and(|sent| index < *sent)
+        };
+        self.pack_leaves_for(turn, &there, first, until, PACK_BYTES_TARGET)
+    }
+
+    /// A pack of leaves with their entries, except of those that are `there`.
+    pub(super) fn pack_leaves_for(
+        &self,
+        turn: &Turn<'_>,
+        there: &dyn Fn(&PublicKey, u64) -> bool,
+        first: u64,
+        until: u64,
+        bytes_target: usize,
+    ) -> Step<Vec<TailingLeaf>> {
         let (mut leaves, mut bytes) = (Vec::new(), 0);
-        let Some(session) = self.sessions.get(&conn) else { return Ok(leaves) };
         for index in (first..until).take(PACK_COUNT_MAX) {
             let Some(leaf) = read_leaf(&turn.read(), index)? else { break };
             let statement = leaf.statement.digest();
-            let origin = leaf.statement.key();
-            let there = !session.send_all
-                && session.sent_up.get(origin).is_some_and(|sent| leaf.statement.index() < *sent);
-            let entry = if there {
+            let entry = if there(leaf.statement.key(), leaf.statement.index()) {
                 None
             } else {
                 let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { break };
@@ -102,7 +115,7 @@ impl Node {
                 bytes += bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
                 Some((PackedEntry::of(&entry), bodies))
             };
-            if bytes > PACK_BYTES_TARGET && !leaves.is_empty() {
+            if bytes > bytes_target && !leaves.is_empty() {
                 break;
             }
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);

@@ -18,10 +18,12 @@ mod network;
 mod story;
 mod world;
 
+mod bundles;
 mod climbing;
 mod crashes;
 mod enrolment;
 mod erasure;
+mod full;
 mod paths;
 mod random;
 mod release;

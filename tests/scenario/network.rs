@@ -316,6 +316,7 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
         Frame::Compare { .. } => "Compare".to_owned(),
         Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),
         Frame::Cosigned { .. } => "Cosigned".to_owned(),

@@ -61,6 +61,9 @@ impl Record for Disk {
     fn end(&self) -> Position {
         self.with(|record| record.end())
     }
+    fn room(&self) -> gongshi::record::Room {
+        self.with(|record| record.room())
+    }
     fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
         self.with(|record| record.erase(is_erased))
     }

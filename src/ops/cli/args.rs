@@ -1,9 +1,20 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::backup::{Backup, Restore};
+use super::bundle::BundleAction;
+use super::config::ConfigAction;
+use super::coverage::Coverage;
 pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
+use super::invite::Invite;
+use super::join::Join;
 use super::man::Man;
+use super::nothing::Nothing;
+use super::release::ReleaseAction;
+use super::roster::RosterAction;
+use super::store::StoreAction;
 use super::template::TemplateAction;
+use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -58,6 +69,17 @@ pub(super) enum Command {
     Correct(Correct),
     /// 撤回报告（须说明理由）/ take a report back, with a reason
     Withdraw(Withdraw),
+    /// 零报告：该年度没有此类执法活动 / an agency had no activity in a year
+    Nil(Nothing),
+    /// 不适用：该机关没有此项职责 / an agency has no such duty
+    NotApplicable(Nothing),
+    /// 名册：导入、查看谁该报什么 / rosters: who owes which report by when
+    Roster {
+        #[command(subcommand)]
+        action: RosterAction,
+    },
+    /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
+    Coverage(Coverage),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
     Release {
         #[command(subcommand)]
@@ -85,10 +107,24 @@ pub(super) enum Command {
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
     Verify(Verify),
+    /// 存储：统计、检查、重建索引 / the store: figures, check, rebuild the index
+    Store {
+        #[command(subcommand)]
+        action: StoreAction,
+    },
     /// 立即上报（可指定经由的上级）/ push now, by the parent or another ancestor
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
     Pull,
+    /// 备份：记录与配置，不含密钥 / back up record and configuration, never keys
+    Backup(Backup),
+    /// 从备份恢复到空目录 / restore a backup to an empty directory
+    Restore(Restore),
+    /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
+    Bundle {
+        #[command(subcommand)]
+        action: BundleAction,
+    },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
     /// 方针：公开方式与副署法定数 / policy: release and witness quorum
@@ -171,58 +207,6 @@ pub(super) struct Init {
 }
 
 #[derive(ClapArgs)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct Invite {
-    #[command(subcommand)]
-    pub(super) action: Option<InviteAction>,
-    /// 层级 / level
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) level: Option<Level>,
-    /// 区划代码 / division code
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) code: Option<DivisionCode>,
-    /// 名称 / display name
-    #[arg(long, required_unless_present = "replace")]
-    pub(super) name: Option<String>,
-    /// 托管 own|subtree|all|CODE,.. / what else it publishes for
-    #[arg(long, default_value = "own")]
-    pub(super) hosts: String,
-    /// 有效期，如 24h、30m（最长 72h）/ life of the token
-    #[arg(long)]
-    pub(super) ttl: Option<String>,
-    /// 无需人工批准 / no approval needed
-    #[arg(long)]
-    pub(super) auto: bool,
-    /// 为该区划换一台机器（层级、名称、托管沿用）/ a new machine takes the place of this division's node
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["level", "code", "name"])]
-    pub(super) replace: Option<DivisionCode>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum InviteAction {
-    /// 列出邀请 / list invitations
-    List,
-    /// 批准等待中的加入请求 / approve a pending request
-    Approve {
-        /// 区划代码 / division code
-        code: DivisionCode,
-    },
-    /// 收回邀请 / take invitations back
-    Revoke {
-        /// 区划代码 / division code
-        code: DivisionCode,
-    },
-}
-
-#[derive(ClapArgs)]
-pub(super) struct Join {
-    /// 邀请码；- 从标准输入读，@FILE 从文件读 / token, - for stdin, @FILE
-    pub(super) token: String,
-    #[command(flatten)]
-    pub(super) addresses: Addresses,
-}
-
-#[derive(ClapArgs)]
 pub(super) struct Serve {
     /// 标准输入关闭时退出 / stop when standard input closes
     #[arg(long, hide = true)]
@@ -258,49 +242,6 @@ pub(super) struct Correct {
     /// 等到省级编号 / wait until sequenced
     #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
     pub(super) wait: Option<String>,
-}
-
-#[derive(ClapArgs)]
-pub(super) struct Withdraw {
-    /// 摘要（可只写前 8 位以上）/ digest, or its first 8 digits or more
-    pub(super) digest: String,
-    /// 撤回理由（公开）/ why; public
-    #[arg(long)]
-    pub(super) reason: String,
-    /// 在所有节点删除正文（如误公示个人信息），不可恢复 / drop the bodies on every node, for good
-    #[arg(long)]
-    pub(super) erase: bool,
-    /// 只说明将做什么 / say what would be done
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// 等到省级编号 / wait until sequenced
-    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
-    pub(super) wait: Option<String>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ReleaseAction {
-    /// 设定某年度的统一公开时间（仅根节点）/ set when a year becomes public (root only)
-    Set {
-        /// 年度 / year
-        year: u16,
-        /// 时间（RFC 3339）或 now / instant or now
-        #[arg(long)]
-        at: String,
-        /// 只说明将做什么 / say what would be done
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// 某年度的公开状态与各节点就绪情况 / where a year stands and which nodes are ready
-    Show {
-        /// 年度 / year
-        year: u16,
-    },
-    /// 演练：此刻公开会怎样，不改变任何东西 / what would happen now; changes nothing
-    Rehearse {
-        /// 年度 / year
-        year: u16,
-    },
 }
 
 #[derive(ClapArgs)]
@@ -353,12 +294,4 @@ pub(super) struct Proof {
     /// 写入文件 / write to a file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum ConfigAction {
-    /// 每项的值与来源 / each value and where it came from
-    Show,
-    /// 检查端口、密钥与写入权限 / open ports, read keys, test writing
-    Check,
 }

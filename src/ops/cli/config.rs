@@ -1,12 +1,21 @@
 //! `gongshi config`: what is in force and where it came from, and whether this machine lets it work.
 
-use super::args::{ConfigAction, Global};
+use super::args::Global;
 use super::grid::grid;
 use super::{NOT_INITIALISED, Outcome, serve};
 use crate::config::{Loaded, Origin};
 use crate::ops::service::Failure;
+use clap::Subcommand;
 use serde_json::{Value, json};
 use std::net::{TcpListener, ToSocketAddrs, UdpSocket};
+
+#[derive(Subcommand)]
+pub(super) enum ConfigAction {
+    /// 每项的值与来源 / each value and where it came from
+    Show,
+    /// 检查端口、密钥与写入权限 / open ports, read keys, test writing
+    Check,
+}
 
 pub(super) fn run(global: &Global, action: &ConfigAction) -> Result<Outcome, Failure> {
     let loaded = serve::loaded(global)?;

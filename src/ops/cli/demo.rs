@@ -3,7 +3,8 @@
 //! Everything goes through the real paths: the same `init`, `invite`, `join`, `serve` and `publish` that an
 //! operator runs, real QUIC, a process, a record and an index for each node.
 
-use super::args::{Addresses, Check, Demo, Global, Init, Join, Publish};
+use super::args::{Addresses, Check, Demo, Global, Init, Publish};
+use super::join::Join;
 use super::link::{Link, pause};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
 use crate::division::Level;

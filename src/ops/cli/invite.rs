@@ -1,11 +1,57 @@
 //! `gongshi invite`: tokens for lower nodes, their list, approval and taking back.
 
-use super::args::{Global, Invite, InviteAction};
+use super::args::Global;
 use super::link::Link;
-use super::{Outcome, runtime};
+use super::{Outcome, runtime, usage};
+use crate::division::{DivisionCode, Level};
 use crate::ops::service::{Failure, Request};
 use crate::trust::delegation::Hosting;
+use clap::{Args as ClapArgs, Subcommand};
 use serde_json::Value;
+
+#[derive(ClapArgs)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Invite {
+    #[command(subcommand)]
+    pub(super) action: Option<InviteAction>,
+    /// 层级 / level
+    #[arg(long, required_unless_present = "replace")]
+    pub(super) level: Option<Level>,
+    /// 区划代码 / division code
+    #[arg(long, required_unless_present = "replace")]
+    pub(super) code: Option<DivisionCode>,
+    /// 名称 / display name
+    #[arg(long, required_unless_present = "replace")]
+    pub(super) name: Option<String>,
+    /// 托管 own|subtree|all|CODE,.. / what else it publishes for
+    #[arg(long, default_value = "own")]
+    pub(super) hosts: String,
+    /// 有效期，如 24h、30m（最长 72h）/ life of the token
+    #[arg(long)]
+    pub(super) ttl: Option<String>,
+    /// 无需人工批准 / no approval needed
+    #[arg(long)]
+    pub(super) auto: bool,
+    /// 为该区划换一台机器（层级、名称、托管沿用）/ a new machine takes the place of this division's node
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["level", "code", "name"])]
+    pub(super) replace: Option<DivisionCode>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum InviteAction {
+    /// 列出邀请 / list invitations
+    List,
+    /// 批准等待中的加入请求 / approve a pending request
+    Approve {
+        /// 区划代码 / division code
+        code: DivisionCode,
+    },
+    /// 收回邀请 / take invitations back
+    Revoke {
+        /// 区划代码 / division code
+        code: DivisionCode,
+    },
+}
 
 pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> {
     let request = match &invite.action {
@@ -59,10 +105,6 @@ fn list(document: &Value) -> String {
         ["code", "state", "expires", "digits", "name"].map(|name| field(line, name)).join("  ")
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::new(2, "usage", message)
 }
 
 fn hosting(text: &str) -> Result<Hosting, Failure> {

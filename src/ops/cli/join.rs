@@ -1,6 +1,6 @@
 //! `gongshi join`: enrols this machine with a token from its parent.
 
-use super::args::{Global, Join};
+use super::args::{Addresses, Global};
 use super::init::{announced, configure};
 use super::progress::Progress;
 use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
@@ -16,11 +16,20 @@ use crate::sync::frame::{Frame, JoinRequest, Joined};
 use crate::sync::token::Token;
 use crate::trust::delegation::prove_possession;
 use crate::trust::key::SecretKey;
+use clap::Args as ClapArgs;
 use serde_json::json;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+#[derive(ClapArgs)]
+pub(super) struct Join {
+    /// 邀请码；- 从标准输入读，@FILE 从文件读 / token, - for stdin, @FILE
+    pub(super) token: String,
+    #[command(flatten)]
+    pub(super) addresses: Addresses,
+}
 
 /// A parent that cannot be reached within this time is not reached.
 const REACH_WITHIN: Duration = Duration::from_secs(25);

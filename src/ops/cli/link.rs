@@ -52,13 +52,9 @@ impl Link {
         mut on_reply: impl FnMut(Reply),
     ) -> Result<(), Failure> {
         match self {
-            Self::Daemon(stream) => control::calls(stream, requests, on_reply).await.map_err(|error| {
-                Failure::new(
-                    UNREACHABLE,
-                    "daemon_gone",
-                    format!("守护进程未答复：{error} / the daemon did not answer: {error}"),
-                )
-            }),
+            Self::Daemon(stream) => {
+                control::calls(stream, requests, on_reply).await.map_err(|error| gone(&error))
+            }
             Self::Offline(mut opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
@@ -80,18 +76,40 @@ impl Link {
         }
     }
 
+    /// Sends one request of several; a failure is an error.
+    #[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
+    pub(super) async fn exchange(&mut self, request: Request) -> Result<Reply, Failure> {
+        let reply = match self {
+            Self::Daemon(stream) => {
+                let call = control::call(stream, &request);
+                let answered = tokio::time::timeout(ANSWER_WITHIN, call).await.map_err(|_| silent())?;
+                answered.map_err(|error| gone(&error))?
+            }
+            Self::Offline(opened, data, clock) => {
+                let (reply, _) = opened.engine.turn(clock.now(), |node, turn| {
+                    let reply = answer(node, turn, &request, data);
+                    node.settle(turn)?;
+                    reply
+                })?;
+                data.promote_key(opened.engine.node().own_key())?;
+                match reply {
+                    Answer::Now(reply) => reply,
+                    Answer::Later(reading) => reading.run(opened.engine.store().as_ref()),
+                }
+            }
+        };
+        match reply {
+            Reply::Failure(failure) => Err(failure),
+            other => Ok(other),
+        }
+    }
+
     /// Sends one request.
     #[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
     pub(super) async fn call(self, request: Request) -> Result<Reply, Failure> {
         let (mut reply, within) = (None, if request.is_long() { READ_WITHIN } else { ANSWER_WITHIN });
         let call = self.calls(vec![request], |answer| reply = Some(answer));
-        tokio::time::timeout(within, call).await.map_err(|_| {
-            Failure::new(
-                UNREACHABLE,
-                "daemon_silent",
-                "守护进程未按时答复 / the daemon did not answer in time",
-            )
-        })??;
+        tokio::time::timeout(within, call).await.map_err(|_| silent())??;
         match reply.ok_or_else(unexpected)? {
             Reply::Failure(failure) => Err(failure),
             other => Ok(other),
@@ -110,6 +128,15 @@ impl Link {
 /// Asks the node of the data directory for a document.
 pub(super) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
     runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })
+}
+
+fn gone(error: &std::io::Error) -> Failure {
+    let message = format!("守护进程未答复：{error} / the daemon did not answer: {error}");
+    Failure::new(UNREACHABLE, "daemon_gone", message)
+}
+
+fn silent() -> Failure {
+    Failure::new(UNREACHABLE, "daemon_silent", "守护进程未按时答复 / the daemon did not answer in time")
 }
 
 fn behind() -> Failure {

@@ -1,7 +1,10 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod backup;
+mod bundle;
 mod config;
+mod coverage;
 mod demo;
 mod doctor;
 mod explain;
@@ -15,14 +18,18 @@ mod link;
 mod locale;
 mod look;
 mod man;
+mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod progress;
 mod publish;
 mod release;
+mod roster;
+mod roster_file;
 mod serve;
 mod status;
+mod store;
 mod sure;
 mod template;
 mod withdraw;
@@ -110,6 +117,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Nil(nothing) => nothing::run(&global, &nothing, false),
+        Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
+        Command::Roster { action } => roster::run(&global, &action),
+        Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
@@ -118,8 +129,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff { a, b } => packages::diff(&global, &a, &b),
         Command::Proof(proof) => packages::proof(&global, &proof),
         Command::Verify(verify) => look::verify(&global, &verify),
+        Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Backup(options) => backup::backup(&global, &options),
+        Command::Restore(options) => backup::restore(&global, &options),
+        Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
@@ -179,6 +194,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };
         Self::new(exit, code, error.to_string())
@@ -189,6 +205,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Data(error) => error.into(),
+            DaemonError::Engine(super::engine::EngineError::Full) => super::service::disk_full(),
             DaemonError::Engine(error) => {
                 Self::new(DAMAGED, "engine", format!("节点停止：{error} / the node stopped: {error}"))
             }
@@ -219,6 +236,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::new(2, "usage", message)
 }
 
 fn unexpected() -> Failure {

@@ -1,6 +1,6 @@
 //! `gongshi release`: one time for all levels.
 
-use super::args::{Global, ReleaseAction};
+use super::args::Global;
 use super::grid::grid;
 use super::link::ask;
 use super::packages::{array, text};
@@ -8,7 +8,33 @@ use super::sure::sure;
 use super::{DONE, FINDINGS, Outcome};
 use crate::ops::service::{Failure, Request};
 use crate::time::WallMs;
+use clap::Subcommand;
 use serde_json::Value;
+
+#[derive(Subcommand)]
+pub(super) enum ReleaseAction {
+    /// 设定某年度的统一公开时间（仅根节点）/ set when a year becomes public (root only)
+    Set {
+        /// 年度 / year
+        year: u16,
+        /// 时间（RFC 3339）或 now / instant or now
+        #[arg(long)]
+        at: String,
+        /// 只说明将做什么 / say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// 某年度的公开状态与各节点就绪情况 / where a year stands and which nodes are ready
+    Show {
+        /// 年度 / year
+        year: u16,
+    },
+    /// 演练：此刻公开会怎样，不改变任何东西 / what would happen now; changes nothing
+    Rehearse {
+        /// 年度 / year
+        year: u16,
+    },
+}
 
 pub(super) fn run(global: &Global, action: &ReleaseAction) -> Result<Outcome, Failure> {
     match action {

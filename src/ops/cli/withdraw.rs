@@ -1,12 +1,31 @@
 //! `gongshi withdraw`: a report is taken back; its statement and its proofs stay.
 
-use super::args::{Global, Withdraw};
+use super::args::Global;
 use super::link::ask;
 use super::packages::text;
 use super::publish::wait_sequenced;
 use super::sure::sure;
 use super::{Outcome, runtime, unexpected};
 use crate::ops::service::{Failure, Request};
+use clap::Args as ClapArgs;
+
+#[derive(ClapArgs)]
+pub(super) struct Withdraw {
+    /// 摘要（可只写前 8 位以上）/ digest, or its first 8 digits or more
+    pub(super) digest: String,
+    /// 撤回理由（公开）/ why; public
+    #[arg(long)]
+    pub(super) reason: String,
+    /// 在所有节点删除正文（如误公示个人信息），不可恢复 / drop the bodies on every node, for good
+    #[arg(long)]
+    pub(super) erase: bool,
+    /// 只说明将做什么 / say what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// 等到省级编号 / wait until sequenced
+    #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
+    pub(super) wait: Option<String>,
+}
 
 pub(super) fn run(global: &Global, withdraw: &Withdraw) -> Result<Outcome, Failure> {
     let request = |dry_run| Request::Withdraw {

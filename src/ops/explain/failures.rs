@@ -170,9 +170,9 @@ pub(super) const FAILURES: &[Row] = &[
     (
         "damaged",
         "存储损坏",
-        "gongshi verify --all；移走 index 后重启会自动重建",
+        "gongshi store check 指出位置；gongshi serve 自行修复，gongshi store rebuild 重建索引",
         "the store is damaged",
-        "gongshi verify --all; move index away and start again: it is rebuilt",
+        "gongshi store check names the place; gongshi serve heals it, gongshi store rebuild rebuilds the index",
     ),
     (
         "demo_report_refused",

@@ -3,10 +3,13 @@
 //! A test reads the sources, so that no code that a person can meet lacks an entry and none is stale.
 
 mod failures;
+mod files;
 mod findings;
 mod keys;
 mod refusals;
+mod scope;
 mod states;
+mod store;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +58,23 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 8] = [
+    let tables: &'static [(Kind, &'static [Row])] = &[
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
+        (Kind::Failure, scope::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
+        (Kind::Failure, store::FAILURES),
+        (Kind::Doctor, store::DOCTOR),
     ];
-    tables.into_iter().flat_map(|(kind, rows)| {
+    tables.iter().flat_map(|(kind, rows)| {
         rows.iter().map(move |(code, zh, zh_next, en, en_next)| Entry {
-            kind,
+            kind: *kind,
             code,
             zh: (zh, zh_next),
             en: (en, en_next),

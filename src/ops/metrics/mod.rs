@@ -14,6 +14,7 @@ pub(super) use gauges::Seen;
 pub(super) use http::counted;
 pub(super) use process::free_bytes;
 
+use crate::net::NetEvent;
 use crate::sync::Event;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -152,19 +153,20 @@ impl Metrics {
         self.frame_bytes.get_or_create(&direction.label()).inc_by(bytes as u64);
     }
 
-    /// A session began.
-    pub(super) fn connected(&self) {
-        self.sessions.inc();
-    }
-
-    /// A session ended.
-    pub(super) fn closed(&self) {
-        self.sessions.dec();
-    }
-
-    /// Nobody answered a dial.
-    pub(super) fn dial_failed(&self) {
-        self.dial_failures.inc();
+    /// Something came from the network.
+    pub(super) fn net(&self, event: &NetEvent) {
+        match event {
+            NetEvent::Connected { .. } => {
+                self.sessions.inc();
+            }
+            NetEvent::Closed { .. } => {
+                self.sessions.dec();
+            }
+            NetEvent::Frame { bytes, .. } => self.frame(Direction::In, bytes.len()),
+            NetEvent::DialFailed { .. } => {
+                self.dial_failures.inc();
+            }
+        }
     }
 
     /// A turn ran; `durable` when it wrote to the record.
@@ -176,8 +178,12 @@ impl Metrics {
     /// What came back of a turn.
     pub(super) fn event(&self, event: &Event) {
         match event {
-            Event::OwnRefused(_, code) => drop(self.refused.get_or_create(&[("code", code.as_str())]).inc()),
-            Event::PeerFault(_, why) => drop(self.peer_faults.get_or_create(&[("code", why)]).inc()),
+            Event::OwnRefused(_, code) => {
+                self.refused.get_or_create(&[("code", code.as_str())]).inc();
+            }
+            Event::PeerFault(_, why) => {
+                self.peer_faults.get_or_create(&[("code", why)]).inc();
+            }
             _ => {}
         }
         if let Some(code) = alarm_code(event) {

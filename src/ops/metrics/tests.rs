@@ -12,7 +12,7 @@ use std::time::Duration;
 fn full() -> String {
     let metrics = Metrics::new();
     metrics.frame(Direction::In, 1);
-    metrics.connected();
+    metrics.sessions.inc();
     metrics.turn(Duration::from_millis(2), true);
     let code = RefusalCode::NoAuthority;
     metrics.event(&Event::OwnRefused(Digest::ZERO, code));

@@ -1,5 +1,6 @@
 //! Alarms: what a node noticed that someone must look at, each with a code that `explain` knows.
 
+use crate::record::Room;
 use crate::sync::Node;
 use serde_json::{Value, json};
 
@@ -36,6 +37,9 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if node.is_behind() {
         alarms.push(Alarm::new("record_behind", format!("{} / {}", node.own_log().0, node.root_log().0)));
+    }
+    if node.room() != Room::Enough {
+        alarms.push(Alarm::new("disk_full", node.own_log().0));
     }
     if let Some(code) = node.own_refusal() {
         alarms.push(Alarm::new("delegate_refused", code.as_str()));

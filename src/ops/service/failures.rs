@@ -22,6 +22,9 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
             ),
         ),
+        PublishError::BadName(error) => {
+            Failure::new(5, "agency_name", format!("机关名称为空、过长或含控制字符 / {error}"))
+        }
         PublishError::BadReason => Failure::new(
             2,
             "bad_reason",
@@ -48,6 +51,12 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
         ),
         PublishError::Say(error) => say_failure(error)?,
     })
+}
+
+/// There is no room for new work.
+pub(in crate::ops) fn disk_full() -> Failure {
+    let message = "磁盘已满，暂不接收新内容；查询照常。腾出空间后自动恢复 / the disk is full: nothing new is taken, reading goes on; it resumes by itself when there is room";
+    Failure::new(6, "disk_full", message)
 }
 
 pub(super) fn reason_failure(bytes: usize) -> Failure {

@@ -4,6 +4,7 @@ use super::data_dir::{DataDir, random_seed};
 use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
+use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
@@ -18,19 +19,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarms;
+mod backup;
+mod bundle;
 mod failures;
 mod govern;
 mod paths;
 mod release;
+mod scope;
 mod state;
 mod template;
 mod withdraw;
 mod witness;
 
 pub(super) use alarms::ALARM_CODES;
+pub(super) use bundle::{Bundled, Bundling};
+pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
+pub(super) use failures::disk_full;
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
 use state::{invitations, roll_call, roll_call_rows, status, tree};
@@ -83,6 +90,8 @@ pub(super) enum Request {
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
+    /// Say who owes a report, or that an agency has nothing to report.
+    Scope(Box<Scoping>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -130,6 +139,10 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// What is to be backed up.
+    Inventory,
+    /// Something about a bundle.
+    Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
     Witness(Witnessing),
     /// A read that may take long and must not stop the node.
@@ -140,6 +153,24 @@ impl Request {
     /// True when the answer may take as long as there is to read.
     pub(super) const fn is_long(&self) -> bool {
         matches!(self, Self::Query(_))
+    }
+
+    /// True when answering it takes room on the disk.
+    const fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Publish(_)
+                | Self::Correct(..)
+                | Self::Withdraw { dry_run: false, .. }
+                | Self::Invite { .. }
+                | Self::Replace { .. }
+                | Self::Govern(_)
+                | Self::AddTemplate { .. }
+                | Self::Rotate
+                | Self::Approve(_)
+                | Self::RevokeInvite(_)
+                | Self::Schedule { dry_run: false, .. }
+        )
     }
 }
 
@@ -172,6 +203,10 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// What is to be backed up.
+    Inventory(Box<super::backup::Inventory>),
+    /// About a bundle.
+    Bundled(Box<Bundled>),
     /// It was not done.
     Failure(Failure),
 }
@@ -208,11 +243,20 @@ pub(super) fn answer(
     request: &Request,
     data: &DataDir,
 ) -> Result<Answer, StoreError> {
+    if request.writes() && node.room() != Room::Enough {
+        return Ok(Answer::Now(Reply::Failure(disk_full())));
+    }
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
     }
+    if let Request::Inventory = request {
+        return backup::inventory(node, turn, data).map(Answer::Now);
+    }
     if let Request::Query(query) = request {
-        return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
+        return Ok(Answer::Later(Box::new(Reading::new(
+            query.clone(),
+            Glance::for_query(node, query, turn.now.wall),
+        ))));
     }
     reply(node, turn, request).map(Answer::Now)
 }
@@ -256,6 +300,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite(node, turn, *ttl_ms, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
         Request::Keys => document(&govern::keys(node, turn.now.wall)),
@@ -283,8 +328,9 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
-        Request::Query(_) | Request::Rotate => {
+        Request::Query(_) | Request::Rotate | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }
     })

@@ -1,0 +1,187 @@
+//! `gongshi store`: what lies on the disk, whether it is as it was written, and the index built anew.
+
+use super::args::Global;
+use super::grid::grid;
+use super::link::ask;
+use super::packages::array;
+use super::{DAMAGED, DONE, LOCKED, Outcome, config, say, unexpected};
+use crate::ops::data_dir::{Clock, DataDir, DataDirError};
+use crate::ops::inspection::inspect_record;
+use crate::ops::keep::dump;
+use crate::ops::query::{Glance, Query, Reading};
+use crate::ops::service::{Failure, Reply, Request};
+use crate::record::{RecordError, free_bytes};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[derive(Subcommand)]
+pub(super) enum StoreAction {
+    /// 各部分大小、条数与剩余空间 / sizes, counts, free space
+    Stats,
+    /// 逐字节核对记录与索引，不作改动（退出码 9：有损坏）/ check record and index from the bytes (exit 9: damaged)
+    Check,
+    /// 由记录重建索引 / build the index anew from the record
+    Rebuild,
+}
+
+pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Outcome, Failure> {
+    let data = global.data();
+    if !data.is_initialised() {
+        return Err(DataDirError::NotInitialised(global.data.clone()).into());
+    }
+    match action {
+        StoreAction::Stats => stats(global, &data),
+        StoreAction::Check => check(global, &data),
+        StoreAction::Rebuild => rebuild(global, &data),
+    }
+}
+
+/// Bytes of the files under a directory, and how many there are.
+fn size(path: &Path) -> (u64, u64) {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return std::fs::metadata(path).map_or((0, 0), |file| (file.len(), 1));
+    };
+    entries.flatten().map(|entry| size(&entry.path())).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+fn stats(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
+    let of = |name: &str| size(&data.path().join(name));
+    let (facts, bodies, index, guard, ballast) =
+        (of("record/facts"), of("record/bodies"), of("index"), of("guard"), of("ballast"));
+    let aside = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().contains(".damaged-");
+    let set_aside = std::fs::read_dir(data.path()).into_iter().flatten().flatten().filter(aside);
+    let set_aside: u64 = set_aside.map(|entry| size(&entry.path()).0).sum();
+    let free = free_bytes(data.path()).unwrap_or(0);
+    // A store that does not open has sizes all the same.
+    let status = ask(global, Request::Status).unwrap_or_default();
+    let document = json!({
+        "schema": "gongshi.store.stats/1",
+        "record": {
+            "bytes": facts.0 + bodies.0, "segments": facts.1 + bodies.1,
+            "facts_bytes": facts.0, "bodies_bytes": bodies.0,
+        },
+        "index": {"bytes": index.0}, "guard": {"bytes": guard.0}, "ballast": {"bytes": ballast.0},
+        "set_aside": {"bytes": set_aside}, "free_bytes": free,
+        "log": status["log"]["size"], "root_log": status["root_log"]["size"],
+        "received": status["received"], "packages": status["held"]["packages"],
+    });
+    let row = |zh, en, value: String| vec![global.words(zh, en).to_owned(), value];
+    let mib = |bytes: u64| format!("{}.{:02} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 100) >> 20);
+    let rows = [
+        row("记录", "record", format!("{}  {}", mib(facts.0 + bodies.0), facts.1 + bodies.1)),
+        row("  事实", "  facts", mib(facts.0)),
+        row("  正文", "  bodies", mib(bodies.0)),
+        row("索引", "index", mib(index.0)),
+        row("隔离", "set aside", mib(set_aside)),
+        row("预留", "ballast", mib(ballast.0)),
+        row("剩余空间", "free", mib(free)),
+        row("根日志", "root log", document["root_log"].to_string()),
+        row("本日志", "own log", document["log"].to_string()),
+        row("声明", "statements", document["received"].to_string()),
+        row("已公开", "public", document["packages"].to_string()),
+    ];
+    Ok(Outcome::done(document, grid::<&str>(&[], &rows)))
+}
+
+fn check(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
+    let begins = |file: &Path| say(&format!("{} {}", global.words("核对", "checking"), file.display()));
+    let records = inspect_record(&data.path().join("record"), begins).map_err(record_failure)?;
+    let mut wrong: Vec<Value> = records
+        .wrong
+        .iter()
+        .map(|wrong| json!({"file": wrong.file, "offset": wrong.offset, "what": wrong.what}))
+        .collect();
+    let (mut index, mut rows) = (json!({"compared": false}), Value::Null);
+    if wrong.is_empty() {
+        let clock = Clock::start();
+        if config::is_running(global) {
+            rows = ask(global, Request::Query(Query::VerifyAll))?;
+        } else {
+            let opened = data.open(clock.now())?;
+            let compared = data.compare(&opened, clock.now())?;
+            index = json!({
+                "compared": true, "rows": compared.whole.rows, "hash": compared.whole.hash,
+                "differing": compared.differing,
+            });
+            if let Some(first) = compared.first {
+                wrong.push(json!({
+                    "file": data.path().join("index"), "offset": Value::Null,
+                    "what": format!("{} rows differ from the record, the first {}", compared.differing,
+                        data_encoding::HEXLOWER.encode(&first)),
+                }));
+            }
+            // Not through a turn, in which the node might sign: checking changes nothing.
+            let glance = Glance::of(opened.engine.node());
+            let store = opened.engine.store();
+            match Reading::new(Query::VerifyAll, glance).run(store.as_ref()) {
+                Reply::Document(text) => rows = serde_json::from_str(&text).map_err(|_| unexpected())?,
+                Reply::Failure(failure) => return Err(failure),
+                _ => return Err(unexpected()),
+            }
+        }
+        let problem = |what: &Value| json!({"file": Value::Null, "offset": Value::Null, "what": what});
+        wrong.extend(array(&rows["problems"]).iter().map(problem));
+    }
+    let document = json!({
+        "schema": "gongshi.store.check/1", "ok": wrong.is_empty(),
+        "record": {
+            "facts": records.found.facts, "bodies": records.found.bodies, "segments": records.found.segments,
+            "bytes": records.found.bytes, "torn_bytes": records.found.torn_bytes,
+        },
+        "index": index, "verified": {"leaves": rows["leaves"], "statements": rows["statements"], "bodies": rows["bodies"]},
+        "damages": wrong,
+    });
+    let line = |wrong: &Value| {
+        let place = match (wrong["file"].as_str(), wrong["offset"].as_u64()) {
+            (Some(file), Some(offset)) => format!("{file}:{offset}: "),
+            (Some(file), None) => format!("{file}: "),
+            _ => String::new(),
+        };
+        format!("{place}{}", wrong["what"].as_str().unwrap_or_default())
+    };
+    let mut lines: Vec<String> = wrong.iter().map(line).collect();
+    lines.push(match (wrong.is_empty(), global.english()) {
+        (true, true) => format!("{} facts, {} bodies: sound", records.found.facts, records.found.bodies),
+        (true, false) => format!("{} 条事实、{} 段正文：完好", records.found.facts, records.found.bodies),
+        (false, true) => "damaged: gongshi serve fetches what is lost from the neighbours; gongshi store rebuild builds the index anew".to_owned(),
+        (false, false) => "有损坏：gongshi serve 会向相邻节点取回缺失部分；gongshi store rebuild 重建索引".to_owned(),
+    });
+    Ok(Outcome { exit: if wrong.is_empty() { DONE } else { DAMAGED }, document, text: lines.join("\n") })
+}
+
+fn rebuild(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
+    if config::is_running(global) {
+        let message = "守护进程正在运行：请先停止（systemctl stop gongshi），再运行 gongshi store rebuild / the daemon is running: stop it first, then run this again";
+        return Err(Failure::new(LOCKED, "locked", message));
+    }
+    let clock = Clock::start();
+    say(global.words("正在由记录重建索引", "building the index anew from the record"));
+    let opened = data.rebuild(clock.now())?;
+    let store = opened.engine.store();
+    let damaged = |error: crate::store::StoreError| DataDirError::Damaged(error.to_string());
+    let dump = dump(store.as_ref()).map_err(damaged)?;
+    store.flush().map_err(damaged)?;
+    let node = opened.engine.node();
+    let (root_log, position) = (node.root_log(), opened.engine.position());
+    let document = json!({
+        "schema": "gongshi.store.rebuild/1", "facts": position.facts, "bodies": position.bodies,
+        "rows": dump.rows, "hash": dump.hash,
+        "root_log": {"size": root_log.0, "root_hash": root_log.1.base64()},
+        "view_root": node.ledger().view_root().base64(),
+    });
+    let text = match global.english() {
+        true => {
+            format!("index rebuilt: {} facts, {} rows, root log {}", position.facts, dump.rows, root_log.0)
+        }
+        false => format!("索引已重建：{} 条事实，{} 行，根日志 {}", position.facts, dump.rows, root_log.0),
+    };
+    Ok(Outcome::done(document, text))
+}
+
+fn record_failure(error: RecordError) -> Failure {
+    match error {
+        RecordError::Missing(path) => DataDirError::NotInitialised(path).into(),
+        other => DataDirError::Damaged(other.to_string()).into(),
+    }
+}

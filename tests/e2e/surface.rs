@@ -32,7 +32,7 @@ fn metrics_follow_what_happens_and_readiness_says_why() {
         (&root, "gongshi_up", 1.0),
         (&root, "gongshi_ready", 1.0),
         (&root, "gongshi_packages_held", 1.0),
-        (&root, "gongshi_links{relation=\"child\",state=\"up\"}", 1.0),
+        (&root, "gongshi_link_up{relation=\"child\",code=\"330200\"}", 1.0),
         (&root, "gongshi_frames_total{direction=\"in\"}", 1.0),
         (&city, "gongshi_frame_bytes_total{direction=\"out\"}", 100.0),
         (&city, "gongshi_turn_duration_seconds_count{durable=\"yes\"}", 1.0),

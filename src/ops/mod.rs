@@ -1,5 +1,6 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+pub mod audit;
 mod backup;
 mod bundle;
 mod circular;
@@ -14,6 +15,7 @@ mod events;
 mod explain;
 mod inspection;
 mod keep;
+mod known;
 mod logs;
 mod metrics;
 mod notify;
@@ -22,3 +24,4 @@ mod portal_source;
 mod query;
 mod service;
 mod snapshot;
+mod sums;

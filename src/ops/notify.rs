@@ -3,6 +3,7 @@
 //! The watchdog is fed only by real work: a question goes to the engine, a whole turn runs, its answer comes back.
 //! A process that lives while its engine hangs is not fed, and systemd starts it anew.
 
+use super::audit::Caller;
 use super::driver::{Ask, pause};
 use super::service::{Reply, Request};
 use sd_notify::NotifyState;
@@ -23,7 +24,8 @@ pub(super) async fn watch(ask: Ask) {
     loop {
         // A third of the time allowed leaves room for one lost turn.
         pause(Some(within / 3)).await;
-        let Some(reply) = ask.send(Request::Status).await else { return };
+        let caller = Caller { who: "gongshi".to_owned(), from: "watchdog".to_owned() };
+        let Some(reply) = ask.send(Request::Status, caller).await else { return };
         match reply.await {
             Ok(Reply::Document(_)) => tell(&[NotifyState::Watchdog]),
             _ => return,

@@ -172,6 +172,7 @@ impl Node {
             self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
             self.erase(turn, &entry)?;
         }
+        self.roll_up(turn, &entry, &effects)?;
         for effect in effects {
             self.follow(turn, index, effect)?;
         }

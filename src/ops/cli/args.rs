@@ -1,5 +1,6 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::audit::AuditAction;
 use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
@@ -14,6 +15,7 @@ use super::release::ReleaseAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
+use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
@@ -103,6 +105,8 @@ pub(super) enum Command {
         /// 现 / later digest
         b: String,
     },
+    /// 汇总：某区划某年度各表合计、比率、差异 / sums of a division's year
+    View(View),
     /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
@@ -127,6 +131,11 @@ pub(super) enum Command {
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 审计日志：查看、核对、导出 / audit log: show, verify, export
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
     /// 方针：公开方式与副署法定数 / policy: release and witness quorum
     Policy {
         #[command(subcommand)]

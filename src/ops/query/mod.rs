@@ -11,11 +11,13 @@ mod list;
 mod proof;
 mod show;
 mod verify;
+mod view;
 mod walk;
 
 pub(super) use compare::Shown;
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
+pub(super) use view::{ViewAsk, ViewForm};
 
 use super::service::{Failure, Reply};
 use crate::digest::Digest;
@@ -51,6 +53,8 @@ pub(super) enum Query {
     Compare(Shown),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
+    /// A division's year as summed, `gongshi.view/1`.
+    View(ViewAsk),
     /// Who owes a report and who gave one, `gongshi.coverage/1`.
     Coverage {
         /// The division at the top; none for the node's own.
@@ -249,6 +253,7 @@ impl Reading {
                 compare::evidence(&glance, text)
             }
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::View(ask) => view::view_document(store, &glance, ask),
             Query::Coverage { division, year } => {
                 coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)
             }

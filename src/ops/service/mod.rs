@@ -18,6 +18,7 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod act;
 mod alarms;
 mod backup;
 mod bundle;
@@ -31,6 +32,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use act::{act, result};
 pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use scope::{Scoping, duty_json};

@@ -199,7 +199,7 @@ pub(super) struct Addresses {
 
 #[derive(ClapArgs)]
 pub(super) struct Init {
-    /// 层级 province|city|district|town
+    /// 层级 / level: province|city|district|town
     #[arg(long)]
     pub(super) level: Level,
     /// 区划代码 / division code

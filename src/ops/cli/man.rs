@@ -76,7 +76,7 @@ mod tests {
             assert!(page.contains(".TH") && page.contains(&name), "{name}");
             let both = |help: String, of: &str| {
                 assert!(
-                    help.contains(" / ") && !help.is_ascii(),
+                    help.contains("/ ") && !help.is_ascii(),
                     "{name} {of}: {help:?} is not in both languages"
                 );
             };

@@ -47,6 +47,7 @@ pub(super) fn status(node: &Node) -> Value {
         "unacknowledged": node.unacknowledged(),
         "authority": authority(node),
         "refused": node.own_refused_count(),
+        "returned": node.sent_back().count(),
     })
 }
 

@@ -5,11 +5,14 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::man::Man;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::review::ReviewAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
@@ -17,7 +20,6 @@ use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
-use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -29,39 +31,6 @@ pub(super) struct Args {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-/// Options of every command.
-#[derive(ClapArgs)]
-pub(super) struct Global {
-    /// 数据目录 / data directory
-    #[arg(long, global = true, value_name = "DIR", env = "GONGSHI_DATA", default_value = "/var/lib/gongshi")]
-    pub(super) data: PathBuf,
-    /// 配置文件（默认为数据目录内 gongshi.toml）/ configuration file
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// 在标准输出给出一个 JSON 文档 / one JSON document on stdout
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-    /// 语言 / language
-    #[arg(long, global = true, value_name = "zh|en", env = "GONGSHI_LANG", default_value = "zh")]
-    pub(super) lang: String,
-    /// 从不提问 / never ask
-    #[arg(long, global = true)]
-    pub(super) no_input: bool,
-}
-
-impl Global {
-    pub(super) fn data(&self) -> DataDir {
-        DataDir::new(&self.data)
-    }
-    pub(super) fn english(&self) -> bool {
-        self.lang.starts_with("en")
-    }
-    /// The sentence in the language asked for.
-    pub(super) fn words<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
-        if self.english() { en } else { zh }
-    }
 }
 
 #[derive(Subcommand)]
@@ -111,6 +80,11 @@ pub(super) enum Command {
     Roster {
         #[command(subcommand)]
         action: RosterAction,
+    },
+    /// 审核下级报送：列出、查看、通过、退回 / review what came from below
+    Review {
+        #[command(subcommand)]
+        action: ReviewAction,
     },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),
@@ -196,6 +170,8 @@ pub(super) enum Command {
         /// bash | zsh | fish | elvish | powershell
         shell: clap_complete::Shell,
     },
+    /// 手册页（troff）/ manual pages
+    Man(Man),
     /// 版本 / version
     Version,
 }
@@ -229,7 +205,7 @@ pub(super) struct Addresses {
 
 #[derive(ClapArgs)]
 pub(super) struct Init {
-    /// 层级 province|city|district|town
+    /// 层级 / level: province|city|district|town
     #[arg(long)]
     pub(super) level: Level,
     /// 区划代码 / division code

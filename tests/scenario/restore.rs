@@ -179,6 +179,7 @@ fn fault_18_of_two_live_copies_one_meets_the_others_signatures_and_stops() {
     restore(town, &copy, Guard::Old);
     town.sim().sites[town.at].marks.1.store(false, Ordering::Relaxed);
     world.sim().crash(town.at);
+    world.sim().auditor.forget(town.at);
     world.sim().restart(town.at, true);
     town.publishes("乙局", 2024, "处罚 8 宗");
     world.sim().heal_all();

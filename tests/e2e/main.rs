@@ -41,4 +41,5 @@ mod scope;
 mod store;
 mod template;
 mod verifier;
+mod view;
 mod witness;

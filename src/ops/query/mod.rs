@@ -96,7 +96,7 @@ pub(super) struct Glance {
 
 impl Query {
     const fn needs_scope(&self) -> bool {
-        matches!(self, Self::Coverage { .. } | Self::Rosters { .. })
+        matches!(self, Self::Coverage { .. } | Self::Rosters { .. } | Self::View(_))
     }
 }
 

@@ -343,6 +343,11 @@ fn what_is_withdrawn_or_held_is_in_no_sum() {
     federation.wait_for(std::slice::from_ref(&digest), 10);
     let cases = |year| view(node, "330000", year, "scope=own")["packages"].clone();
     assert_eq!(cases(2022), 1);
+    let coverage = view(node, "330000", 2022, "scope=own")["coverage"].clone();
+    assert_eq!(
+        (&coverage["expected"], &coverage["reported"], &coverage["missing"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
     node.run(&["withdraw", &digest, "--reason", "误报", "--wait", "sequenced"]).expect_exit(0);
     assert_eq!(cases(2022), 0);
     node.run(&["release", "set", "2023", "--at", "2099-01-01T00:00:00+08:00"]).expect_exit(0);

@@ -16,6 +16,7 @@
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
+//! | `k` | statement digest 32 | when this node looked at it, u64 |
 //! | `f` | statement digest 32 | figures of a revision that is public or will be, and whether sums have them |
 //! | `p` | division | a division's place: its ancestors, nearest first (src/view) |
 //! | `q` | parent division, 0, division | nothing |
@@ -102,6 +103,10 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 /// A refused entry, by the root-log index of its `Refuse`.
 pub fn refused(index: u64) -> Vec<u8> {
     key(REFUSED, &[&index.to_be_bytes()])
+}
+/// That this node has looked at a report.
+pub fn reviewed(statement: &Digest) -> Vec<u8> {
+    key(b'k', &[statement.as_bytes()])
 }
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {

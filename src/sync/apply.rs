@@ -57,6 +57,7 @@ impl Node {
             Fact::Heard { node, root_size } => {
                 turn.out.puts.put(layout::heard(node), root_size.to_be_bytes().to_vec());
             }
+            Fact::Reviewed { statement, at } => self.apply_reviewed(turn, statement, *at),
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);

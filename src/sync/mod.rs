@@ -24,6 +24,7 @@ pub mod publish;
 mod quorum;
 mod redial;
 pub mod release;
+pub mod review;
 mod rollup;
 mod room;
 pub mod rotate;

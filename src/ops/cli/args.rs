@@ -10,6 +10,7 @@ use super::invite::Invite;
 use super::join::Join;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::review::ReviewAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
@@ -111,6 +112,11 @@ pub(super) enum Command {
     Roster {
         #[command(subcommand)]
         action: RosterAction,
+    },
+    /// 审核下级报送：列出、查看、通过、退回 / review what came from below
+    Review {
+        #[command(subcommand)]
+        action: ReviewAction,
     },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),

@@ -22,6 +22,7 @@ mod path;
 mod portal;
 mod publish;
 mod release;
+mod review;
 mod roster;
 mod roster_file;
 mod serve;
@@ -109,6 +110,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Nil(nothing) => nothing::run(&global, &nothing, false),
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
         Command::Roster { action } => roster::run(&global, &action),
+        Command::Review { action } => review::run(&global, &action),
         Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),

@@ -68,6 +68,7 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Failure, keys::FAILURES),
         (Kind::Failure, view::FAILURES),
         (Kind::Failure, scope::FAILURES),
+        (Kind::Doctor, scope::DOCTOR),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

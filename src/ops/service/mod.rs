@@ -26,6 +26,7 @@ mod failures;
 mod govern;
 mod paths;
 mod release;
+mod review;
 mod scope;
 mod state;
 mod template;
@@ -34,6 +35,7 @@ mod witness;
 
 pub(super) use act::{act, result};
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use review::Reviewing;
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
@@ -93,6 +95,8 @@ pub(super) enum Request {
     Govern(Box<Governing>),
     /// Say who owes a report, or that an agency has nothing to report.
     Scope(Box<Scoping>),
+    /// Send a report back, or note that it was looked at.
+    Review(Box<Reviewing>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -301,6 +305,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite(node, turn, *ttl_ms, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Review(reviewing) => review::review(node, turn, reviewing)?,
         Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,

@@ -318,7 +318,13 @@ impl Source for PortalSource {
     }
 
     fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
-        Ok(self.templates.read(self.store.as_ref(), |reader| view::view(reader, query))?)
+        let store = self.store.as_ref();
+        let Some(mut view) = self.templates.read(store, |reader| view::view(reader, query))? else {
+            return Ok(None);
+        };
+        let (snapshot, now) = (self.current.get(), self.clock.now().wall);
+        view.coverage = self.templates.coverage(store, &snapshot, query, now)?;
+        Ok(Some(view))
     }
 
     fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError> {

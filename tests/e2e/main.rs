@@ -43,4 +43,5 @@ mod strangers;
 mod surface;
 mod template;
 mod verifier;
+mod view;
 mod witness;

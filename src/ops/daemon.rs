@@ -4,6 +4,7 @@ use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
+use super::gateway;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use crate::config::Config;
@@ -113,6 +114,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+        gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
         spawn(accept_control(control, ask));
         spawn(signals.stop(stop_sender));
         Ok::<_, DaemonError>((driver, address))

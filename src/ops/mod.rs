@@ -11,6 +11,7 @@ mod driver;
 pub mod engine;
 mod events;
 mod explain;
+mod gateway;
 mod inspection;
 mod keep;
 mod packages;

@@ -22,7 +22,9 @@ mod release;
 mod reports;
 
 mod backups;
+
 mod bundles;
+mod by_files;
 mod damage;
 mod demo;
 mod disk;

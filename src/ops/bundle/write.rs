@@ -37,9 +37,7 @@ pub(in crate::ops) fn export(
     output: &Path,
     split_bytes: Option<u64>,
 ) -> Result<Exported, Failure> {
-    let Bundled::Plan(plan) = ask(door, Bundling::Plan { to: to.clone(), since })? else {
-        return Err(unexpected());
-    };
+    let plan = plan(door, to, since)?;
     let mut parts = Parts { door, plan: &plan, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
     for leg in &plan.legs {
         parts.leg(leg)?;
@@ -61,6 +59,18 @@ pub(in crate::ops) fn export(
         receipts: plan.receipts,
         bytes,
     })
+}
+
+/// What the node of a division lacks.
+pub(in crate::ops) fn plan(
+    door: &mut dyn Door,
+    to: &DivisionCode,
+    since: Option<u64>,
+) -> Result<Plan, Failure> {
+    match ask(door, Bundling::Plan { to: to.clone(), since })? {
+        Bundled::Plan(plan) => Ok(*plan),
+        _ => Err(unexpected()),
+    }
 }
 
 /// The parts of one export.

@@ -13,6 +13,7 @@ mod grid;
 mod init;
 mod invite;
 mod join;
+mod join_file;
 mod link;
 mod look;
 mod nothing;

@@ -21,6 +21,7 @@ mod program;
 mod release;
 mod reports;
 
+mod audit;
 mod backups;
 
 mod bundles;

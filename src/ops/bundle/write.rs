@@ -38,7 +38,8 @@ pub(in crate::ops) fn export(
     split_bytes: Option<u64>,
 ) -> Result<Exported, Failure> {
     let plan = plan(door, to, since)?;
-    let mut parts = Parts { door, plan: &plan, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
+    let mut parts =
+        Parts { door, plan: &plan, to, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
     for leg in &plan.legs {
         parts.leg(leg)?;
     }
@@ -77,6 +78,7 @@ pub(in crate::ops) fn plan(
 struct Parts<'a> {
     door: &'a mut dyn Door,
     plan: &'a Plan,
+    to: &'a DivisionCode,
     output: &'a Path,
     split_bytes: Option<u64>,
     open: Option<Part>,
@@ -161,7 +163,7 @@ impl Parts<'_> {
         let Some(mut part) = self.open.take() else { return Ok(()) };
         let failed = |path: &Path, error: io::Error| file_failure(path, &error);
         let digest = part.end().map_err(|error| failed(&part.temporary, error))?;
-        let Bundled::Seal(signature) = ask(self.door, Bundling::Seal(digest))? else {
+        let Bundled::Seal(signature) = ask(self.door, Bundling::Seal { digest, to: self.to.clone() })? else {
             return Err(unexpected());
         };
         part.close(&signature).map_err(|error| failed(&part.path, error))?;

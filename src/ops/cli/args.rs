@@ -1,5 +1,6 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::audit::AuditAction;
 use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
@@ -159,6 +160,11 @@ pub(super) enum Command {
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 审计日志：查看、核对、导出 / audit log: show, verify, export
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
     /// 方针：公开方式与副署法定数 / policy: release and witness quorum
     Policy {
         #[command(subcommand)]

@@ -117,6 +117,7 @@ fn requested(global: &Global, token: &Token, path: &Path, digits: &str) -> Outco
 
 fn joined_as(global: &Global, token: &Token, size: u64) -> Outcome {
     let (code, name, path) = (&token.division, &token.name, global.data.display());
+    super::note(&global.data(), "join", &format!("{code} {name}"));
     let document = json!({
         "schema": "gongshi.join/1", "code": code, "level": token.level, "name": name,
         "federation": token.federation, "root_log": {"size": size},

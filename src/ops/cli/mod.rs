@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod audit;
 mod backup;
 mod bundle;
 mod config;
@@ -124,6 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
         Command::Evidence(options) => witness::evidence(&global, &options),
@@ -223,6 +225,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+/// Notes in the audit log what the command line itself did to a data directory.
+fn note(data: &crate::ops::data_dir::DataDir, what: &str, about: &str) {
+    let now = crate::ops::data_dir::Clock::start().now().wall;
+    if let Err(error) = super::audit::note(data.path(), what, about, now) {
+        say(&format!("审计日志未能写入 / the audit log cannot be written: {error}"));
+    }
 }
 
 fn usage(message: &str) -> Failure {

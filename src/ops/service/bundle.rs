@@ -35,7 +35,12 @@ pub(in crate::ops) enum Bundling {
         bytes_target: usize,
     },
     /// The signature over a bundle's digest.
-    Seal(Digest),
+    Seal {
+        /// The digest.
+        digest: Digest,
+        /// Whom the bundle is for.
+        to: DivisionCode,
+    },
     /// Whether a bundle is for this node.
     Open {
         /// Its header.
@@ -83,7 +88,7 @@ pub(super) fn bundle(node: &mut Node, turn: &mut Turn<'_>, bundling: &Bundling) 
             let pack = node.pack(turn, root_note, leg, *bytes_target)?;
             Bundled::Pack(pack.map(|(frame, rest)| (ByteBuf::from(frame.to_bytes()), rest)))
         }
-        Bundling::Seal(digest) => {
+        Bundling::Seal { digest, .. } => {
             Bundled::Seal(ByteBuf::from(node.seal_bundle(digest).as_bytes().as_slice()))
         }
         Bundling::Open { header, introduction } => match node.open_bundle(turn, header, introduction) {

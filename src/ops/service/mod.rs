@@ -15,6 +15,7 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod act;
 mod alarms;
 mod backup;
 mod bundle;
@@ -29,6 +30,7 @@ mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use act::{act, result};
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;

@@ -44,6 +44,8 @@ pub struct Config {
     pub bundle: Gateway,
     /// What is kept on the disk.
     pub store: Store,
+    /// How reports from below are looked at.
+    pub review: Review,
     /// What the daemon writes about itself.
     pub log: Log,
 }
@@ -107,6 +109,35 @@ pub struct Store {
     /// Under so many MiB of free space nothing new is taken, and reading goes on. 0 stands for 64, or an eighth of the
     /// file system if that is less.
     pub free_mib_min: u32,
+}
+
+/// How reports from below are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Review {
+    /// By the templates alone, or by people too.
+    pub mode: ReviewMode,
+}
+
+/// Who looks at reports from below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewMode {
+    /// The templates: `review list` names what they find something in.
+    #[default]
+    Automatic,
+    /// People: `review list` names everything that nobody has looked at.
+    Manual,
+}
+
+impl ReviewMode {
+    /// The word in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// What the daemon writes about itself, on stderr.
@@ -194,7 +225,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, bundle, store, log } = self;
+        let Self { listen, announce, upstream, portal, site, bundle, store, review, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -246,6 +277,11 @@ peers = {peers}
 # Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
 free_mib_min = {free_mib_min}
 
+[review]
+# 审核下级报送：automatic 只看模板校验出的问题，manual 逐份人工审核
+# Reports from below: automatic (what the templates find) or manual (people look at each)
+mode = {review_mode}
+
 [log]
 # text | json；error | warn | info | debug | trace
 format = {format}
@@ -269,6 +305,7 @@ audit_days = {audit_days}
             outbox = toml_text(&bundle.outbox),
             peers = toml_text(&bundle.peers),
             free_mib_min = store.free_mib_min,
+            review_mode = toml_text(&review.mode.as_str()),
             format = toml_text(&log.format),
             level = toml_text(&log.level),
             audit_days = log.audit_days,

@@ -12,7 +12,7 @@
 //!    signed bytes and their card), [`log`] (RFC 6962 trees, C2SP tiles, checkpoints, cosignatures, proofs).
 //! 3. Keeping: [`record`] (what an acknowledgement means; the guard), [`store`] (the index, rebuilt from the record).
 //! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O); and
-//!    reading: [`view`] (the tree of divisions, coverage).
+//!    reading: [`view`] (the tree of divisions, coverage, sums, rates, series, provenance, comparisons).
 //! 5. Edges, the only places with sockets and tasks: [`net`] (QUIC), [`portal`] (the public pages and the API).
 //! 6. Running it: [`config`], [`ops`] (engine, driver, daemon, control socket, command line).
 //!

@@ -8,6 +8,7 @@ use super::engine::EngineError;
 use super::gateway;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
+use super::sums::ViewTemplates;
 use crate::config::Config;
 use crate::net::NetError;
 use crate::portal::server::{Limits, Trusted, serve};
@@ -107,6 +108,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
             current: driver.current.clone(),
             ask: ask.clone(),
             clock,
+            templates: ViewTemplates::default(),
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());

@@ -165,9 +165,10 @@ impl Engine {
                             // The bodies came before and are all kept; facts the index holds are dropped.
                             commit(store.as_ref(), &mut turn)?;
                         }
+                        turn.is_known = index < applied.facts;
                         node.apply(&mut turn, &fact)?;
                         turn.out.actions.clear();
-                        if index < applied.facts {
+                        if turn.is_known {
                             turn.out.puts = Batch::default();
                         } else if index % REPLAY_COMMIT_FACTS == 0 {
                             commit(store.as_ref(), &mut turn)?;

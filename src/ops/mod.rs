@@ -20,3 +20,4 @@ mod portal_source;
 mod query;
 mod service;
 mod snapshot;
+mod sums;

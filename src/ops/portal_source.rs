@@ -4,6 +4,7 @@ use super::driver::Ask;
 use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
+use super::sums::ViewTemplates;
 use crate::digest::Digest;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
@@ -22,6 +23,7 @@ use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
+use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub(super) struct PortalSource {
     pub(super) current: Current,
     pub(super) ask: Ask,
     pub(super) clock: super::data_dir::Clock,
+    pub(super) templates: ViewTemplates,
 }
 
 impl From<StoreError> for SourceError {
@@ -302,6 +305,33 @@ impl Source for PortalSource {
             view_root: snapshot.view_root,
             nodes: nodes.into_iter().map(node).collect(),
         }
+    }
+
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::view(reader, query))?)
+    }
+
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::parts(reader, query, by))?)
+    }
+
+    fn provenance(
+        &self,
+        query: &ViewQuery,
+        table: &str,
+        column: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<CellPage>, SourceError> {
+        let store = self.store.as_ref();
+        let page = self
+            .templates
+            .read(store, |reader| view::provenance(reader, query, table, column, after, limit))?;
+        page.map_err(|_| SourceError::BadCursor)
+    }
+
+    fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::series(reader, query))?)
     }
 
     fn overview(&self) -> OverviewDoc {

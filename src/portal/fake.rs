@@ -5,6 +5,7 @@ use super::source::*;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
+use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use std::sync::Arc;
 
 /// A node that holds what its fields say.
@@ -227,6 +228,25 @@ impl Source for Fake {
         };
         let nodes = if self.empty { vec![] } else { vec![node("330000", true), node("331126", false)] };
         RollcallDoc { size: 99, root_hash: digest(1), view_root: digest(2), nodes }
+    }
+    fn view(&self, _: &ViewQuery) -> Result<Option<View>, SourceError> {
+        Ok(None)
+    }
+    fn view_parts(&self, _: &ViewQuery, _: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(Vec::new())
+    }
+    fn provenance(
+        &self,
+        _: &ViewQuery,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Option<CellPage>, SourceError> {
+        Ok(None)
+    }
+    fn series(&self, _: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
+        Ok(None)
     }
     fn overview(&self) -> OverviewDoc {
         if self.empty {

@@ -4,6 +4,7 @@
 //! JavaScript and load nothing from elsewhere. The routes stand on one screen below.
 //!
 //! - [`source`] the trait the node implements; [`doc`] the documents of the API
+//! - `api_view` the API of the consolidated view
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
 //! - [`escape`] the one way text enters a page; `text` small words
@@ -16,12 +17,14 @@ pub mod server;
 pub mod source;
 
 mod api;
+mod api_view;
 mod kind;
 mod pages;
 mod reply;
 mod report;
 mod stall;
 mod text;
+pub mod workbook;
 
 #[cfg(test)]
 mod fake;
@@ -166,6 +169,9 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/v1/packages", get(api::packages))
         .nest("/v1/packages/{digest}", package)
         .route("/v1/rollcall", get(api::rollcall))
+        .route("/v1/view/{code}/{year}", get(api_view::view))
+        .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
+        .route("/v1/series/{code}", get(api_view::series))
         .fallback(api::not_found);
     let routes = Router::new()
         .route("/", get(pages::start))

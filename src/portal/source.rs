@@ -7,6 +7,7 @@
 use super::doc::{IdentityDoc, NodeDoc, PackageDoc, PackagePage, PackageState, PackageSummary, RollcallDoc};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
+use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 
 /// Packages on one page of a list when the caller does not say.
 pub const LIST_LIMIT_DEFAULT: usize = 100;
@@ -158,6 +159,21 @@ pub trait Source: Send + Sync + 'static {
     fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
     /// The roll call of this node's subtree and the root.
     fn rollcall(&self) -> RollcallDoc;
+    /// A division's year as summed; none for a division that nothing names.
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError>;
+    /// The same taken apart.
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError>;
+    /// The signed cells behind a sum; none when there is no such sum.
+    fn provenance(
+        &self,
+        query: &ViewQuery,
+        table: &str,
+        column: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<CellPage>, SourceError>;
+    /// A table over the years; none when there is no such table.
+    fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError>;
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
 }

@@ -16,6 +16,13 @@
 //! | `r` | statement digest 32 | the revision's row |
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
+//! | `k` | statement digest 32 | when this node looked at it, u64 |
+//! | `f` | statement digest 32 | figures of a revision that is public or will be, and whether sums have them |
+//! | `p` | division | a division's place: its ancestors, nearest first (src/view) |
+//! | `q` | parent division, 0, division | nothing |
+//! | `v` | division, 0, year u16, scope u8, kind u8, table | sums of a table's columns |
+//! | `d` | division, 0, year u16, statement digest 32 | nothing: a consolidated report to be compared |
+//! | `u` | place u16 | a template that stands: id, body digest, length |
 //! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
 //! | `1` | root-log index u64 | index row (all revisions) |
 //! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
@@ -38,6 +45,10 @@ pub const SCRUBBED: &[u8] = b"o";
 pub const REFUSED: u8 = b'x';
 /// First byte of the parent's receipts.
 pub const RECEIPT: u8 = b'a';
+/// First byte of the divisions' places.
+pub const PLACE: u8 = b'p';
+/// First byte of the templates that stand.
+pub const TEMPLATE: u8 = b'u';
 /// First byte of the rows of all revisions by root-log index.
 pub const BY_INDEX: u8 = b'1';
 /// First byte of revisions by division.
@@ -93,6 +104,10 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 pub fn refused(index: u64) -> Vec<u8> {
     key(REFUSED, &[&index.to_be_bytes()])
 }
+/// That this node has looked at a report.
+pub fn reviewed(statement: &Digest) -> Vec<u8> {
+    key(b'k', &[statement.as_bytes()])
+}
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {
     key(RECEIPT, &[origin.as_bytes(), &size.to_be_bytes()])
@@ -138,4 +153,44 @@ pub fn by_year(year: u16, division: &str, agency: &str, revision: u32) -> Vec<u8
     let year = year.to_be_bytes();
     let (division, agency) = (division.as_bytes(), agency.as_bytes());
     key(BY_YEAR, &[&year, division, &[0], agency, &[0], &revision.to_be_bytes()])
+}
+/// Figures of a revision.
+pub fn figures(statement: &Digest) -> Vec<u8> {
+    key(b'f', &[statement.as_bytes()])
+}
+/// A division's place in the tree of jurisdictions.
+pub fn place(division: &str) -> Vec<u8> {
+    key(PLACE, &[division.as_bytes()])
+}
+/// Prefix of the divisions directly below one.
+pub fn below_prefix(parent: &str) -> Vec<u8> {
+    key(b'q', &[parent.as_bytes(), &[0]])
+}
+/// That a division stands directly below another.
+pub fn below(parent: &str, division: &str) -> Vec<u8> {
+    key(b'q', &[parent.as_bytes(), &[0], division.as_bytes()])
+}
+/// Prefix of all sums of a division.
+pub fn sums_of_division(division: &str) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0]])
+}
+/// Prefix of the sums of a division's year in one scope.
+pub fn sums_prefix(division: &str, year: u16, scope: u8) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0], &year.to_be_bytes(), &[scope]])
+}
+/// Sums of one table.
+pub fn sums(division: &str, year: u16, scope: u8, kind: u8, table: &[u8]) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0], &year.to_be_bytes(), &[scope, kind], table])
+}
+/// Prefix of the consolidated reports of a division's year.
+pub fn consolidated_prefix(division: &str, year: u16) -> Vec<u8> {
+    key(b'd', &[division.as_bytes(), &[0], &year.to_be_bytes()])
+}
+/// A consolidated report of a division's year.
+pub fn consolidated(division: &str, year: u16, statement: &Digest) -> Vec<u8> {
+    key(b'd', &[division.as_bytes(), &[0], &year.to_be_bytes(), statement.as_bytes()])
+}
+/// A template that stands, by its place among them.
+pub fn template(place: u16) -> Vec<u8> {
+    key(TEMPLATE, &[&place.to_be_bytes()])
 }

@@ -57,6 +57,7 @@ impl Node {
             Fact::Heard { node, root_size } => {
                 turn.out.puts.put(layout::heard(node), root_size.to_be_bytes().to_vec());
             }
+            Fact::Reviewed { statement, at } => self.apply_reviewed(turn, statement, *at),
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);
@@ -172,6 +173,7 @@ impl Node {
             self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
             self.erase(turn, &entry)?;
         }
+        self.roll_up(turn, &entry, &effects)?;
         for effect in effects {
             self.follow(turn, index, effect)?;
         }

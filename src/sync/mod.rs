@@ -24,6 +24,8 @@ pub mod publish;
 mod quorum;
 mod redial;
 pub mod release;
+pub mod review;
+mod rollup;
 mod room;
 pub mod rotate;
 pub mod scope;
@@ -38,6 +40,7 @@ pub mod withdraw;
 
 pub use erase::erased_by;
 pub use node::{ConnId, Node, Step, parse_entry_row, read_tile};
+pub use rollup::package_content;
 pub use sequence::SayError;
 pub use tail::{read_entry, read_leaf};
 pub use turn::{Action, Event, Outputs, Turn};

@@ -76,6 +76,8 @@ pub struct Node {
     pub(super) waiting: BTreeMap<(String, u16), BTreeSet<u64>>,
     pub(super) own_refused: BTreeMap<Digest, RefusalCode>,
     pub(super) invites: BTreeMap<Digest, InviteState>,
+    /// Statements that this node has looked at.
+    pub(super) reviewed: BTreeSet<Digest>,
     /// Root: origins that may have an entry to sequence.
     pub(super) ready: BTreeSet<PublicKey>,
     /// Keys whose Delegate was refused, as far as the Delegate is held.
@@ -132,6 +134,7 @@ impl Node {
             waiting: BTreeMap::new(),
             own_refused: BTreeMap::new(),
             invites: BTreeMap::new(),
+            reviewed: BTreeSet::new(),
             ready: BTreeSet::new(),
             refused_keys: BTreeSet::new(),
             sessions: BTreeMap::new(),

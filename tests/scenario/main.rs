@@ -27,5 +27,6 @@ mod full;
 mod paths;
 mod random;
 mod release;
+mod sums;
 mod trust;
 mod witnesses;

@@ -373,6 +373,63 @@ impl Office {
         answer
     }
 
+    /// The same with content of a scope.
+    pub fn tries_to_publish_content(
+        &self,
+        division: &str,
+        agency: &str,
+        year: u16,
+        scope: Scope,
+        content: Vec<u8>,
+    ) -> Option<Result<Published, PublishError>> {
+        let submission = Submission {
+            division: code(division),
+            agency_name: agency.to_owned(),
+            agency_code: String::new(),
+            year,
+            scope,
+            status: Status::Final,
+            template: String::new(),
+            as_printed: false,
+            content,
+        };
+        self.sim().turn(self.at, |node, turn| Ok(node.publish(turn, &submission)))
+    }
+
+    /// The next revision with content of a scope; false when there is none to correct.
+    pub fn corrects_content(&self, agency: &str, year: u16, scope: Scope, content: Vec<u8>) -> bool {
+        let submission = Submission {
+            division: code(&self.division()),
+            agency_name: agency.to_owned(),
+            agency_code: String::new(),
+            year,
+            scope,
+            status: Status::Final,
+            template: String::new(),
+            as_printed: false,
+            content,
+        };
+        let said =
+            self.sim().turn(self.at, |node, turn| Ok(node.correct(turn, &submission, "数字有误").is_ok()));
+        said == Some(true)
+    }
+
+    /// Takes an agency's year back, if it stands.
+    pub fn withdraws(&self, agency: &str, year: u16, erase: bool) {
+        let id = format!("{}:{agency}", self.division());
+        let mut sim = self.sim();
+        let last =
+            sim.sites[self.at].node().ledger().disclosures().chain(&id, year).last().map(|last| last.digest);
+        if let Some(digest) = last {
+            sim.turn(self.at, |node, turn| Ok(node.withdraw(turn, &digest, "撤回", erase).is_ok()));
+        }
+    }
+
+    /// Says an act of government, if the rules allow it now.
+    pub fn tries_to_say(&self, act: Act) {
+        self.sim().turn(self.at, |node, turn| Ok(node.say(turn, act).is_ok()));
+    }
+
     pub fn publishes(&self, agency: &str, year: u16, figures: &str) -> Published {
         let division = self.division();
         let answer = self.tries_to_publish(&division, agency, year, figures);

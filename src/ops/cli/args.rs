@@ -10,9 +10,11 @@ use super::invite::Invite;
 use super::join::Join;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::review::ReviewAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
+use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
@@ -111,6 +113,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: RosterAction,
     },
+    /// 审核下级报送：列出、查看、通过、退回 / review what came from below
+    Review {
+        #[command(subcommand)]
+        action: ReviewAction,
+    },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
@@ -136,6 +143,8 @@ pub(super) enum Command {
         /// 现 / later digest
         b: String,
     },
+    /// 汇总：某区划某年度各表合计、比率、差异 / sums of a division's year
+    View(View),
     /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof

@@ -23,6 +23,7 @@ mod path;
 mod portal;
 mod publish;
 mod release;
+mod review;
 mod roster;
 mod roster_file;
 mod serve;
@@ -30,6 +31,7 @@ mod status;
 mod store;
 mod sure;
 mod template;
+mod view;
 mod withdraw;
 mod witness;
 
@@ -109,6 +111,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Nil(nothing) => nothing::run(&global, &nothing, false),
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
         Command::Roster { action } => roster::run(&global, &action),
+        Command::Review { action } => review::run(&global, &action),
         Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
@@ -125,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),

@@ -10,6 +10,7 @@ mod refusals;
 mod scope;
 mod states;
 mod store;
+mod view;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,9 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Failure, failures::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
+        (Kind::Failure, view::FAILURES),
         (Kind::Failure, scope::FAILURES),
+        (Kind::Doctor, scope::DOCTOR),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

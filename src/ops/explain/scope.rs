@@ -39,4 +39,27 @@ pub(super) const FAILURES: &[Row] = &[
         "not a code of GB 32100",
         "check its 18 characters, or leave --agency-code out",
     ),
+    (
+        "not_sequenced_yet",
+        "尚未获省级编号",
+        "编号后再退回：gongshi show 摘要",
+        "it has no place in the root log yet",
+        "send it back once it has one: gongshi show DIGEST",
+    ),
+    (
+        "not_below",
+        "不是由本节点的下级发布",
+        "由发布者的上级审核；用 gongshi tree 核对",
+        "the node that published it does not stand below this one",
+        "it is reviewed above its author; see gongshi tree",
+    ),
 ];
+
+/// What `doctor` finds about returns.
+pub(super) const DOCTOR: &[Row] = &[(
+    "returned",
+    "有报告被上级退回",
+    "gongshi list --state returned 查看，gongshi show 摘要 看理由；修改后 gongshi publish",
+    "an upper level sent reports back",
+    "gongshi list --state returned, gongshi show DIGEST for the reason; change them and publish again",
+)];

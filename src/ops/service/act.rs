@@ -1,6 +1,6 @@
 //! Which requests are administrative acts, in the words of the audit log. Whoever adds a request decides it here.
 
-use super::{Bundling, Reply, Request, Scoping, Witnessing};
+use super::{Bundling, Reply, Request, Reviewing, Scoping, Witnessing};
 use crate::sync::govern::Governing;
 use crate::sync::publish::Submission;
 
@@ -53,6 +53,11 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             Scoping::ImportRoster { division, .. } => {
                 ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
             }
+        },
+        Request::Review(reviewing) => match &**reviewing {
+            Reviewing::Return { dry_run: true, .. } => return None,
+            Reviewing::Return { digest, reason, .. } => ("review return", format!("{digest}: {reason}")),
+            Reviewing::Accept { digest } => ("review accept", digest.clone()),
         },
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
         Request::Witness(Witnessing::SetPolicy { quorum, held }) => {

@@ -37,6 +37,20 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "{asked} 不是该机关该年度的最新版本，最新为 {newest} / {asked} is not the newest revision of its agency and year: {newest} is"
             ),
         ),
+        PublishError::NotSequenced(digest) => Failure::new(
+            6,
+            "not_sequenced_yet",
+            format!(
+                "{digest} 尚未获省级编号，编号后才能退回 / it has no place in the root log yet; it can be sent back once it has"
+            ),
+        ),
+        PublishError::NotBelow(code) => Failure::new(
+            6,
+            "not_below",
+            format!(
+                "{code} 的报告不是由本节点的下级发布 / the node that published for {code} does not stand below this one"
+            ),
+        ),
         PublishError::NoReport(digest) => Failure::new(
             2,
             "no_such_statement",

@@ -24,6 +24,7 @@ mod govern;
 mod invite;
 mod paths;
 mod release;
+mod review;
 mod scope;
 mod state;
 mod template;
@@ -32,6 +33,7 @@ mod witness;
 
 pub(super) use act::{act, result};
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use review::Reviewing;
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
@@ -95,6 +97,8 @@ pub(super) enum Request {
     Govern(Box<Governing>),
     /// Say who owes a report, or that an agency has nothing to report.
     Scope(Box<Scoping>),
+    /// Send a report back, or note that it was looked at.
+    Review(Box<Reviewing>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -313,6 +317,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite::invite(node, turn, *ttl_ms, *by_file, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Review(reviewing) => review::review(node, turn, reviewing)?,
         Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,

@@ -46,6 +46,7 @@ pub(super) fn status(node: &Node) -> Value {
         "confirmed": {"quorum": node.quorum(), "size": node.confirmed_size()},
         "unacknowledged": node.unacknowledged(),
         "refused": node.own_refused_count(),
+        "returned": node.sent_back().count(),
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::sync::Node;
 use crate::trust::key::PublicKey;
+use crate::view::scope::Scope;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -29,10 +30,13 @@ pub(super) struct Snapshot {
     pub(super) own_key: PublicKey,
     /// The root node's signing key.
     pub(super) root_key: Option<PublicKey>,
+    /// The tree, the rosters and the public years, shared until they change.
+    pub(super) scope: Arc<Scope>,
 }
 
 impl Snapshot {
-    pub(super) fn of(node: &Node) -> Self {
+    pub(super) fn of(node: &Node, before: Option<&Self>) -> Self {
+        let current = before.map(|before| &before.scope).filter(|scope| scope.is_current(node.ledger()));
         let note = node.checkpoint_note().map(|(text, size)| (text.to_owned(), size));
         Self {
             own: node.own_log(),
@@ -44,6 +48,7 @@ impl Snapshot {
             released: node.ledger().disclosures().released().clone(),
             renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),
+            scope: current.map_or_else(|| Arc::new(Scope::of(node.ledger())), Arc::clone),
             note,
         }
     }

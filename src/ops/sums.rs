@@ -1,10 +1,15 @@
 //! The view over a node's index: the templates that stand, read once, and the way to bodies.
 
+use super::snapshot::Snapshot;
+use crate::division::DivisionCode;
 use crate::store::{Read, StoreError};
 use crate::sync::body::PackedBody;
 use crate::sync::package_content;
 use crate::template::{Template, Templates};
-use crate::view::{Reader, StandingTemplate, standing_templates};
+use crate::time::WallMs;
+use crate::view::coverage;
+use crate::view::{CoverageView, Reader, StandingTemplate, ViewQuery, ViewScope, standing_templates};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The templates that stand. One whose body is not held, or does not parse, is left out: its tables show by their ids.
@@ -42,11 +47,44 @@ fn read_with<R>(
 /// Templates that were parsed, and which they were.
 type Parsed = (Vec<StandingTemplate>, Arc<Templates>);
 
-/// The templates of one node, parsed when they change.
+/// Coverages that are kept: those of the divisions and years that are looked at now.
+const COVERAGES_MAX: usize = 256;
+
+/// A coverage that was counted: of which division and year, in which scope.
+type Looked = (DivisionCode, u16, ViewScope);
+
+/// The templates of one node, parsed when they change, and coverages, counted when the root log has grown.
 #[derive(Clone, Default)]
-pub(super) struct ViewTemplates(Arc<Mutex<Parsed>>);
+pub(super) struct ViewTemplates(Arc<Mutex<Parsed>>, Arc<Mutex<(u64, BTreeMap<Looked, CoverageView>)>>);
 
 impl ViewTemplates {
+    /// Who reported, as the public is told. Counting reads a year's short rows, so it is done once for a size of the
+    /// root log: more visitors cost no more.
+    pub(super) fn coverage(
+        &self,
+        store: &dyn Read,
+        snapshot: &Snapshot,
+        query: &ViewQuery,
+        now: WallMs,
+    ) -> Result<CoverageView, StoreError> {
+        let size = snapshot.root_log.0;
+        let looked = (query.division.clone(), query.year, query.scope);
+        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = held.1.get(&looked).filter(|_| held.0 == size) {
+            return Ok(*found);
+        }
+        drop(held);
+        let (scope, reader) = (&snapshot.scope, coverage::Reader::Public);
+        let counted = coverage::coverage(store, scope, &query.division, query.year, now, reader)?;
+        let found = CoverageView::of(&counted, query.scope);
+        let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != size || held.1.len() >= COVERAGES_MAX {
+            *held = (size, BTreeMap::new());
+        }
+        held.1.insert(looked, found);
+        Ok(found)
+    }
+
     /// Reads the view with the templates that stand now.
     pub(super) fn read<R>(
         &self,

@@ -90,7 +90,7 @@ pub struct TableView {
 }
 
 /// Who reported.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CoverageView {
     /// Reports that are due.
     pub expected: i64,
@@ -125,7 +125,7 @@ pub struct View {
     pub tables: Vec<TableView>,
     /// Rates.
     pub rates: Vec<RateView>,
-    /// Who reported.
+    /// Who reported: as far as packages tell, until a reader of the rosters sets it ([`CoverageView::of`]).
     pub coverage: CoverageView,
     /// Where a printed total is not what its parts sum to.
     pub differences: Vec<DifferenceView>,
@@ -134,6 +134,27 @@ pub struct View {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 const fn is_zero(count: &i64) -> bool {
     *count == 0
+}
+
+impl CoverageView {
+    /// The counts of a division's coverage in a scope.
+    pub fn of(coverage: &super::coverage::Coverage, scope: ViewScope) -> Self {
+        let own =
+            || coverage.divisions.iter().find(|one| one.code == coverage.division).map(|one| one.counts);
+        let counts = match scope {
+            ViewScope::All => coverage.counts,
+            ViewScope::Own => own().unwrap_or_default(),
+        };
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Self {
+            expected: count(counts.expected),
+            reported: count(counts.reported),
+            nil: count(counts.nil),
+            not_applicable: count(counts.not_applicable),
+            returned: count(counts.returned),
+            missing: count(counts.missing),
+        }
+    }
 }
 
 /// Coverage as far as the packages themselves tell it: nobody is known to be missing before a roster says who is due.

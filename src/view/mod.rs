@@ -19,6 +19,9 @@
 //! the newest public revision counts, a withdrawn or doubtful one does not; zero counts as zero, blank and not applicable
 //! as nothing. Sums are exact ([`mod@sum`]); rates come from sums and are never averaged ([`rate`]).
 
+#[cfg(test)]
+mod tests;
+
 mod build;
 mod by;
 pub mod compare;

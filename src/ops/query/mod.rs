@@ -106,7 +106,11 @@ impl Query {
     const fn needs_scope(&self) -> bool {
         matches!(
             self,
-            Self::Coverage { .. } | Self::Rosters { .. } | Self::ReviewList(_) | Self::ReviewShow(_)
+            Self::Coverage { .. }
+                | Self::Rosters { .. }
+                | Self::View(_)
+                | Self::ReviewList(_)
+                | Self::ReviewShow(_)
         )
     }
 }

@@ -6,8 +6,9 @@ use crate::ops::service::Failure;
 use crate::ops::sums::read_view;
 use crate::portal::workbook::workbook;
 use crate::store::Read;
+use crate::view::coverage::{self, coverage};
 use crate::view::rows::tidy;
-use crate::view::{By, ViewQuery, ViewScope, parts, view};
+use crate::view::{By, CoverageView, ViewQuery, ViewScope, parts, view};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,7 +54,12 @@ pub(super) fn view_document(store: &dyn Read, glance: &Glance, ask: &ViewAsk) ->
         {
             return Ok(Err(no_template(id)));
         }
-        let Some(view) = view(reader, &query)? else { return Ok(Err(unknown(query.division.as_str()))) };
+        let Some(mut view) = view(reader, &query)? else {
+            return Ok(Err(unknown(query.division.as_str())));
+        };
+        let (scope, year) = (glance.scope(), query.year);
+        let coverage = coverage(store, scope, &query.division, year, glance.now, coverage::Reader::Public)?;
+        view.coverage = CoverageView::of(&coverage, query.scope);
         let parts = ask.by.map(|by| parts(reader, &query, by)).transpose()?;
         let rows = || tidy(&view, parts.as_deref(), ask.english);
         match ask.form {

@@ -12,6 +12,7 @@ pub use crate::portal::Site;
 pub use load::{ConfigError, Loaded, Origin, Setting};
 pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
 
+use crate::division::DivisionCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The file's name in the data directory.
@@ -39,6 +40,8 @@ pub struct Config {
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
     pub site: Site,
+    /// Drop folders for bundles.
+    pub bundle: Gateway,
     /// What is kept on the disk.
     pub store: Store,
     /// How reports from below are looked at.
@@ -85,6 +88,18 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
+}
+
+/// Drop folders for bundles, where files are moved by others: a one-way gateway, a courier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Directory whose files are imported; empty for none.
+    pub inbox: String,
+    /// Directory that bundles are written to; empty for none.
+    pub outbox: String,
+    /// Divisions of the nodes that bundles are written for.
+    pub peers: Vec<DivisionCode>,
 }
 
 /// What is kept on the disk.
@@ -210,7 +225,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, store, review, log } = self;
+        let Self { listen, announce, upstream, portal, site, bundle, store, review, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -250,6 +265,13 @@ icp = {icp}
 gongan = {gongan}
 identification_code = {identification_code}
 
+[bundle]
+# 数据包目录：导入 inbox 中的文件，为 peers 各节点写到 outbox；留空不用
+# Drop folders for bundles: inbox is imported, outbox is written for each of peers; empty: none
+inbox = {inbox}
+outbox = {outbox}
+peers = {peers}
+
 [store]
 # 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
 # Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
@@ -279,6 +301,9 @@ audit_days = {audit_days}
             icp = toml_text(&site.icp),
             gongan = toml_text(&site.gongan),
             identification_code = toml_text(&site.identification_code),
+            inbox = toml_text(&bundle.inbox),
+            outbox = toml_text(&bundle.outbox),
+            peers = toml_text(&bundle.peers),
             free_mib_min = store.free_mib_min,
             review_mode = toml_text(&review.mode.as_str()),
             format = toml_text(&log.format),
@@ -344,7 +369,7 @@ mod tests {
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 64);
+        assert!(text.lines().count() < 72);
     }
 
     #[test]

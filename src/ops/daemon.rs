@@ -6,6 +6,7 @@ use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
+use super::gateway;
 use super::metrics::counted;
 use super::notify;
 use super::portal_source::PortalSource;
@@ -128,6 +129,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+        gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
         spawn(notify::watch(ask.clone()));
         spawn(accept_control(control, ask));
         spawn(signals.stop(stop_sender));

@@ -13,6 +13,7 @@ mod driver;
 pub mod engine;
 mod events;
 mod explain;
+mod gateway;
 mod inspection;
 mod keep;
 mod known;

@@ -23,7 +23,9 @@ mod reports;
 
 mod audit;
 mod backups;
+
 mod bundles;
+mod by_files;
 mod damage;
 mod demo;
 mod disk;

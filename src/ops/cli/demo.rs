@@ -218,11 +218,15 @@ fn start(
             }
             Some(parent) => {
                 let (level, hosting) = (station.level, Hosting::Own);
-                let invite = Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true };
+                let invite =
+                    Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true, by_file: false };
                 let document =
                     runtime()?.block_on(async { Link::open(&parent.data).await?.document(invite).await })?;
                 let token = document["token"].as_str().ok_or_else(unexpected)?.to_owned();
-                join::run(&global_of(&data), &Join { token, addresses })?;
+                join::run(
+                    &global_of(&data),
+                    &Join { token: Some(token), addresses, request: None, answer: None },
+                )?;
             }
         }
     }

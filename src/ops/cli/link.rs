@@ -98,6 +98,8 @@ impl Link {
                     node.settle(turn)?;
                     reply
                 })?;
+                let act = acted(&request, Caller::here(), &reply);
+                audit(data, act.as_slice(), clock.now().wall);
                 data.promote_key(opened.engine.node().own_key())?;
                 match reply {
                     Answer::Now(reply) => reply,

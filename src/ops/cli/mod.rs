@@ -15,6 +15,7 @@ mod grid;
 mod init;
 mod invite;
 mod join;
+mod join_file;
 mod link;
 mod locale;
 mod look;

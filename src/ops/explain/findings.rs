@@ -5,6 +5,13 @@ use super::Row;
 /// Findings of `check` and `publish`.
 pub(super) const FINDINGS: &[Row] = &[
     (
+        "body_format",
+        "正文格式无法识别",
+        "退回并请发布机关重新公示",
+        "the body is not of its format",
+        "send it back: the publisher publishes it again",
+    ),
+    (
         "agency_code",
         "统一社会信用代码有误",
         "核对 18 位代码与校验位",

@@ -122,7 +122,7 @@ impl Driver {
         let (event_sender, events) = mpsc::channel(EVENT_COUNT_MAX);
         let net = Net::start(NetConfig::new(listen, secret, known.admission()), event_sender).await?;
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
-        let current = Current::new(Snapshot::of(engine.node()));
+        let current = Current::new(Snapshot::of(engine.node(), None));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
         let audit = AuditLog::open(data.path(), clock.now().wall).map_err(io::Error::other)?;
@@ -316,7 +316,7 @@ impl Driver {
     }
 
     fn publish(&self) {
-        let snapshot = Snapshot::of(self.engine.node());
+        let snapshot = Snapshot::of(self.engine.node(), Some(&self.current.get()));
         if *self.current.get() != snapshot {
             self.current.set(snapshot);
         }

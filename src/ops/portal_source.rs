@@ -5,7 +5,9 @@ use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use super::sums::ViewTemplates;
+use crate::agency::AGENCY_ID_BYTES_MAX;
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
@@ -23,6 +25,7 @@ use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
+use crate::view::coverage::{Reader, coverage};
 use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
@@ -203,6 +206,43 @@ impl Source for PortalSource {
 
     fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {
         Ok(self.history(agency_id, year)?.iter().map(summary).collect())
+    }
+
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let scope = &self.current.get().scope;
+        let top = division.unwrap_or(&self.identity.division);
+        if *top != self.identity.division && scope.tree.place(top).is_none() {
+            return Ok(None);
+        }
+        let now = self.clock.now().wall;
+        let coverage = coverage(self.store.as_ref(), scope, top, year, now, Reader::Public)?;
+        Ok(Some(coverage.to_json(scope)))
+    }
+
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
+        // Longer than any alias: not looked up, keys are bounded.
+        if agency_id.len() > AGENCY_ID_BYTES_MAX {
+            return Ok(None);
+        }
+        let alias = self.store.get(&layout::alias(agency_id))?;
+        let mut id = alias.and_then(|id| String::from_utf8(id).ok()).unwrap_or_else(|| agency_id.to_owned());
+        if self.history(&id, year)?.is_empty() {
+            let snapshot = self.current.get();
+            let Some((code, name)) = agency_id.split_once(':') else { return Ok(None) };
+            let Ok(code) = code.parse() else { return Ok(None) };
+            let Some(next) = snapshot.scope.tree.successor(&code) else { return Ok(None) };
+            id = format!("{next}:{name}");
+            if let Some(known) = self.store.get(&layout::alias(&id))? {
+                id = String::from_utf8(known).unwrap_or(id);
+            }
+        }
+        // An alias of what is not public yet is no address.
+        Ok(Some(id.clone())
+            .filter(|id| id != agency_id && self.history(id, year).is_ok_and(|all| !all.is_empty())))
     }
 
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {

@@ -23,6 +23,7 @@
 //! | `v` | division, 0, year u16, scope u8, kind u8, table | sums of a table's columns |
 //! | `d` | division, 0, year u16, statement digest 32 | nothing: a consolidated report to be compared |
 //! | `u` | place u16 | a template that stands: id, body digest, length |
+//! | `y` | alias of an agency | the id under which it was first known |
 //! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
 //! | `1` | root-log index u64 | index row (all revisions) |
 //! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
@@ -107,6 +108,10 @@ pub fn refused(index: u64) -> Vec<u8> {
 /// That this node has looked at a report.
 pub fn reviewed(statement: &Digest) -> Vec<u8> {
     key(b'k', &[statement.as_bytes()])
+}
+/// The id that stands for another name or a later code of an agency.
+pub fn alias(alias: &str) -> Vec<u8> {
+    key(b'y', &[alias.as_bytes()])
 }
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {

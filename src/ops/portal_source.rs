@@ -5,7 +5,6 @@ use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use super::sums::ViewTemplates;
-use crate::agency::AGENCY_ID_BYTES_MAX;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::Revision;
@@ -224,25 +223,7 @@ impl Source for PortalSource {
     }
 
     fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
-        // Longer than any alias: not looked up, keys are bounded.
-        if agency_id.len() > AGENCY_ID_BYTES_MAX {
-            return Ok(None);
-        }
-        let alias = self.store.get(&layout::alias(agency_id))?;
-        let mut id = alias.and_then(|id| String::from_utf8(id).ok()).unwrap_or_else(|| agency_id.to_owned());
-        if self.history(&id, year)?.is_empty() {
-            let snapshot = self.current.get();
-            let Some((code, name)) = agency_id.split_once(':') else { return Ok(None) };
-            let Ok(code) = code.parse() else { return Ok(None) };
-            let Some(next) = snapshot.scope.tree.successor(&code) else { return Ok(None) };
-            id = format!("{next}:{name}");
-            if let Some(known) = self.store.get(&layout::alias(&id))? {
-                id = String::from_utf8(known).unwrap_or(id);
-            }
-        }
-        // An alias of what is not public yet is no address.
-        Ok(Some(id.clone())
-            .filter(|id| id != agency_id && self.history(id, year).is_ok_and(|all| !all.is_empty())))
+        self.address_of(agency_id, year)
     }
 
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {

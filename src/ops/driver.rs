@@ -8,19 +8,21 @@ use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
 use super::events::log;
+use super::known::Known;
+use super::metrics::{Direction, Metrics};
 use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
-use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
+use crate::net::{Net, NetConfig, NetEvent, TransportSecret};
 use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
 use crate::sync::{Action, ConnId, Node, Turn};
-use crate::trust::key::{PublicKey, SecretKey};
+use crate::trust::key::SecretKey;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// Inputs joined into one turn: a group commit's worth.
@@ -60,28 +62,6 @@ impl Ask {
     }
 }
 
-/// Transport keys that may open sessions.
-#[derive(Clone, Default)]
-struct Known(Arc<RwLock<BTreeSet<PublicKey>>>);
-
-impl Known {
-    fn admission(&self) -> Admission {
-        let known = self.clone();
-        Arc::new(move |key| {
-            let keys = known.0.read().unwrap_or_else(PoisonError::into_inner);
-            if keys.contains(key) { Admit::Peer } else { Admit::Stranger }
-        })
-    }
-
-    fn remove(&self, key: &PublicKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-
-    fn add(&self, key: PublicKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key);
-    }
-}
-
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
     pub(super) engine: Engine,
@@ -94,6 +74,8 @@ pub(super) struct Driver {
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
     long_reads: Arc<Semaphore>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
     /// Connections that are open, to be closed when the node behind them starts anew.
     conns: BTreeSet<crate::net::ConnId>,
     room: Room,
@@ -138,6 +120,7 @@ impl Driver {
             events,
             questions,
             long_reads,
+            metrics: Metrics::new(),
             conns,
             room,
         };
@@ -148,6 +131,7 @@ impl Driver {
     ///
     /// # Errors
     /// [`EngineError`]: the process must end.
+    #[allow(clippy::disallowed_methods, reason = "how long a turn took is measured at the edge that runs it")]
     pub(super) fn run(
         mut self,
         runtime: &tokio::runtime::Handle,
@@ -160,10 +144,14 @@ impl Driver {
             let now = self.clock.now();
             self.note_conns(&inputs);
             let (data, key) = (&self.data, *self.engine.node().own_key());
+            let (begun, before) = (Instant::now(), self.engine.position());
             let ran = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
-                        Input::Net(event) => take_event(node, turn, event)?,
+                        Input::Net(event) => {
+                            self.metrics.net(&event);
+                            take_event(node, turn, event)?;
+                        }
                         Input::Question((request, caller, sender)) => {
                             let answer = answer(node, turn, &request, data)?;
                             acts.extend(acted(&request, caller, &answer));
@@ -184,6 +172,7 @@ impl Driver {
                 }
                 other => other?,
             };
+            self.metrics.turn(begun.elapsed(), before != self.engine.position());
             self.look_at_room();
             if key != *self.engine.node().own_key() {
                 self.keep_key();
@@ -326,7 +315,9 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Send(ConnId(conn), frame) => {
-                    self.net.send(crate::net::ConnId(conn), frame.to_bytes());
+                    let bytes = frame.to_bytes();
+                    self.metrics.frame(Direction::Out, bytes.len());
+                    self.net.send(crate::net::ConnId(conn), bytes);
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
                 Action::Dial { addresses, key } => match addresses.first() {
@@ -338,7 +329,10 @@ impl Driver {
                 }
                 Action::Admit(key) => self.known.add(key),
                 Action::Dismiss(key) => self.known.remove(&key),
-                Action::Event(event) => log(&event),
+                Action::Event(event) => {
+                    self.metrics.event(&event);
+                    log(&event);
+                }
             }
         }
     }

@@ -13,12 +13,12 @@ use crate::log::note::{self, Note};
 use crate::log::proof::TlogProof;
 use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
 use crate::log::tree;
+use crate::portal::Source;
 use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
-use crate::portal::{ConsoleSource, Source};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
@@ -51,6 +51,13 @@ impl From<StoreError> for SourceError {
 }
 
 impl PortalSource {
+    /// Age of the root's newest cosignature; none before the first tail.
+    pub(super) fn checkpoint_age_ms(&self) -> Option<u64> {
+        let snapshot = self.current.get();
+        let now = self.clock.now().wall.0;
+        snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000))
+    }
+
     pub(super) fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
         let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
         let row: Revision =
@@ -79,7 +86,10 @@ impl PortalSource {
     }
 
     fn children(&self) -> Vec<ChildLink> {
-        let status = self.status_json();
+        let status: serde_json::Value = match self.ask.call(Request::Status) {
+            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            _ => return Vec::new(),
+        };
         let children = status["children"].as_array().map(Vec::as_slice).unwrap_or_default();
         let child = |child: &serde_json::Value| {
             let name = child["name"].as_str()?.to_owned();
@@ -360,23 +370,13 @@ impl Source for PortalSource {
         let years =
             snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
         let nodes = self.rollcall().nodes;
-        let now = self.clock.now().wall.0;
         OverviewDoc {
             years: years.collect(),
             newest: self.newest().unwrap_or_default(),
-            checkpoint_age_ms: snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000)),
+            checkpoint_age_ms: self.checkpoint_age_ms(),
             nodes_agreeing: nodes.iter().filter(|node| node.agrees).count(),
             nodes_total: nodes.len(),
             children: self.children(),
-        }
-    }
-}
-
-impl ConsoleSource for PortalSource {
-    fn status_json(&self) -> serde_json::Value {
-        match self.ask.call(Request::Status) {
-            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
-            _ => serde_json::Value::Null,
         }
     }
 }

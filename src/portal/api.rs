@@ -177,7 +177,7 @@ pub(super) async fn tile(State(portal): State<Portal>, uri: Uri) -> Answer {
 }
 
 /// `GET /assets/{file}`: files whose names contain the digest of their content.
-pub(super) async fn asset(
+pub(crate) async fn asset(
     State(portal): State<Portal>,
     Path(file): Path<String>,
     headers: HeaderMap,
@@ -200,6 +200,6 @@ pub(super) async fn robots() -> Response {
 }
 
 /// Unknown addresses below `/api`.
-pub(super) async fn not_found() -> Problem {
+pub(crate) async fn not_found() -> Problem {
     Problem::NotFound
 }

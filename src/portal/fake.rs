@@ -290,13 +290,3 @@ impl Source for Fake {
         }
     }
 }
-
-impl ConsoleSource for Fake {
-    fn status_json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "schema": "gongshi.status/1", "state": "ok", "unacknowledged": 3,
-            "upstream": {"code": "330000", "state": "down", "behind": 12},
-            "children": [{"code": "331126100", "state": "up", "behind": 0}],
-        })
-    }
-}

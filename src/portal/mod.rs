@@ -8,34 +8,33 @@
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
 //! - [`escape`] the one way text enters a page; `text` small words
-//! - [`server`] the accept loop with its limits; [`console`] the ops side's status page
+//! - [`server`] the accept loop with its limits
 
-pub mod console;
 pub mod doc;
 pub mod escape;
 pub mod server;
 pub mod source;
 
-mod api;
+pub(crate) mod api;
 mod api_view;
 pub(crate) mod circular;
 mod coverage;
 mod kind;
-mod pages;
-mod reply;
+pub(crate) mod pages;
+pub(crate) mod reply;
 mod report;
 mod stall;
-mod text;
+pub(crate) mod text;
 pub mod workbook;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
-mod tests_api;
+pub(crate) mod tests_api;
 #[cfg(test)]
 mod tests_pages;
 
-pub use source::{ConsoleSource, Source};
+pub use source::Source;
 
 use crate::digest::Digest;
 use axum::Router;
@@ -98,7 +97,7 @@ struct Asset {
 }
 
 impl Portal {
-    fn new(source: Arc<dyn Source>, base_path: &str, site: &Site) -> Result<Self, BadBasePath> {
+    pub(crate) fn new(source: Arc<dyn Source>, base_path: &str, site: &Site) -> Result<Self, BadBasePath> {
         let base = base_path.trim_end_matches('/');
         let plain =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
@@ -126,7 +125,7 @@ impl Portal {
     }
 
     /// The file name of the asset with this ending.
-    fn asset(&self, end: &str) -> String {
+    pub(crate) fn asset(&self, end: &str) -> String {
         self.assets
             .iter()
             .find(|asset| asset.file.ends_with(end))
@@ -136,7 +135,7 @@ impl Portal {
 
     /// Runs a read of the source off the async threads.
     #[allow(clippy::disallowed_methods, reason = "an edge: reads of the disk leave the async threads here")]
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Source) -> Result<T, SourceError> + Send + 'static,
     ) -> Result<T, Problem> {

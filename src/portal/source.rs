@@ -187,9 +187,3 @@ pub trait Source: Send + Sync + 'static {
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
 }
-
-/// What the console shows beyond the public [`Source`].
-pub trait ConsoleSource: Send + Sync + 'static {
-    /// The document of `gongshi status --json` (schema `gongshi.status/1`).
-    fn status_json(&self) -> serde_json::Value;
-}

@@ -39,6 +39,8 @@ mod portal;
 mod rules;
 mod scope;
 mod store;
+mod strangers;
+mod surface;
 mod template;
 mod verifier;
 mod witness;

@@ -5,9 +5,11 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::man::Man;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
 use super::review::ReviewAction;
@@ -18,7 +20,6 @@ use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
-use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -30,39 +31,6 @@ pub(super) struct Args {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-/// Options of every command.
-#[derive(ClapArgs)]
-pub(super) struct Global {
-    /// 数据目录 / data directory
-    #[arg(long, global = true, value_name = "DIR", env = "GONGSHI_DATA", default_value = "/var/lib/gongshi")]
-    pub(super) data: PathBuf,
-    /// 配置文件（默认为数据目录内 gongshi.toml）/ configuration file
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// 在标准输出给出一个 JSON 文档 / one JSON document on stdout
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-    /// 语言 / language
-    #[arg(long, global = true, value_name = "zh|en", env = "GONGSHI_LANG", default_value = "zh")]
-    pub(super) lang: String,
-    /// 从不提问 / never ask
-    #[arg(long, global = true)]
-    pub(super) no_input: bool,
-}
-
-impl Global {
-    pub(super) fn data(&self) -> DataDir {
-        DataDir::new(&self.data)
-    }
-    pub(super) fn english(&self) -> bool {
-        self.lang.starts_with("en")
-    }
-    /// The sentence in the language asked for.
-    pub(super) fn words<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
-        if self.english() { en } else { zh }
-    }
 }
 
 #[derive(Subcommand)]
@@ -202,6 +170,8 @@ pub(super) enum Command {
         /// bash | zsh | fish | elvish | powershell
         shell: clap_complete::Shell,
     },
+    /// 手册页（troff）/ manual pages
+    Man(Man),
     /// 版本 / version
     Version,
 }
@@ -235,7 +205,7 @@ pub(super) struct Addresses {
 
 #[derive(ClapArgs)]
 pub(super) struct Init {
-    /// 层级 province|city|district|town
+    /// 层级 / level: province|city|district|town
     #[arg(long)]
     pub(super) level: Level,
     /// 区划代码 / division code

@@ -184,7 +184,14 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 
 /// The options a command of this node would be run with.
 fn global_of(data: &DataDir) -> Global {
-    Global { data: data.path().to_path_buf(), config: None, json: true, lang: "zh".into(), no_input: true }
+    Global {
+        data: data.path().to_path_buf(),
+        config: None,
+        json: true,
+        lang: "zh".into(),
+        no_input: true,
+        manner: super::global::Manner::default(),
+    }
 }
 
 /// Founds or joins a node if it is new, and serves it.

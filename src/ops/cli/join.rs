@@ -2,6 +2,7 @@
 
 use super::args::{Addresses, Global};
 use super::init::{announced, configure};
+use super::progress::Progress;
 use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
 use crate::net::{Admit, Net, NetConfig, NetEvent, TransportSecret};
 use crate::ops::data_dir::{Clock, DataDir};
@@ -68,8 +69,9 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
             Failure::new(REFUSED, "bad_chain", message)
         })?;
     data.write_config(&loaded.config().to_toml())?;
+    let seen = Progress::endless(global, "核验根日志", "verifying the root log");
     let caught_up = catch_up(&runtime, &data, identity, signing, &transport, &joined, clock);
-    drop(lock);
+    drop((lock, seen));
     let size = caught_up?;
     let (code, name, path) = (&token.division, &token.name, data.path().display());
     super::note(&data, "join", &format!("{code} {name}"));

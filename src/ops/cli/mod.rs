@@ -9,17 +9,21 @@ mod coverage;
 mod demo;
 mod doctor;
 mod explain;
+mod global;
 mod govern;
 mod grid;
 mod init;
 mod invite;
 mod join;
 mod link;
+mod locale;
 mod look;
+mod man;
 mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod progress;
 mod publish;
 mod release;
 mod review;
@@ -37,9 +41,9 @@ mod witness;
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
 use super::service::Failure;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Log, LogLevel};
 use args::{Args, Command};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::Write;
@@ -83,7 +87,11 @@ impl Outcome {
 
 /// Parses and runs a command line; returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let colourless = arguments.iter().any(|argument| argument == "--no-color");
+    let choice = if colourless { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
+    let parsed = Args::command().color(choice).try_get_matches_from(arguments);
+    let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Help and version go to stdout and end 0, the rest to stderr and ends 2.
@@ -92,6 +100,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let global = args.global;
+    locale::decide(&global.lang);
+    if global.manner.verbose > 0 && !matches!(args.command, Command::Serve(_)) {
+        let level = if global.manner.verbose > 1 { LogLevel::Debug } else { LogLevel::Info };
+        super::logs::start(&Log { level, ..Log::default() });
+    }
     let result = match args.command {
         Command::Demo(demo) => demo::run(&global, &demo),
         Command::Init(init) => init::run(&global, &init),
@@ -141,6 +154,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             clap_complete::generate(shell, &mut Args::command(), "gongshi", &mut script);
             Ok(Outcome::done(Value::Null, String::from_utf8_lossy(&script)))
         }
+        Command::Man(man) => man::run(&global, &man),
         Command::Version => Ok(look::version()),
     };
     let english = global.english();
@@ -149,7 +163,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             if global.json && !outcome.document.is_null() {
                 print(&format!("{}\n", outcome.document));
             } else if !global.json && !outcome.text.is_empty() {
-                print(&format!("{}\n", outcome.text));
+                print(&locale::shown(&format!("{}\n", outcome.text)));
             }
             outcome.exit
         }
@@ -175,7 +189,7 @@ fn print(text: &str) {
 
 /// Writes a line to stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", locale::shown(text));
 }
 
 impl From<DataDirError> for Failure {

@@ -2,6 +2,7 @@
 
 use super::args::{Check, Correct, Global, Publish};
 use super::link::{Link, pause};
+use super::progress::Progress;
 use super::template;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
@@ -83,7 +84,9 @@ fn say_all(
     let mut places = places.into_iter();
     let runtime = runtime()?;
     runtime.block_on(async {
+        let progress = Progress::of(global, requests.len() as u64, "签名上报", "signing");
         let on_reply = |reply| {
+            progress.step();
             let Some(place) = places.next() else { return };
             match reply {
                 Reply::Published { digest, revision } => published.push((place, digest, revision)),
@@ -207,7 +210,13 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         current_year,
         templates: &templates,
     };
-    let mut files: Vec<ReadFile> = paths.iter().map(|path| read_one(path, &options)).collect();
+    let progress = Progress::of(global, paths.len() as u64, "校验", "checking");
+    let read = |path: &PathBuf| {
+        progress.step();
+        read_one(path, &options)
+    };
+    let mut files: Vec<ReadFile> = paths.iter().map(read).collect();
+    drop(progress);
     if files.iter().any(ReadFile::names_no_division)
         && let Some(own) = own_division(global)
     {

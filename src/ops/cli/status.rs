@@ -166,7 +166,14 @@ mod tests {
     }
 
     fn global(lang: &str) -> Global {
-        Global { data: "x".into(), config: None, json: false, lang: lang.into(), no_input: true }
+        Global {
+            data: "x".into(),
+            config: None,
+            json: false,
+            lang: lang.into(),
+            no_input: true,
+            manner: super::super::global::Manner::default(),
+        }
     }
 
     #[test]

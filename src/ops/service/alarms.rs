@@ -4,6 +4,19 @@ use crate::record::Room;
 use crate::sync::Node;
 use serde_json::{Value, json};
 
+/// Every code that [`alarms`] may name, the gravest first.
+pub(in crate::ops) const ALARM_CODES: [&str; 9] = [
+    "record_behind",
+    "disk_full",
+    "delegate_refused",
+    "split_view",
+    "view_differs",
+    "swallowed",
+    "release_held_back",
+    "stale",
+    "log_stopped",
+];
+
 /// One alarm.
 pub(super) struct Alarm {
     code: &'static str,
@@ -50,4 +63,18 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     }
     alarms.extend(node.stopped().map(|origin| Alarm::new("log_stopped", origin)));
     alarms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALARM_CODES;
+
+    #[test]
+    fn every_alarm_has_its_metric() {
+        let own = include_str!("alarms.rs");
+        let made = own.split("Alarm::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let made: Vec<&str> = made.filter(|code| !code.is_empty()).collect();
+        assert!(made.len() >= ALARM_CODES.len());
+        assert!(made.iter().all(|code| ALARM_CODES.contains(code)), "{made:?}");
+    }
 }

@@ -34,6 +34,7 @@ mod withdraw;
 mod witness;
 
 pub(super) use act::{act, result};
+pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use review::Reviewing;
 pub(super) use scope::{Scoping, duty_json};

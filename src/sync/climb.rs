@@ -175,7 +175,7 @@ impl Node {
         };
         let Ok(receipt) = Note::parse(&text) else { return Ok(Err("bad_note")) };
         let Ok(checkpoint) = Checkpoint::parse(&receipt.text) else { return Ok(Err("bad_checkpoint")) };
-        if witness::verify_cosignature(&receipt, &node_origin(&above), &above).is_err()
+        if !self.is_cosigned(&receipt, &above)
             || checkpoint.origin != node_origin(origin)
             || checkpoint.size > held.size
             || (checkpoint.size == held.size && !held.text.starts_with(&receipt.text))
@@ -195,6 +195,12 @@ impl Node {
             turn.event(Event::Receipted(size));
         }
         Ok(Ok(()))
+    }
+
+    /// True when a node cosigned with its newest key, or with one that it had when the note was on its way.
+    fn is_cosigned(&self, note: &Note, by: &PublicKey) -> bool {
+        let cosigned = |key: &PublicKey| witness::verify_cosignature(note, &node_origin(key), key).is_ok();
+        cosigned(by) || self.registry.earlier(by).any(cosigned)
     }
 
     // ---- receiving

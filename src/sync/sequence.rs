@@ -118,9 +118,13 @@ impl Node {
         let checkpoint = Checkpoint { origin: self.root_origin(), size, root: self.root_frontier.root() };
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), size, checkpoint.root));
         let text = checkpoint.to_text();
+        // A clock that was set back does not take the log's time back: mirrors tell a renewal by its later second.
+        let (now, newest) = (turn.now.wall.0 / 1000, self.ledger.sequenced_at().0 / 1000);
+        let before = self.root_note.as_ref().map_or(0, |note| self.renewed_at(&note.text));
+        let seconds = now.max(newest).max(if grew { before } else { before + 1 });
         let mut signatures = vec![
             note::sign(&text, &checkpoint.origin, &self.signing),
-            witness::cosign(&text, &self.own_origin(), &self.signing, turn.now.wall.0 / 1000),
+            witness::cosign(&text, &self.own_origin(), &self.signing, seconds),
         ];
         signatures.extend(self.gathered(&text));
         let note = Note { text, signatures }.to_string();

@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub(super) open: bool,
     /// Root-log leaves that the other side had when it said hello.
     pub(super) theirs: u64,
+    /// When an ancestor last showed a checkpoint that was current, on the steady clock; kept while a detour lasts.
+    pub(super) fresh_ms: Option<u64>,
     /// By how much the neighbour's clock is ahead of ours, in milliseconds; none before it said.
     pub(super) skew_ms: Option<i64>,
     /// To an ancestor: logs on their way up.
@@ -69,6 +71,7 @@ impl Session {
             transport,
             open: false,
             theirs: 0,
+            fresh_ms: None,
             skew_ms: None,
             climbing: BTreeMap::new(),
             news: BTreeSet::new(),
@@ -216,6 +219,8 @@ impl Node {
             (Peer::Stranger | Peer::Below(_), Frame::Introduce { chain }) => {
                 self.on_introduce(turn, conn, &chain)
             }
+            // An ancestor that rotated goes on with a key that may not be sequenced yet.
+            (Peer::Above(_), Frame::Introduce { chain }) => self.learn_chain(turn, &chain),
             (Peer::Lateral(_), Frame::Compare { note }) => self.on_compare(turn, conn, &note)?,
             (Peer::Lateral(key), Frame::Compared { note, root, proof }) => {
                 self.on_compared(turn, (conn, key), &note, root, proof)?
@@ -246,11 +251,15 @@ impl Node {
                 self.on_receipt(turn, conn, &origin, note)?
             }
             (Peer::Above(_), Frame::Leaves { first, leaves, note, proof }) => {
-                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+                let outcome = self.on_leaves(turn, conn, first, leaves, &note, &proof)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Renewed { note }) => {
                 turn.send(conn, Frame::Clock { at: turn.now.wall });
-                self.on_renewed(turn, &note)?
+                let outcome = self.on_renewed(turn, &note)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Again) => {
                 self.propose_all(conn);
@@ -309,6 +318,9 @@ impl Node {
         match peer {
             Peer::Below(_) => {
                 self.say_hello(turn, conn);
+                if !self.ledger.registry().knows(self.own_key()) {
+                    turn.send(conn, self.own_chain());
+                }
                 self.begin_tail(turn, conn, root_size)?;
             }
             Peer::Above(key) => {

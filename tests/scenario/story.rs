@@ -210,17 +210,26 @@ impl World {
 
     /// A stranger asks to join, and hears an answer.
     pub fn asks(&self, token: &Token, keys: &Keys) -> Answer {
+        self.tries(token, keys).expect("an answer")
+    }
+
+    /// A stranger asks to join; the machine that it asks may stop in it.
+    pub fn tries(&self, token: &Token, keys: &Keys) -> Option<Answer> {
         let request = self.request(token, keys);
         let (conn, outsider) = self.dials(keys, token.parent_transport);
         self.sim().send(conn, 0, &Frame::Join(Box::new(request)));
         self.sim().run(500);
+        if self.seen().network.outsiders[outsider].heard.is_empty() {
+            self.sim().close(conn, 0);
+            return None;
+        }
         let answer = self.answer(token, keys, outsider);
         // A pending request keeps its connection.
         if !matches!(answer, Answer::Pending(_)) {
             self.sim().close(conn, 0);
             self.sim().run(500);
         }
-        answer
+        Some(answer)
     }
 
     /// The newest answer that a stranger heard.
@@ -320,7 +329,7 @@ impl Office {
         let token = Token {
             address: site.address(),
             parent_transport: site.transport().public(),
-            parent_signing: site.signing().public(),
+            parent_signing: *site.node().own_key(),
             federation: site.node().federation(),
             secret,
             level,

@@ -1,37 +1,5 @@
 //! Every key of the index in one table. Keys are ordered bytes; integers in them are big-endian.
-//!
-//! | first byte | rest of the key | value |
-//! | --- | --- | --- |
-//! | `m` | nothing | position of the record up to which the index is filled |
-//! | `e` | origin key 32, index u64 | received_at u64, statement 171, card |
-//! | `s` | statement digest 32 | origin key 32, index u64 |
-//! | `l` | root-log index u64 | leaf 187 |
-//! | `i` | statement digest 32 | root-log index u64 |
-//! | `t` | tile level u8, tile index u64 | hashes of the tile, 32 each |
-//! | `b` | body digest 32 | salt, length, chunk count |
-//! | `c` | body digest 32, chunk u32 | compressed chunk |
-//! | `z` | body digest 32 | digest of the statement that erased it |
-//! | `n` | nothing | how many erasures the record has done |
-//! | `o` | nothing | how many of them this index has never held |
-//! | `r` | statement digest 32 | the revision's row |
-//! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
-//! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
-//! | `k` | statement digest 32 | when this node looked at it, u64 |
-//! | `f` | statement digest 32 | figures of a revision that is public or will be, and whether sums have them |
-//! | `p` | division | a division's place: its ancestors, nearest first (src/view) |
-//! | `q` | parent division, 0, division | nothing |
-//! | `v` | division, 0, year u16, scope u8, kind u8, table | sums of a table's columns |
-//! | `d` | division, 0, year u16, statement digest 32 | nothing: a consolidated report to be compared |
-//! | `u` | place u16 | a template that stands: id, body digest, length |
-//! | `y` | alias of an agency | the id under which it was first known |
-//! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
-//! | `1` | root-log index u64 | index row (all revisions) |
-//! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
-//! | `3` | agency id, 0, year u16, revision u32 | index row |
-//! | `4` | year u16, division, 0, agency id, 0, revision u32 | index row |
-//!
-//! An index row is: digest 32, state u8, act u8, flags u8 (1 shown, 2 provisional, 4 suspect, 8 returned), received_at u64,
-//! length u8 of the agency's code, the code, its name.
+#![doc = include_str!("LAYOUT.md")]
 
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
@@ -198,4 +166,25 @@ pub fn consolidated(division: &str, year: u16, statement: &Digest) -> Vec<u8> {
 /// A template that stands, by its place among them.
 pub fn template(place: u16) -> Vec<u8> {
     key(TEMPLATE, &[&place.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// LA-1: every first byte that a key is made with has one row in LAYOUT.md, and no row is without a key.
+    #[test]
+    fn every_prefix_has_its_row() {
+        let source = include_str!("layout.rs");
+        let made = source.split_once("#[cfg(test)]").map_or(source, |(shipped, _)| shipped);
+        // A literal of one byte: b, a quote, the byte, the same quote.
+        let literal = |four: &[u8]| four[0] == b'b' && matches!(four[1], 34 | 39) && four[1] == four[3];
+        let literals = made.as_bytes().windows(4).filter(|four| literal(four));
+        let made: BTreeSet<char> = literals.map(|four| char::from(four[2])).collect();
+        let rows = include_str!("LAYOUT.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows: Vec<char> = rows.filter_map(|rest| rest.chars().next()).collect();
+        assert_eq!(rows.iter().copied().collect::<BTreeSet<_>>(), made);
+        assert_eq!(rows.len(), made.len(), "a byte stands for one thing");
+        assert!(made.len() > 10);
+    }
 }

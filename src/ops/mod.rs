@@ -3,7 +3,6 @@
 pub mod audit;
 mod backup;
 mod bundle;
-mod circular;
 pub mod cli;
 mod console_source;
 mod control;

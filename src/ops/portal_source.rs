@@ -6,6 +6,7 @@ use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use super::sums::ViewTemplates;
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
@@ -23,6 +24,7 @@ use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
+use crate::view::coverage::{Reader, coverage};
 use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
@@ -213,6 +215,25 @@ impl Source for PortalSource {
 
     fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {
         Ok(self.history(agency_id, year)?.iter().map(summary).collect())
+    }
+
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let scope = &self.current.get().scope;
+        let top = division.unwrap_or(&self.identity.division);
+        if *top != self.identity.division && scope.tree.place(top).is_none() {
+            return Ok(None);
+        }
+        let now = self.clock.now().wall;
+        let coverage = coverage(self.store.as_ref(), scope, top, year, now, Reader::Public)?;
+        Ok(Some(coverage.to_json(scope)))
+    }
+
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
+        self.address_of(agency_id, year)
     }
 
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {

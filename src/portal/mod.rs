@@ -17,6 +17,8 @@ pub mod source;
 
 pub(crate) mod api;
 mod api_view;
+pub(crate) mod circular;
+mod coverage;
 mod kind;
 pub(crate) mod pages;
 pub(crate) mod reply;
@@ -180,6 +182,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/p/{digest}", get(report::by_digest))
         .route("/verify", get(pages::verify))
         .route("/rollcall", get(pages::rollcall))
+        .route("/coverage/{year}", get(coverage::coverage))
         .nest("/api", api)
         .route("/.well-known/gongshi.json", get(api::identity))
         .route("/checkpoint", get(api::checkpoint))

@@ -174,6 +174,16 @@ pub trait Source: Send + Sync + 'static {
     ) -> Result<Option<CellPage>, SourceError>;
     /// A table over the years; none when there is no such table.
     fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError>;
+    /// Who owed a report of a year, and who gave one, as the public may know it; none for a division that nothing of
+    /// this federation names. Without a division: this node's own and all below.
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError>;
+    /// Where an agency's year is found that is not under `agency_id`: the id that stands for an alias, or the agency
+    /// of the same name in the one division that goes on with the duties of a closed one.
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError>;
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
 }

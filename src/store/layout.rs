@@ -77,6 +77,10 @@ pub fn refused(index: u64) -> Vec<u8> {
 pub fn reviewed(statement: &Digest) -> Vec<u8> {
     key(b'k', &[statement.as_bytes()])
 }
+/// The id that stands for another name or a later code of an agency.
+pub fn alias(alias: &str) -> Vec<u8> {
+    key(b'y', &[alias.as_bytes()])
+}
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {
     key(RECEIPT, &[origin.as_bytes(), &size.to_be_bytes()])

@@ -285,6 +285,12 @@ fn put_revision(turn: &mut Turn<'_>, revision: &Revision) {
     let Revision { digest, index, division, year, agency_id, revision: number, .. } = revision;
     let short = IndexRow::of(revision).to_value();
     let puts = &mut turn.out.puts;
+    let named = format!("{division}:{}", revision.agency_name);
+    for alias in
+        [&named, &revision.agency_code].into_iter().filter(|alias| !alias.is_empty() && *alias != agency_id)
+    {
+        puts.put(layout::alias(alias), agency_id.as_bytes().to_vec());
+    }
     puts.put(layout::revision(digest), wire::encode(revision));
     puts.put(layout::by_index(*index), short.clone());
     puts.put(layout::by_division(division.as_str(), *year, agency_id, *number), short.clone());

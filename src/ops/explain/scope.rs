@@ -4,6 +4,7 @@ use super::Row;
 
 /// Failures of `nil`, `not-applicable`, `roster`, `coverage` and `review`.
 pub(super) const FAILURES: &[Row] = &[
+    ("no_workbook", "无法生成工作簿", "改用 --csv", "the workbook cannot be made", "use --csv"),
     (
         "bad_roster",
         "名册有误",
@@ -62,4 +63,13 @@ pub(super) const DOCTOR: &[Row] = &[(
     "gongshi list --state returned 查看，gongshi show 摘要 看理由；修改后 gongshi publish",
     "an upper level sent reports back",
     "gongshi list --state returned, gongshi show DIGEST for the reason; change them and publish again",
+)];
+
+/// What a review finds in a body itself.
+pub(super) const FINDINGS: &[Row] = &[(
+    "body_format",
+    "正文不合格式",
+    "请报送节点升级程序后重新公示",
+    "the body is not of its format",
+    "the node that published it upgrades and publishes again",
 )];

@@ -5,6 +5,7 @@
 mod failures;
 mod files;
 mod findings;
+mod intake;
 mod keys;
 mod refusals;
 mod states;
@@ -57,11 +58,13 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 11] = [
+    let tables: [(Kind, &[Row]); 13] = [
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
+        (Kind::Finding, intake::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, intake::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),

@@ -20,6 +20,11 @@ pub const FILE_NAME: &str = "gongshi.toml";
 /// Most addresses a node announces: a delegation card has room for four (protocol, Trust).
 pub const ADDRESSES_MAX: usize = 4;
 
+/// Fewest days for which the audit log is kept (网络安全法 Article 21 asks for six months of logs).
+pub const AUDIT_DAYS_MIN: u16 = 180;
+/// Days for which it is kept when nothing is set: a year's report and what followed it.
+pub const AUDIT_DAYS: u16 = 400;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,13 +95,16 @@ pub struct Store {
 }
 
 /// What the daemon writes about itself, on stderr.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// Lines for people or for programs.
     pub format: LogFormat,
     /// The least serious events that are written.
     pub level: LogLevel,
+    /// Days for which the audit log is kept, at least 180.
+    #[serde(deserialize_with = "audit_days")]
+    pub audit_days: u16,
 }
 
 /// Lines for people or for programs.
@@ -137,6 +145,12 @@ impl LogLevel {
             Self::Debug => "debug",
             Self::Trace => "trace",
         }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), level: LogLevel::default(), audit_days: AUDIT_DAYS }
     }
 }
 
@@ -214,6 +228,8 @@ free_mib_min = {free_mib_min}
 # text | json；error | warn | info | debug | trace
 format = {format}
 level = {level}
+# 审计日志保留天数，不少于 180 / days the audit log is kept, at least 180
+audit_days = {audit_days}
 ",
             peer = toml_text(&listen.peer),
             listen_portal = toml_text(&listen.portal),
@@ -230,6 +246,7 @@ level = {level}
             free_mib_min = store.free_mib_min,
             format = toml_text(&log.format),
             level = toml_text(&log.level),
+            audit_days = log.audit_days,
         )
     }
 }
@@ -251,6 +268,15 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
     }
     let address = Address::try_from(text).and_then(Address::dialable);
     address.map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Days that the law allows.
+fn audit_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let days = u16::deserialize(deserializer)?;
+    if days < AUDIT_DAYS_MIN {
+        return Err(serde::de::Error::custom(ValueError::AuditDays(days)));
+    }
+    Ok(days)
 }
 
 /// A list of at most [`ADDRESSES_MAX`] addresses that someone can dial.
@@ -276,7 +302,7 @@ mod tests {
         config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
         config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
         config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
-        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace };
+        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
         let text = config.to_toml();
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();

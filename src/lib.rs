@@ -11,7 +11,8 @@
 //! 2. What is said, and the record of it: [`template`] (layouts of tables, as data), [`package`] (a report's figures, validation, body), [`statement`] (171
 //!    signed bytes and their card), [`log`] (RFC 6962 trees, C2SP tiles, checkpoints, cosignatures, proofs).
 //! 3. Keeping: [`record`] (what an acknowledgement means; the guard), [`store`] (the index, rebuilt from the record).
-//! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O).
+//! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O); and
+//!    reading: [`view`] (the tree of divisions, coverage).
 //! 5. Edges: [`net`] (QUIC) and [`portal`] (the public pages and the API), the only places with sockets and tasks;
 //!    [`intake`] (workbooks and CSV in, blank ones out).
 //! 6. Running it: [`config`], [`ops`] (engine, driver, daemon, control socket, command line).
@@ -45,6 +46,7 @@ pub mod store;
 
 pub mod ledger;
 pub mod sync;
+pub mod view;
 
 pub mod intake;
 pub mod net;

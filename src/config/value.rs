@@ -48,6 +48,9 @@ pub enum ValueError {
     /// More addresses than a delegation card has room for.
     #[error("最多 {} 个地址 / at most {} addresses", super::ADDRESSES_MAX, super::ADDRESSES_MAX)]
     TooManyAddresses,
+    /// Fewer days than the law allows.
+    #[error("审计日志至少保留 180 天，写的是 {0} / the audit log is kept at least 180 days, not {0}")]
+    AuditDays(u16),
     /// Not a path prefix.
     #[error("应为空或 /路径，末尾不带斜杠 / expected nothing or /path without a slash at the end")]
     BasePath,

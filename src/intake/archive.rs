@@ -58,7 +58,11 @@ fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
         has_workbook |= name == "xl/workbook.xml";
         if name == "xl/workbook.bin" {
             let zh = "这是二进制工作簿（.xlsb），请在 Excel 中另存为 .xlsx";
-            return Err(Finding::must_fix("workbook_old_format", zh, "a binary workbook (.xlsb): save it as .xlsx"));
+            return Err(Finding::must_fix(
+                "workbook_old_format",
+                zh,
+                "a binary workbook (.xlsb): save it as .xlsx",
+            ));
         }
         let xml = name.ends_with(".xml") || name.ends_with(".rels") || name.ends_with(".vml");
         let packed = entry.compressed_size().max(1);
@@ -84,7 +88,10 @@ fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
                 while let Some(at) = rest.iter().position(|byte| *byte == b'<') {
                     elements += 1;
                     rest = rest.get(at..).unwrap_or_default();
-                    if MARKS.iter().any(|mark| rest.get(..mark.len()).is_some_and(|it| it.eq_ignore_ascii_case(mark))) {
+                    if MARKS
+                        .iter()
+                        .any(|mark| rest.get(..mark.len()).is_some_and(|it| it.eq_ignore_ascii_case(mark)))
+                    {
                         let zh = "工作簿含有外部或自定义实体，不予读取；请重新制作";
                         let en = "the workbook declares a document type or entities; make it anew";
                         return Err(Finding::must_fix("workbook_hostile", zh, en));
@@ -153,7 +160,8 @@ mod tests {
     fn attack_39_xlsx_bomb() {
         let limits = Limits { unpacked_bytes: 3 << 20, entries: 20, elements: 1000, ratio: 300 };
         let code = |entries: &[(&str, &[u8])]| {
-            walk_within(&archive(entries), &limits).map_or_else(|finding| finding.code.to_string(), |()| "ok".into())
+            walk_within(&archive(entries), &limits)
+                .map_or_else(|finding| finding.code.to_string(), |()| "ok".into())
         };
         let book: (&str, &[u8]) = ("xl/workbook.xml", b"<workbook/>");
         assert_eq!(code(&[book]), "ok");

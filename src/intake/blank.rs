@@ -117,7 +117,10 @@ fn sheet_names(layouts: &[&Template]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for template in layouts {
         let allowed = |text: &str| -> String {
-            text.chars().filter(|c| !matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\' | '\'')).take(31).collect()
+            text.chars()
+                .filter(|c| !matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\' | '\''))
+                .take(31)
+                .collect()
         };
         let mut name = allowed(&template.title);
         if name.is_empty() || names.contains(&name) {

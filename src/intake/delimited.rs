@@ -112,7 +112,9 @@ mod tests {
             assert_eq!(cells(&bytes), expected);
         }
         for separator in ["\t", ";"] {
-            let other = "机关名称,慈溪市附海镇人民政府\n\n警告,罚款\n1,X\n".replace(',', separator).replace('X', "\"1,234\"");
+            let other = "机关名称,慈溪市附海镇人民政府\n\n警告,罚款\n1,X\n"
+                .replace(',', separator)
+                .replace('X', "\"1,234\"");
             assert_eq!(cells(other.as_bytes()), expected);
         }
         assert_eq!(cells(text.replace('\n', "\r\n").as_bytes()), expected);

@@ -68,10 +68,14 @@ impl Draft {
     fn add_prose(&mut self, sheet: &Sheet) {
         let mut lines: Vec<String> = Vec::new();
         for row in sheet.rows() {
-            let texts: Vec<&str> = sheet.used(row).into_iter().map(|column| sheet.text((row, column))).collect();
+            let texts: Vec<&str> =
+                sheet.used(row).into_iter().map(|column| sheet.text((row, column))).collect();
             lines.push(texts.join(" "));
         }
-        let title = |line: &String| line.chars().count() < 40 && line.trim_end().ends_with("情况") || PROSE.contains(&comparable(line).as_str());
+        let title = |line: &String| {
+            line.chars().count() < 40 && line.trim_end().ends_with("情况")
+                || PROSE.contains(&comparable(line).as_str())
+        };
         if lines.first().is_some_and(title) {
             lines.remove(0);
         }
@@ -88,11 +92,18 @@ impl Draft {
             }
             let list = matches!(key, "members" | "labels");
             let node = match (key, value.printed().trim()) {
-                ("status", word) => Node::Text(english(word, &[("最终", "final"), ("正式", "final"), ("暂定", "provisional"), ("初步", "provisional")])),
-                ("scope", word) => Node::Text(english(word, &[("本级", "own"), ("汇总", "consolidated"), ("全系统", "consolidated")])),
+                ("status", word) => Node::Text(english(
+                    word,
+                    &[("最终", "final"), ("正式", "final"), ("暂定", "provisional"), ("初步", "provisional")],
+                )),
+                ("scope", word) => Node::Text(english(
+                    word,
+                    &[("本级", "own"), ("汇总", "consolidated"), ("全系统", "consolidated")],
+                )),
                 ("year", word) => Node::Text(word.trim_end_matches("度").trim_end_matches('年').to_owned()),
                 (_, word) if list => {
-                    let names = word.split(['、', '；', ';', '\n']).map(str::trim).filter(|name| !name.is_empty());
+                    let names =
+                        word.split(['、', '；', ';', '\n']).map(str::trim).filter(|name| !name.is_empty());
                     Node::List(names.map(|name| Node::Text(name.to_owned())).collect())
                 }
                 (_, word) => Node::Text(word.to_owned()),
@@ -113,16 +124,22 @@ impl Draft {
     fn add_table(&mut self, found: Found, sheet: &Sheet, own: bool) {
         let mut name = found.title.clone().unwrap_or_else(|| sheet.name.clone());
         // Two sheets under one title are two tables; their sheets tell them apart.
-        if !sheet.name.is_empty() && self.tables.iter().any(|(held, _)| comparable(held) == comparable(&name)) {
+        if !sheet.name.is_empty() && self.tables.iter().any(|(held, _)| comparable(held) == comparable(&name))
+        {
             name = format!("{name}（{}）", sheet.name);
         }
         let figures = |row: &u32| {
-            found.columns.iter().filter(|column| super::layout::is_figure(sheet.text((*row, **column)))).count()
+            found
+                .columns
+                .iter()
+                .filter(|column| super::layout::is_figure(sheet.text((*row, **column))))
+                .count()
         };
         if own && found.rows.iter().map(figures).sum::<usize>() == 0 {
             let zh = "此表没有填写任何数字，视为没有此项职权，不报此表；有职权而没有案件的请填 0";
             let en = "nothing is filled in here: taken as no such power and left out; write 0 where there were no cases";
-            self.findings.push(in_sheet(Finding::hint("table_left_out", zh, en).in_table(&name), &sheet.name));
+            self.findings
+                .push(in_sheet(Finding::hint("table_left_out", zh, en).in_table(&name), &sheet.name));
             return;
         }
         for (place, formula) in &sheet.formulas {
@@ -138,7 +155,8 @@ impl Draft {
             Some(Raw::Text(text)) => Node::Text(text.clone()),
         };
         let rows = found.rows.iter().take(CELLS_MAX);
-        let rows = rows.map(|row| Node::List(found.columns.iter().map(|column| cell(*row, *column)).collect()));
+        let rows =
+            rows.map(|row| Node::List(found.columns.iter().map(|column| cell(*row, *column)).collect()));
         let mut members = vec![
             ("columns".to_owned(), Node::List(found.headers.iter().cloned().map(Node::Text).collect())),
             ("rows".to_owned(), Node::List(rows.collect())),
@@ -190,7 +208,9 @@ impl Draft {
         let data = finding.cell.as_deref().and_then(place_of);
         let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         let place = match data {
-            Some((row, column)) => found.rows.get(index(row)).copied().zip(found.columns.get(index(column)).copied()),
+            Some((row, column)) => {
+                found.rows.get(index(row)).copied().zip(found.columns.get(index(column)).copied())
+            }
             None => {
                 let at = found.headers.iter().position(|header| harmless(header) == finding.column);
                 at.and_then(|at| found.columns.get(at)).map(|column| (found.header_row, *column))
@@ -214,7 +234,10 @@ fn label_above(sheet: &Sheet, place: Place) -> Option<String> {
 }
 
 fn english(word: &str, words: &[(&str, &str)]) -> String {
-    words.iter().find(|(zh, _)| word.starts_with(zh)).map_or_else(|| word.to_owned(), |(_, en)| (*en).to_owned())
+    words
+        .iter()
+        .find(|(zh, _)| word.starts_with(zh))
+        .map_or_else(|| word.to_owned(), |(_, en)| (*en).to_owned())
 }
 
 /// Computes every plain sum again; what stays in `formulas` is not understood.
@@ -234,12 +257,15 @@ fn compute(sheet: &mut Sheet, findings: &mut Vec<Finding>) {
             sheet.formulas.remove(&place);
             let computed = sum.map_or(Raw::Blank, formula::token);
             let cached = sheet.cells.get(&place).map(|raw| raw.clone().into_cell(None).0);
-            let cached = cached.filter(|cell| !cell.printed.is_empty()).map(|cell| (cell.amount(), cell.printed));
+            let cached =
+                cached.filter(|cell| !cell.printed.is_empty()).map(|cell| (cell.amount(), cell.printed));
             if let (Some((amount, printed)), Some(sum)) = (cached, sum)
                 && amount != Some(sum)
             {
                 let zh = format!("公式上次保存的结果是 {printed}，按各格重新计算为 {sum}，采用后者");
-                let en = format!("the formula's stored result is {printed}; its cells sum to {sum}, which is taken");
+                let en = format!(
+                    "the formula's stored result is {printed}; its cells sum to {sum}, which is taken"
+                );
                 let mut finding = Finding::hint("formula_stale", &zh, &en).figures(sum, printed);
                 finding.cell = Some(cell_name(place));
                 findings.push(in_sheet(finding, &sheet.name));
@@ -261,7 +287,9 @@ fn unread_formula(sheet: &Sheet, place: Place, formula: &str) -> Finding {
         Finding::must_fix("formula_unusable", &zh, &en)
     } else {
         let zh = format!("公式“={short}”不是简单求和，无法复核，按保存的结果 {shown} 采用，请核实");
-        let en = format!("={short} is no plain sum and was not computed again: its stored result {shown} is taken; please confirm");
+        let en = format!(
+            "={short} is no plain sum and was not computed again: its stored result {shown} is taken; please confirm"
+        );
         Finding::confirm("formula_not_computed", &zh, &en)
     };
     finding.cell = Some(cell);

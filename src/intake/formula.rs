@@ -4,8 +4,8 @@
 //! a file can say anything. Only sums of cells of the same sheet are understood: `SUM(B4:K4)`, `B4+C4`, mixtures.
 
 use super::sheet::{Place, Sheet, place_of};
-use crate::package::cell::{Raw, State};
 use crate::money::Exact;
+use crate::package::cell::{Raw, State};
 
 /// Most cells one formula may name; a sum over a whole column is a sum over what stands in it.
 const CELLS_MAX: usize = 20_000;
@@ -86,7 +86,8 @@ fn places(sheet: &Sheet, part: &str) -> Option<Vec<Place>> {
     let rows = from.0.min(to.0)..=from.0.max(to.0);
     let columns = from.1.min(to.1)..=from.1.max(to.1);
     let held = sheet.cells.range((*rows.start(), 0)..=(*rows.end(), u32::MAX)).map(|(place, _)| *place);
-    let places: Vec<Place> = held.filter(|(_, column)| columns.contains(column)).take(CELLS_MAX + 1).collect();
+    let places: Vec<Place> =
+        held.filter(|(_, column)| columns.contains(column)).take(CELLS_MAX + 1).collect();
     (places.len() <= CELLS_MAX).then_some(places)
 }
 
@@ -113,16 +114,20 @@ mod tests {
         for (formula, expected) in
             [("SUM(A1:C1)", "1.3"), ("=A1+B1", "1.1"), ("sum( $A$1 , B1:C1 ) + A1", "2.3"), ("+A1", "1")]
         {
-            assert_eq!(
-                evaluate(&sheet, formula),
-                Outcome::Sum(Some(expected.parse().unwrap())),
-                "{formula}"
-            );
+            assert_eq!(evaluate(&sheet, formula), Outcome::Sum(Some(expected.parse().unwrap())), "{formula}");
         }
         assert_eq!(evaluate(&sheet, "SUM(A2:Z2)"), Outcome::Sum(None), "a sum of nothing is nothing, not 0");
-        for formula in
-            ["A1*2", "ROUND(A1,2)", "[1]Sheet1!A1", "Sheet2!A1+A1", "SUM(A1:A3)", "SUM(A1", "A1+", "", "WEBSERVICE(\"x\")"]
-        {
+        for formula in [
+            "A1*2",
+            "ROUND(A1,2)",
+            "[1]Sheet1!A1",
+            "Sheet2!A1+A1",
+            "SUM(A1:A3)",
+            "SUM(A1",
+            "A1+",
+            "",
+            "WEBSERVICE(\"x\")",
+        ] {
             assert_eq!(evaluate(&sheet, formula), Outcome::NotASum, "{formula}");
         }
     }

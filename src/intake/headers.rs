@@ -3,18 +3,14 @@
 use super::layout::is_figure;
 use super::sheet::Sheet;
 use crate::package::unit::is_label_header;
-use crate::template::{Header, Templates};
 use crate::template::normal::comparable;
+use crate::template::{Header, Templates};
 use std::collections::BTreeSet;
 
 /// What a row is.
 pub(super) enum Headers {
     /// A header of one or two lines.
-    Are {
-        headers: Vec<String>,
-        columns: Vec<u32>,
-        lines: u32,
-    },
+    Are { headers: Vec<String>, columns: Vec<u32>, lines: u32 },
     /// No header: the column of the figure that shows it.
     None { at: u32 },
 }
@@ -56,12 +52,19 @@ pub(super) fn headers(sheet: &Sheet, row: u32, used: &[u32], templates: &Templat
             (_, own) => own.to_owned(),
         })
         .collect();
-    let unique = |names: &[String]| names.iter().map(|name| comparable(name)).collect::<BTreeSet<_>>().len() == names.len();
-    let chosen = if matches(templates, &plain) || !matches(templates, &joined) && unique(&plain) { plain } else { joined };
+    let unique = |names: &[String]| {
+        names.iter().map(|name| comparable(name)).collect::<BTreeSet<_>>().len() == names.len()
+    };
+    let chosen = if matches(templates, &plain) || !matches(templates, &joined) && unique(&plain) {
+        plain
+    } else {
+        joined
+    };
     Headers::Are { headers: chosen, columns, lines: 2 }
 }
 
 fn matches(templates: &Templates, headers: &[String]) -> bool {
-    let headers: Vec<Header<'_>> = headers.iter().map(|printed| Header { printed, labels: is_label_header(printed) }).collect();
+    let headers: Vec<Header<'_>> =
+        headers.iter().map(|printed| Header { printed, labels: is_label_header(printed) }).collect();
     templates.matching(&headers).is_some()
 }

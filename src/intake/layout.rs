@@ -148,7 +148,8 @@ pub(super) fn layout(sheet: &Sheet, templates: &Templates) -> Layout {
                 let cell = cell_name((row, at));
                 let text = shortened(sheet.text((row, at)));
                 let zh = format!("{cell} 的“{text}”上方没有表头，不知属于哪一列；请补上表头，或删去");
-                let en = format!("{cell} holds {text} without a header above it: add the header, or remove it");
+                let en =
+                    format!("{cell} holds {text} without a header above it: add the header, or remove it");
                 let mut finding = Finding::must_fix("no_header", &zh, &en);
                 finding.cell = Some(cell);
                 found.findings.push(finding);
@@ -179,7 +180,8 @@ fn clauses(sheet: &Sheet, row: u32, used: &[u32], in_table: bool) -> Option<Vec<
     if let Some(first) = used.first().filter(|_| used.len() <= 2)
         && let Some(key) = known(text(first))
         && (comparable(text(first)) != "单位" && !in_table || key == "title")
-        && (key != "year" || used.get(1).is_none_or(|column| text(column).starts_with(|c: char| c.is_numeric())))
+        && (key != "year"
+            || used.get(1).is_none_or(|column| text(column).starts_with(|c: char| c.is_numeric())))
     {
         let at = used.get(1).map_or((row, first + 1), |column| (row, *column));
         let value = sheet.cells.get(&at).cloned().unwrap_or(Raw::Blank);
@@ -214,7 +216,10 @@ fn belongs(sheet: &Sheet, table: &Found, row: u32, used: &[u32]) -> bool {
         return false;
     }
     // One text in the first column alone is a label whose figures are blank, unless it is merged across.
-    let wide = used.first().and_then(|column| sheet.area((row, *column))).is_some_and(|area| area.first.1 != area.last.1);
+    let wide = used
+        .first()
+        .and_then(|column| sheet.area((row, *column)))
+        .is_some_and(|area| area.first.1 != area.last.1);
     let inside = used.iter().filter(|column| table.columns.contains(column)).count();
     inside > 0 && !(wide && used.len() == 1 && table.columns.len() > 1)
 }
@@ -223,11 +228,28 @@ fn belongs(sheet: &Sheet, table: &Found, row: u32, used: &[u32]) -> bool {
 fn is_note(sheet: &Sheet, row: u32, used: &[u32]) -> bool {
     let texts: Vec<String> = used.iter().map(|column| comparable(sheet.text((row, *column)))).collect();
     let begins = |text: &String| {
-        ["注:", "注1", "备注:", "说明:", "填表说明", "填报说明", "审核人", "填表人", "制表人", "填报人", "单位负责人", "分管领导", "联系电话", "填报日期"]
-            .iter()
-            .any(|word| text.starts_with(word))
+        [
+            "注:",
+            "注1",
+            "备注:",
+            "说明:",
+            "填表说明",
+            "填报说明",
+            "审核人",
+            "填表人",
+            "制表人",
+            "填报人",
+            "单位负责人",
+            "分管领导",
+            "联系电话",
+            "填报日期",
+        ]
+        .iter()
+        .any(|word| text.starts_with(word))
     };
-    texts.first().is_some_and(begins) || (!texts.is_empty() && texts.iter().all(|text| text.contains(':') && !text.starts_with(|c: char| c.is_ascii_digit())))
+    texts.first().is_some_and(begins)
+        || (!texts.is_empty()
+            && texts.iter().all(|text| text.contains(':') && !text.starts_with(|c: char| c.is_ascii_digit())))
 }
 
 /// Whether all that a row holds stands in one merged area.
@@ -262,13 +284,23 @@ fn strays(sheet: &Sheet, table: &Found) -> Vec<Finding> {
         for column in sheet.used(*row) {
             let place = (*row, column);
             if !table.columns.contains(&column) {
-                refuse_at("outside_table", place, "所在列没有表头；请补上表头，或删去", "has no header above it: add one, or remove it");
+                refuse_at(
+                    "outside_table",
+                    place,
+                    "所在列没有表头；请补上表头，或删去",
+                    "has no header above it: add one, or remove it",
+                );
             } else if let Some(Area { first, last }) = sheet.area(place)
                 && first != last
                 && is_figure(sheet.text(place))
             {
                 let zh = "是合并单元格里的数字，不知属于哪一格；请取消合并，逐格填写";
-                refuse_at("merged_figure", place, zh, "is a figure in merged cells: unmerge them and fill in each one");
+                refuse_at(
+                    "merged_figure",
+                    place,
+                    zh,
+                    "is a figure in merged cells: unmerge them and fill in each one",
+                );
             }
         }
     }

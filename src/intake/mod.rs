@@ -51,7 +51,12 @@ enum Kind {
 
 /// Reads a report from a file of any kind. `name` is its name, which decides nothing but words. The report is there
 /// exactly when no finding must be fixed.
-pub fn read(bytes: &[u8], name: &str, given: Given<'_>, options: &ReadOptions<'_>) -> (Option<Report>, Vec<Finding>) {
+pub fn read(
+    bytes: &[u8],
+    name: &str,
+    given: Given<'_>,
+    options: &ReadOptions<'_>,
+) -> (Option<Report>, Vec<Finding>) {
     let refused = |finding: Finding| (None, vec![finding]);
     let mut draft = Draft::default();
     match kind(bytes, name) {
@@ -59,11 +64,19 @@ pub fn read(bytes: &[u8], name: &str, given: Given<'_>, options: &ReadOptions<'_
         Kind::Compound => return refused(compound(bytes)),
         Kind::Page => {
             let zh = "这是网页（HTML），只是改名为表格；请在 Excel 或 WPS 中打开后另存为 .xlsx";
-            return refused(Finding::must_fix("not_a_workbook", zh, "a web page by another name: open it and save it as .xlsx"));
+            return refused(Finding::must_fix(
+                "not_a_workbook",
+                zh,
+                "a web page by another name: open it and save it as .xlsx",
+            ));
         }
         Kind::Document => {
             let zh = "这不是表格文件（PDF、图片或其他文件）；请报送 .xlsx、.csv 或 .json";
-            return refused(Finding::must_fix("not_a_workbook", zh, "no spreadsheet (a PDF, picture or other file): send .xlsx, .csv or .json"));
+            return refused(Finding::must_fix(
+                "not_a_workbook",
+                zh,
+                "no spreadsheet (a PDF, picture or other file): send .xlsx, .csv or .json",
+            ));
         }
         Kind::Separated => match delimited::read(bytes) {
             Ok(sheet) => draft.add(sheet, false, options.templates),
@@ -135,7 +148,10 @@ fn kind(bytes: &[u8], name: &str) -> Kind {
         Kind::Compound
     } else if head.starts_with(b"<") {
         Kind::Page
-    } else if [b"%pdf".as_slice(), b"\x89png", b"\xff\xd8\xff", b"rar!", b"7z\xbc\xaf", b"\x1f\x8b"].iter().any(|magic| head.starts_with(magic)) {
+    } else if [b"%pdf".as_slice(), b"\x89png", b"\xff\xd8\xff", b"rar!", b"7z\xbc\xaf", b"\x1f\x8b"]
+        .iter()
+        .any(|magic| head.starts_with(magic))
+    {
         Kind::Document
     } else if ends(".json") || !ends(".csv") && head.starts_with(b"{") {
         Kind::Json

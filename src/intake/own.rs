@@ -42,20 +42,30 @@ impl Origin {
         let mut findings = Vec::new();
         if let Some(year) = draft.text("year").filter(|year| *year != self.year) {
             let made = &self.year;
-            let zh = format!("这份工作簿是 {made} 年度的，填写的年度是 {year}；请用 {year} 年度的空白工作簿，或改回年度");
-            let en = format!("this workbook is for {made}, the year filled in is {year}: take the blank one for {year}, or correct the year");
+            let zh = format!(
+                "这份工作簿是 {made} 年度的，填写的年度是 {year}；请用 {year} 年度的空白工作簿，或改回年度"
+            );
+            let en = format!(
+                "this workbook is for {made}, the year filled in is {year}: take the blank one for {year}, or correct the year"
+            );
             findings.push(Finding::must_fix("workbook_year", &zh, &en).in_column("year").figures(made, year));
         }
         for placed in &draft.placed {
-            let Some((_, id, made)) = self.sheets.iter().find(|(sheet, ..)| *sheet == placed.sheet) else { continue };
+            let Some((_, id, made)) = self.sheets.iter().find(|(sheet, ..)| *sheet == placed.sheet) else {
+                continue;
+            };
             let found = &placed.found;
             let refuse_at = |code, zh: &str, en: &str| {
                 in_sheet(Finding::must_fix(code, zh, en).in_table(&placed.name), &placed.sheet)
             };
             let current = templates.find(id).map(signature);
             if current.as_deref() != Some(made.join("|").as_str()) {
-                let zh = format!("此表用的是旧版表式（{id}），现行表式已变；请用 gongshi template xlsx 重新生成空白工作簿");
-                let en = format!("this sheet follows an older {id}: make a new blank workbook with gongshi template xlsx");
+                let zh = format!(
+                    "此表用的是旧版表式（{id}），现行表式已变；请用 gongshi template xlsx 重新生成空白工作簿"
+                );
+                let en = format!(
+                    "this sheet follows an older {id}: make a new blank workbook with gongshi template xlsx"
+                );
                 findings.push(refuse_at("workbook_old_template", &zh, &en));
                 continue;
             }
@@ -64,7 +74,9 @@ impl Origin {
                 if !keys.contains(&header_key(header)) && !crate::package::unit::is_label_header(header) {
                     let short = shortened(header);
                     let zh = format!("“{short}”不是本表式的栏目，疑为插入或改名的列；请删去或改回");
-                    let en = format!("\"{short}\" is no column of this layout: an inserted or renamed column; remove it or restore its name");
+                    let en = format!(
+                        "\"{short}\" is no column of this layout: an inserted or renamed column; remove it or restore its name"
+                    );
                     let mut finding = refuse_at("column_inserted", &zh, &en).in_column(header);
                     finding.cell = Some(cell_name((found.header_row, *column)));
                     findings.push(finding);
@@ -76,7 +88,9 @@ impl Origin {
             }) {
                 let short = shortened(header);
                 let zh = format!("缺少栏目“{short}”，疑被删去；请恢复该列，没有此项职权的填“不适用”");
-                let en = format!("the column \"{short}\" is missing: restore it, and write 不适用 where there is no such power");
+                let en = format!(
+                    "the column \"{short}\" is missing: restore it, and write 不适用 where there is no such power"
+                );
                 findings.push(refuse_at("column_removed", &zh, &en).in_column(header));
             }
         }

@@ -11,8 +11,12 @@ use std::collections::BTreeMap;
 
 fn reading(bytes: &[u8], name: &str) -> (Option<Report>, Vec<Finding>) {
     let templates = builtin::templates().unwrap();
-    let options =
-        ReadOptions { division_override: None, own_division: None, current_year: 2026, templates: &templates };
+    let options = ReadOptions {
+        division_override: None,
+        own_division: None,
+        current_year: 2026,
+        templates: &templates,
+    };
     read(bytes, name, Given::default(), &options)
 }
 
@@ -44,8 +48,16 @@ fn lines(sheet: &mut Worksheet, from: u32, lines: &[&[&str]]) {
 
 const ABOUT: &[&[&str]] = &[&["填报单位：慈溪市附海镇人民政府", "区划代码：330282108", "单位：宗"]];
 const KINDS: [&str; 10] = [
-    "警告", "罚款", "没收违法所得、没收非法财物", "暂扣许可证、执照", "责令停产停业", "吊销许可证、执照", "行政拘留",
-    "其他行政处罚", "合计（宗）", "罚没金额（万元）",
+    "警告",
+    "罚款",
+    "没收违法所得、没收非法财物",
+    "暂扣许可证、执照",
+    "责令停产停业",
+    "吊销许可证、执照",
+    "行政拘留",
+    "其他行政处罚",
+    "合计（宗）",
+    "罚没金额（万元）",
 ];
 
 #[test]
@@ -62,12 +74,21 @@ fn a_foreign_sheet_with_title_unit_notes_and_an_empty_column_is_read_and_names_i
     let report = report.unwrap_or_else(|| panic!("{findings:?}"));
     assert_eq!((report.year, report.agency_name.as_str()), (2024, "慈溪市附海镇人民政府"));
     let table = &report.tables[0];
-    assert_eq!((table.name.as_str(), table.template.as_deref()), ("2024年行政处罚实施情况统计表", Some("penalty-2018")));
+    assert_eq!(
+        (table.name.as_str(), table.template.as_deref()),
+        ("2024年行政处罚实施情况统计表", Some("penalty-2018"))
+    );
     assert_eq!(table.rows[0][9].value.unwrap().to_string(), "23000");
     let refused = refusing(&sheets(&[("处罚", &fill("5"))]), "a.xlsx");
     let fault = &refused[0];
-    assert_eq!((fault.code.as_ref(), fault.sheet.as_deref(), fault.cell.as_deref()), ("identity_sum", Some("处罚"), Some("I5")));
-    assert_eq!((fault.row, fault.expected.as_deref(), fault.found.as_deref()), (Some(1), Some("4"), Some("5")));
+    assert_eq!(
+        (fault.code.as_ref(), fault.sheet.as_deref(), fault.cell.as_deref()),
+        ("identity_sum", Some("处罚"), Some("I5"))
+    );
+    assert_eq!(
+        (fault.row, fault.expected.as_deref(), fault.found.as_deref()),
+        (Some(1), Some("4"), Some("5"))
+    );
 }
 
 #[test]
@@ -118,22 +139,33 @@ fn what_is_ambiguous_is_refused_with_its_cell() {
         lines(sheet, 0, ABOUT);
         lines(sheet, 2, &[&["部门", "案件"], &["甲科", "1", "", "77"]]);
     };
-    let codes: Vec<_> = refusing(&sheets(&[("表", &stray)]), "a.xlsx").into_iter().map(|f| (f.code.to_string(), f.cell)).collect();
+    let codes: Vec<_> = refusing(&sheets(&[("表", &stray)]), "a.xlsx")
+        .into_iter()
+        .map(|f| (f.code.to_string(), f.cell))
+        .collect();
     assert!(codes.contains(&("outside_table".into(), Some("D4".into()))), "{codes:?}");
     let merged = |sheet: &mut Worksheet| {
         lines(sheet, 0, ABOUT);
         lines(sheet, 2, &[&["部门", "案件"], &["甲科", ""], &["乙科", ""]]);
         sheet.merge_range(3, 1, 4, 1, "12", &Format::new()).unwrap();
     };
-    let codes: Vec<_> = refusing(&sheets(&[("表", &merged)]), "a.xlsx").into_iter().map(|f| (f.code.to_string(), f.cell)).collect();
+    let codes: Vec<_> = refusing(&sheets(&[("表", &merged)]), "a.xlsx")
+        .into_iter()
+        .map(|f| (f.code.to_string(), f.cell))
+        .collect();
     assert!(codes.contains(&("merged_figure".into(), Some("B4".into()))), "{codes:?}");
 }
 
 fn blank_book(year: u16) -> Blank<'static> {
     let templates: &'static _ = Box::leak(Box::new(builtin::templates().unwrap()));
     Blank {
-        agency_name: "慈溪市附海镇人民政府", agency_code: "", division: "330282108", year,
-        layouts: templates.iter().collect(), units: &[], last_year: BTreeMap::new(),
+        agency_name: "慈溪市附海镇人民政府",
+        agency_code: "",
+        division: "330282108",
+        year,
+        layouts: templates.iter().collect(),
+        units: &[],
+        last_year: BTreeMap::new(),
     }
 }
 
@@ -175,6 +207,7 @@ fn files_that_are_something_else_have_their_own_messages() {
     ] {
         assert_eq!(refusing(&bytes, name)[0].code, code, "{name}");
     }
-    let (report, _) = reading("机关名称,甲局\n区划代码,330282\n年度,2024\n总体情况,无\n".as_bytes(), "really-csv.xlsx");
+    let (report, _) =
+        reading("机关名称,甲局\n区划代码,330282\n年度,2024\n总体情况,无\n".as_bytes(), "really-csv.xlsx");
     assert!(report.is_some(), "CSV by another name is CSV");
 }

@@ -6,7 +6,9 @@
 use super::sheet::{Area, Sheet};
 use crate::package::cell::Raw;
 use crate::package::finding::Finding;
-use calamine::{DataRef, DataType, Reader, SheetType, SheetVisible, Xlsx, XlsxFormulaMetadata, expand_shared_formula};
+use calamine::{
+    DataRef, DataType, Reader, SheetType, SheetVisible, Xlsx, XlsxFormulaMetadata, expand_shared_formula,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 

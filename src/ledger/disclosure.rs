@@ -67,10 +67,19 @@ pub struct Revision {
     pub suspect: bool,
     /// When it was sequenced.
     pub sequenced_at: WallMs,
+    /// When the first node other than the author stored it: what lateness is judged by.
+    pub received_at: WallMs,
     /// When it was withdrawn, by which statement, and the reason code.
     pub withdrawn: Option<(WallMs, Digest, u8)>,
-    /// When an upper level sent it back, and the reason code. What was public by then stays so until it is corrected.
-    pub returned: Option<(WallMs, u8)>,
+    /// When an upper level sent it back, by which statement, and the reason code. What was public by then stays so
+    /// until something takes its place.
+    pub returned: Option<(WallMs, Digest, u8)>,
+}
+
+impl RevisionState {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Held, Self::Released, Self::Superseded, Self::Withdrawn, Self::Returned];
 }
 
 impl Revision {
@@ -161,9 +170,9 @@ impl Disclosures {
         let id = self.resolve(report);
         let last = self.chain(&id, report.year).last();
         let standing = last.filter(|last| last.state != RevisionState::Withdrawn);
-        let returned = last.is_some_and(|last| last.state == RevisionState::Returned);
+        let returned = standing.is_some_and(|last| last.returned.is_some());
         let (revision, previous) = match (report.act, last, standing) {
-            // What was sent back before it was public is reported again.
+            // What was sent back is reported again: it is no barrier, whether it was public or not.
             (ReportAct::Submit | ReportAct::Nil | ReportAct::NotApplicable, Some(last), _) if returned => {
                 (last.revision.checked_add(1).ok_or(RefusalCode::BadRevision)?, last.digest)
             }
@@ -209,7 +218,7 @@ impl Disclosures {
         let chain = self.chains.entry((id.clone(), report.year)).or_default();
         if report.act == ReportAct::Return {
             let Some(standing) = chain.last_mut() else { return Vec::new() };
-            standing.returned = Some((leaf.sequenced_at, report.reason));
+            standing.returned = Some((leaf.sequenced_at, entry.digest(), report.reason));
             if standing.state == RevisionState::Held {
                 standing.state = RevisionState::Returned;
             }
@@ -253,6 +262,7 @@ impl Disclosures {
             own_index: entry.statement.index(),
             suspect: false,
             sequenced_at: leaf.sequenced_at,
+            received_at: leaf.received_at,
             withdrawn: None,
             returned: None,
         };

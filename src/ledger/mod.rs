@@ -9,12 +9,16 @@ mod agencies;
 mod authority;
 mod disclosure;
 mod enact;
+mod index_row;
+mod reading;
+pub mod roster;
 mod view_root;
 
 pub use agencies::AgencyKeys;
 pub use authority::{EndCause, Ending, Registry};
 pub use disclosure::{Disclosures, Revision, RevisionState};
 pub use enact::TreeChange;
+pub use index_row::IndexRow;
 pub use view_root::{ViewLine, ViewTree};
 
 use crate::digest::Digest;
@@ -40,6 +44,7 @@ pub struct Ledger {
     next_index: BTreeMap<PublicKey, u64>,
     cards: BTreeSet<Digest>,
     policy: Policy,
+    governed: u64,
     templates: Vec<TemplateRow>,
     rosters: BTreeMap<DivisionCode, RosterRow>,
     agencies: AgencyKeys,
@@ -120,6 +125,7 @@ impl Ledger {
             next_index: BTreeMap::new(),
             cards: BTreeSet::new(),
             policy: Policy::default(),
+            governed: 0,
             templates: Vec::new(),
             rosters: BTreeMap::new(),
             agencies: AgencyKeys::default(),
@@ -128,68 +134,6 @@ impl Ledger {
             disclosures: Disclosures::default(),
             view: ViewTree::default(),
         }
-    }
-
-    /// The federation id.
-    pub const fn federation(&self) -> &Digest {
-        &self.federation
-    }
-    /// How many leaves are folded.
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-    /// `sequenced_at` of the last leaf; zero before the first.
-    pub const fn sequenced_at(&self) -> WallMs {
-        self.sequenced_at
-    }
-    /// Who may say what.
-    pub const fn registry(&self) -> &Registry {
-        &self.registry
-    }
-    /// Reports, by agency and year.
-    pub const fn disclosures(&self) -> &Disclosures {
-        &self.disclosures
-    }
-    /// The templates that stand, in the order in which their ids first came.
-    pub fn templates(&self) -> &[TemplateRow] {
-        &self.templates
-    }
-    /// The roster that stands for a division, if it has one of its own.
-    pub fn roster(&self, division: &DivisionCode) -> Option<&RosterRow> {
-        self.rosters.get(division)
-    }
-    /// The keys of agencies that sign their own packages.
-    pub const fn agencies(&self) -> &AgencyKeys {
-        &self.agencies
-    }
-    /// The view root: what is public, in one digest.
-    pub fn view_root(&self) -> Digest {
-        self.view.root()
-    }
-    /// The next index of an origin's log that may be sequenced.
-    pub fn next_index(&self, origin: &PublicKey) -> u64 {
-        self.next_index.get(origin).copied().unwrap_or(0)
-    }
-    /// The instant a year is announced for, if it is.
-    pub fn schedule(&self, year: u16) -> Option<WallMs> {
-        self.schedules.get(&year).copied()
-    }
-    /// The policy that stands.
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-    /// Every year that is announced, and its instant.
-    pub fn schedules(&self) -> impl Iterator<Item = (u16, WallMs)> {
-        self.schedules.iter().map(|(year, at)| (*year, *at))
-    }
-    /// True when a year was released.
-    pub fn is_released(&self, year: u16) -> bool {
-        self.released.contains(&year)
-    }
-    /// True when reports of `year` are public as soon as they are accepted.
-    pub fn is_public(&self, year: u16) -> bool {
-        self.released.contains(&year)
-            || (!self.policy.held_until_release && !self.schedules.contains_key(&year))
     }
 
     /// What the fold says to `entry` if it were sequenced next, at `at`.
@@ -309,6 +253,9 @@ impl Ledger {
         let author = *entry.statement.key();
         self.next_index.insert(author, entry.statement.index() + 1);
         self.cards.insert(*entry.statement.card());
+        if !entry.is_report() && !matches!(entry.card.act, Act::Refuse { .. } | Act::Template(_)) {
+            self.governed = self.size;
+        }
         match &entry.card.act {
             act @ (Act::Delegate(_)
             | Act::Rotate(_)

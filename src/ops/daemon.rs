@@ -1,5 +1,6 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
+use super::audit::Caller;
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
@@ -94,7 +95,11 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
         let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (driver, ask) = Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        let (mut driver, ask) =
+            Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+        if let Err(error) = driver.audit.prune(config.log.audit_days, clock.now().wall) {
+            tracing::warn!(%error, "old months of the audit log cannot be removed");
+        }
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),
@@ -183,11 +188,13 @@ async fn accept_control(listener: tokio::net::UnixListener, ask: Ask) {
 
 /// Answers one client: requests are handed on as they come, answers go back in their order.
 async fn answer_control(stream: tokio::net::UnixStream, ask: Ask) {
+    let uid = stream.peer_cred().map(|peer| peer.uid());
+    let caller = Caller::at_the_command_line(uid.ok());
     let (mut input, mut output) = stream.into_split();
     let (order, mut answers) = mpsc::channel::<oneshot::Receiver<Reply>>(REQUEST_COUNT_MAX);
     let take = async move {
         while let Ok(Some(request)) = control::read::<Request>(&mut input).await {
-            let Some(reply) = ask.send(request).await else { return };
+            let Some(reply) = ask.send(request, caller.clone()).await else { return };
             if order.send(reply).await.is_err() {
                 return;
             }

@@ -204,6 +204,10 @@ impl DataDir {
                     .map_err(|e| self.io(name, e))?;
                 Ok(secret)
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let why = "没有密钥文件，请放回密钥后重试 / the key file is not there: put it back".into();
+                Err(DataDirError::Key { path, why })
+            }
             Err(error) => Err(self.io(name, error)),
         }
     }

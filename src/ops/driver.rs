@@ -3,11 +3,12 @@
 //! Inputs that arrived together become one turn, and so one sync of the disk: under load the group commits by
 //! itself, alone an input waits for nobody.
 
+use super::audit::{self, AuditLog, Caller};
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
 use super::events::log;
-use super::service::{Answer, Reply, Request, answer, disk_full};
+use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
 use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, TransportSecret};
 use crate::record::Room;
@@ -36,7 +37,7 @@ const LONG_READ_COUNT_MAX: usize = 2;
 const CLOSE_CODE: u32 = 64;
 
 /// A question to the engine's thread.
-type Question = (Request, oneshot::Sender<Reply>);
+type Question = (Request, Caller, oneshot::Sender<Reply>);
 
 /// Asks the engine from other threads.
 #[derive(Clone)]
@@ -46,14 +47,15 @@ impl Ask {
     /// Asks and waits; for threads that may block. None when the engine is gone.
     pub(super) fn call(&self, request: Request) -> Option<Reply> {
         let (answer, reply) = oneshot::channel();
-        self.0.blocking_send((request, answer)).ok()?;
+        let caller = Caller { who: "gongshi".to_owned(), from: "portal".to_owned() };
+        self.0.blocking_send((request, caller, answer)).ok()?;
         reply.blocking_recv().ok()
     }
 
-    /// Asks; the reply comes when the turn is durable.
-    pub(super) async fn send(&self, request: Request) -> Option<oneshot::Receiver<Reply>> {
+    /// Asks for somebody; the reply comes when the turn is durable.
+    pub(super) async fn send(&self, request: Request, caller: Caller) -> Option<oneshot::Receiver<Reply>> {
         let (answer, reply) = oneshot::channel();
-        self.0.send((request, answer)).await.ok()?;
+        self.0.send((request, caller, answer)).await.ok()?;
         Some(reply)
     }
 }
@@ -83,6 +85,7 @@ impl Known {
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
     pub(super) engine: Engine,
+    pub(super) audit: AuditLog,
     data: DataDir,
     net: Net,
     known: Known,
@@ -122,9 +125,22 @@ impl Driver {
         let current = Current::new(Snapshot::of(engine.node()));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
+        let audit = AuditLog::open(data.path(), clock.now().wall).map_err(io::Error::other)?;
         let (conns, room) = (BTreeSet::new(), Room::Enough);
-        let driver =
-            Self { engine, data, net, known, clock, current, events, questions, long_reads, conns, room };
+        let driver = Self {
+            engine,
+            audit,
+            data,
+            net,
+            known,
+            clock,
+            current,
+            events,
+            questions,
+            long_reads,
+            conns,
+            room,
+        };
         Ok((driver, Ask(ask)))
     }
 
@@ -140,7 +156,7 @@ impl Driver {
     ) -> Result<Engine, EngineError> {
         let mut inputs = vec![Input::Time];
         loop {
-            let mut replies = Vec::new();
+            let (mut replies, mut acts) = (Vec::new(), Vec::new());
             let now = self.clock.now();
             self.note_conns(&inputs);
             let (data, key) = (&self.data, *self.engine.node().own_key());
@@ -148,8 +164,10 @@ impl Driver {
                 for input in inputs.drain(..) {
                     match input {
                         Input::Net(event) => take_event(node, turn, event)?,
-                        Input::Question((request, sender)) => {
-                            replies.push((sender, answer(node, turn, &request, data)?));
+                        Input::Question((request, caller, sender)) => {
+                            let answer = answer(node, turn, &request, data)?;
+                            acts.extend(acted(&request, caller, &answer));
+                            replies.push((sender, answer));
                         }
                         Input::Time | Input::Stop => {}
                     }
@@ -171,6 +189,9 @@ impl Driver {
                 self.keep_key();
             }
             self.publish();
+            if let Err(error) = self.audit.append(&acts, now.wall) {
+                tracing::error!(%error, "acts could not be written to the audit log");
+            }
             // Nobody hears of a turn before it is durable.
             for (sender, answer) in replies {
                 self.give(runtime, sender, answer);
@@ -327,10 +348,20 @@ impl Input {
     fn bytes(&self) -> usize {
         match self {
             Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
-            Self::Question((Request::Publish(submission), _)) => submission.content.len(),
+            Self::Question((Request::Publish(submission), ..)) => submission.content.len(),
             _ => 0,
         }
     }
+}
+
+/// An act for the audit log, if the request is one.
+pub(super) fn acted(request: &Request, caller: Caller, answer: &Answer) -> Option<audit::Act> {
+    let (what, about) = act(request)?;
+    let result = match answer {
+        Answer::Now(reply) => result(reply),
+        Answer::Later(_) => "done".to_owned(),
+    };
+    Some(audit::Act { caller, what: what.to_owned(), about, result })
 }
 
 #[allow(clippy::disallowed_methods, reason = "the driver's timer, at the edge")]

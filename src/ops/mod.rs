@@ -1,6 +1,9 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+pub mod audit;
+mod backup;
 mod bundle;
+mod circular;
 pub mod cli;
 mod control;
 pub mod daemon;

@@ -5,11 +5,11 @@ use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::{Revision, RevisionState};
 use crate::portal::doc::{
-    AgencyDoc, AttachmentDoc, DivisionDoc, PackageDoc, PackagePage, PackageState, PackageSummary,
-    ReportScope, ReportStatus, RevisionDoc, TableDoc,
+    AgencyDoc, AttachmentDoc, DivisionDoc, PackageDoc, PackageKind, PackagePage, PackageState,
+    PackageSummary, ReportScope, ReportStatus, RevisionDoc, TableDoc,
 };
 use crate::portal::source::SourceError;
-use crate::statement::{BodyRole, ReportCard, Scope, Status};
+use crate::statement::{BodyRole, ReportAct, ReportCard, Scope, Status};
 use crate::store::{Read, layout, prefix_end};
 use crate::sync::body::PackedBody;
 use crate::sync::read_entry;
@@ -21,7 +21,7 @@ const SCAN_ROWS: usize = 512;
 const NEWEST_COUNT: usize = 20;
 
 /// The part of a package's content that pages show.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Content {
     tables: Vec<TableDoc>,
     #[serde(default)]
@@ -54,7 +54,7 @@ impl PortalSource {
             let last = rows.len() < SCAN_ROWS;
             for (key, value) in rows {
                 from = [key.as_slice(), &[0]].concat();
-                let Some((digest, [row_state])) = value.split_first_chunk::<32>() else { continue };
+                let Some((digest, [row_state, ..])) = value.split_first_chunk::<32>() else { continue };
                 if *row_state != ledger_state(state) as u8 {
                     continue;
                 }
@@ -87,7 +87,7 @@ impl PortalSource {
         let rows = self.store.scan_back(&prefix, &prefix_end(&prefix), SCAN_ROWS)?;
         let mut newest = Vec::new();
         for (_, value) in rows {
-            let Some((digest, [state])) = value.split_first_chunk::<32>() else { continue };
+            let Some((digest, [state, ..])) = value.split_first_chunk::<32>() else { continue };
             if *state != RevisionState::Released as u8 {
                 continue;
             }
@@ -100,16 +100,20 @@ impl PortalSource {
     }
 }
 
-/// The document of a package: its row, its card, the content of its body and its history.
+/// The document of a package: its row, its card, the content of its body, if it has one, and its history.
 pub(super) fn package_doc(
     store: &dyn Read,
     revision: &Revision,
     card: &ReportCard,
-    content: &[u8],
+    content: Option<&[u8]>,
     history: &[Revision],
 ) -> Result<PackageDoc, SourceError> {
-    let content: Content =
-        serde_json::from_slice(content).map_err(|error| SourceError::Unavailable(error.to_string()))?;
+    let content: Content = match content {
+        Some(content) => {
+            serde_json::from_slice(content).map_err(|error| SourceError::Unavailable(error.to_string()))?
+        }
+        None => Content::default(),
+    };
     let attachments = card.bodies.iter().filter(|body| body.role == BodyRole::Attachment);
     Ok(PackageDoc {
         summary: summary(revision),
@@ -160,13 +164,18 @@ pub(super) fn summary(row: &Revision) -> PackageSummary {
         division: DivisionDoc { name: division_name(&row.division), code: row.division.clone() },
         year: row.year,
         revision: row.revision,
+        kind: match ReportAct::from_kind_code(row.act) {
+            Some(ReportAct::Nil) => PackageKind::Nil,
+            Some(ReportAct::NotApplicable) => PackageKind::NotApplicable,
+            _ => PackageKind::Report,
+        },
         state: public_state(row.state),
         status: match row.status {
             Status::Final => ReportStatus::Final,
             Status::Provisional => ReportStatus::Provisional,
         },
         template: Some(row.template.clone()).filter(|template| !template.is_empty()),
-        suspect: false,
+        suspect: row.suspect,
     }
 }
 

@@ -186,14 +186,16 @@ impl Source for PortalSource {
             Found::Here(found) => found,
             other => return Ok(other.elsewhere()),
         };
-        let Some(package) = card.package() else { return Ok(Found::Absent) };
-        let salted = match self.salted_body(&package.digest, package.bytes)? {
-            Found::Here(salted) => salted,
-            other => return Ok(other.elsewhere()),
+        let salted = match card.package() {
+            None => None,
+            Some(package) => match self.salted_body(&package.digest, package.bytes)? {
+                Found::Here(salted) => Some(salted),
+                other => return Ok(other.elsewhere()),
+            },
         };
+        let content = salted.as_ref().map(|salted| salted.get(32..).unwrap_or_default());
         let history = self.history(&revision.agency_id, revision.year)?;
-        package_doc(self.store.as_ref(), &revision, &card, salted.get(32..).unwrap_or_default(), &history)
-            .map(Found::Here)
+        package_doc(self.store.as_ref(), &revision, &card, content, &history).map(Found::Here)
     }
 
     fn agency_year(&self, agency_id: &str, year: u16) -> Result<Vec<PackageSummary>, SourceError> {

@@ -4,6 +4,7 @@
 //! absent, never null; `template` and a column's `unit` are always present and null where there is none. What goes
 //! beyond the contract is optional and named so in its comment.
 
+pub use super::kind::PackageKind;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
@@ -216,6 +217,8 @@ pub struct PackageSummary {
     pub year: u16,
     /// 1, 2, 3 within one agency and year.
     pub revision: u32,
+    /// Figures, nothing, or no duty. Beyond the contract.
+    pub kind: PackageKind,
     /// Released, superseded or withdrawn.
     pub state: PackageState,
     /// Final or provisional.

@@ -89,6 +89,7 @@ pub(crate) fn qingyuan(seed: u8, revision: u32) -> PackageDoc {
             division: DivisionDoc { code: code("331126"), name: "浙江省丽水市庆元县".into() },
             year: 2024,
             revision,
+            kind: PackageKind::Report,
             state: PackageState::Released,
             status: ReportStatus::Final,
             template: Some("2021".into()),

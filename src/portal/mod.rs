@@ -16,6 +16,7 @@ pub mod server;
 pub mod source;
 
 mod api;
+mod kind;
 mod pages;
 mod reply;
 mod report;

@@ -2,7 +2,9 @@
 
 use super::Portal;
 use super::api;
-use super::doc::{CellDoc, CellState, PackageDoc, PackageState, PackageSummary, ReportStatus, TableDoc};
+use super::doc::{
+    CellDoc, CellState, PackageDoc, PackageKind, PackageState, PackageSummary, ReportStatus, TableDoc,
+};
 use super::pages::{Frame, page, shown, year_link};
 use super::reply::{Problem, here};
 use super::text::{grouped, same_number, web_url};
@@ -22,6 +24,9 @@ struct ReportPage {
     provisional: bool,
     superseded: bool,
     synthetic: bool,
+    /// A statement without figures: nothing happened, or there is no such duty.
+    nothing: bool,
+    no_activity: bool,
     source_link: Option<String>,
     current_link: String,
     api_link: String,
@@ -112,6 +117,8 @@ async fn report(portal: &Portal, digest: Digest) -> Result<Response, Problem> {
         provisional: doc.summary.status == ReportStatus::Provisional,
         superseded: doc.summary.state != PackageState::Released,
         synthetic,
+        nothing: doc.summary.kind != PackageKind::Report,
+        no_activity: doc.summary.kind == PackageKind::Nil,
         source_link: doc.source_url.as_deref().and_then(web_url).map(str::to_owned),
         current_link: year_link(&doc.summary),
         api_link: format!("{base}/api/v1/packages/{}", doc.summary.digest),

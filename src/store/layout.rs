@@ -17,10 +17,13 @@
 //! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
 //! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
 //! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
-//! | `1` | root-log index u64 | digest 32, state u8 (all revisions) |
-//! | `2` | division, 0, year u16, agency id, 0, revision u32 | digest 32, state u8 |
-//! | `3` | agency id, 0, year u16, revision u32 | digest 32, state u8 |
-//! | `4` | year u16, division, 0, agency id, 0, revision u32 | digest 32, state u8 |
+//! | `1` | root-log index u64 | index row (all revisions) |
+//! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
+//! | `3` | agency id, 0, year u16, revision u32 | index row |
+//! | `4` | year u16, division, 0, agency id, 0, revision u32 | index row |
+//!
+//! An index row is: digest 32, state u8, act u8, flags u8 (1 shown, 2 provisional, 4 suspect, 8 returned), received_at u64,
+//! length u8 of the agency's code, the code, its name.
 
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;

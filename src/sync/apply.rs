@@ -7,7 +7,7 @@ use super::session::Peer;
 
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
-use crate::ledger::{Effect, Revision, TreeChange};
+use crate::ledger::{Effect, IndexRow, Revision, TreeChange};
 use crate::log::tile::{self, TileId};
 use crate::log::tree::leaf_hash;
 use crate::statement::{Act, Entry, Leaf, STATEMENT_BYTES};
@@ -281,8 +281,7 @@ impl Node {
 
 fn put_revision(turn: &mut Turn<'_>, revision: &Revision) {
     let Revision { digest, index, division, year, agency_id, revision: number, .. } = revision;
-    let mut short = digest.as_bytes().to_vec();
-    short.push(revision.state as u8);
+    let short = IndexRow::of(revision).to_value();
     let puts = &mut turn.out.puts;
     puts.put(layout::revision(digest), wire::encode(revision));
     puts.put(layout::by_index(*index), short.clone());

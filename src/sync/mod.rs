@@ -26,6 +26,7 @@ mod redial;
 pub mod release;
 mod room;
 pub mod rotate;
+pub mod scope;
 mod sequence;
 mod session;
 pub mod status;

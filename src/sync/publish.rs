@@ -65,6 +65,9 @@ pub enum PublishError {
     /// The package is too long.
     #[error("a package of {0} bytes; at most {BODY_BYTES_MAX} are allowed")]
     TooLong(usize),
+    /// The agency's name cannot be one.
+    #[error(transparent)]
+    BadName(crate::agency::AgencyError),
     /// The reason is empty or too long.
     #[error("a reason of 1 to {REASON_BYTES_MAX} bytes must be given")]
     BadReason,
@@ -88,8 +91,11 @@ pub const REASON_BYTES_MAX: usize = 4_096;
 pub(super) struct Newest {
     pub(super) digest: Digest,
     pub(super) revision: u32,
-    /// False when it is taken back or sent back: then the chain goes on from it, and nothing stands.
+    /// False when it is taken back, or sent back before it was public: then the chain goes on from it, and nothing
+    /// stands.
     pub(super) stands: bool,
+    /// It was sent back: it is no barrier to what takes its place.
+    pub(super) sent_back: bool,
 }
 
 impl Node {
@@ -148,15 +154,15 @@ impl Node {
             bodies: vec![package],
         };
         let newest = self.newest(turn, &card).map_err(SayError::from)?;
-        if let Some(Newest { digest, revision, stands: true }) = newest {
+        if let Some(Newest { digest, revision, stands: true, sent_back }) = newest {
             let same = self.fingerprint_of(turn, &digest)? == Some(fingerprint(&card, &submission.content));
             if same {
                 return Ok(Published { digest, revision, signed: false });
             }
-            if correction.is_none() {
+            if correction.is_none() && !sent_back {
                 return Err(PublishError::AlreadyReported { digest, revision });
             }
-        } else if correction.is_some() {
+        } else if correction.is_some() && !newest.as_ref().is_some_and(|newest| newest.sent_back) {
             return Err(SayError::Refused(RefusalCode::NothingToChange).into());
         }
         if let Some(newest) = newest {
@@ -219,7 +225,8 @@ impl Node {
         {
             let stands = !matches!(report.act, ReportAct::Withdraw | ReportAct::Return);
             let digest = if stands { entry.digest() } else { report.previous };
-            return Ok(Some(Newest { digest, revision: report.revision, stands }));
+            let sent_back = report.act == ReportAct::Return;
+            return Ok(Some(Newest { digest, revision: report.revision, stands, sent_back }));
         }
         let disclosures = self.ledger.disclosures();
         let last = disclosures.chain(&disclosures.resolve(card), card.year).last();
@@ -227,6 +234,7 @@ impl Node {
             digest: last.digest,
             revision: last.revision,
             stands: !matches!(last.state, RevisionState::Withdrawn | RevisionState::Returned),
+            sent_back: last.state != RevisionState::Withdrawn && last.returned.is_some(),
         }))
     }
 

@@ -167,6 +167,15 @@ impl Authority {
             }
     }
 
+    /// The divisions that are named beside the own one, by the delegation or by `Host` statements.
+    pub fn hosts(&self) -> impl Iterator<Item = &DivisionCode> {
+        let listed = match self.delegation.as_ref().map(|own| &own.hosting) {
+            Some(Hosting::List(codes)) => codes.as_slice(),
+            _ => &[],
+        };
+        listed.iter().chain(&self.hosted)
+    }
+
     /// True when the kind is given and `at` lies within the validity.
     pub fn may_say(&self, kind_code: u8, at: WallMs) -> bool {
         self.delegation.as_ref().is_some_and(|own| own.kinds.has(kind_code) && self.valid_at(at))

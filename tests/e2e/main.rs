@@ -21,6 +21,8 @@ mod program;
 mod release;
 mod reports;
 
+mod audit;
+mod backups;
 mod bundles;
 mod damage;
 mod demo;
@@ -35,6 +37,7 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod scope;
 mod store;
 mod template;
 mod verifier;

@@ -4,8 +4,8 @@
 use super::{Blank, header, unit};
 use crate::template::{Column, Kind, Template};
 use rust_xlsxwriter::{
-    Color, DataValidation, DataValidationErrorStyle, Format, FormatAlign, FormatBorder, Formula, Worksheet, XlsxError,
-    utility::row_col_to_cell,
+    Color, DataValidation, DataValidationErrorStyle, Format, FormatAlign, FormatBorder, Formula, Worksheet,
+    XlsxError, utility::row_col_to_cell,
 };
 
 /// Row of the headers and of the first data.
@@ -99,7 +99,12 @@ pub(super) fn prose(sheet: &mut Worksheet, blank: &Blank<'_>) -> Result<(), Xlsx
 }
 
 /// A table.
-pub(super) fn table(sheet: &mut Worksheet, blank: &Blank<'_>, template: &Template, name: &str) -> Result<(), XlsxError> {
+pub(super) fn table(
+    sheet: &mut Worksheet,
+    blank: &Blank<'_>,
+    template: &Template,
+    name: &str,
+) -> Result<(), XlsxError> {
     // A layout has at most 200 columns.
     let count = u16::try_from(template.columns.len()).unwrap_or(u16::MAX);
     let shift = u16::from(!blank.units.is_empty());
@@ -127,7 +132,12 @@ pub(super) fn table(sheet: &mut Worksheet, blank: &Blank<'_>, template: &Templat
         for row in data.clone() {
             match parts(template, column, row, shift) {
                 Some(formula) => {
-                    sheet.write_formula_with_format(row, at, Formula::new(formula).set_result(""), &grey())?;
+                    sheet.write_formula_with_format(
+                        row,
+                        at,
+                        Formula::new(formula).set_result(""),
+                        &grey(),
+                    )?;
                 }
                 None => {
                     sheet.write_blank(row, at, &open())?;
@@ -143,14 +153,26 @@ pub(super) fn table(sheet: &mut Worksheet, blank: &Blank<'_>, template: &Templat
     }
     let below = data.end + u32::from(shift) + 1;
     let rules = below + last_year(sheet, blank, template, below, shift)?;
-    merged(sheet, rules, last, "注：有职权而没有案件的填 0；没有此项职权的填“不适用”；整张表都没有职权的不填。", &plain())?;
+    merged(
+        sheet,
+        rules,
+        last,
+        "注：有职权而没有案件的填 0；没有此项职权的填“不适用”；整张表都没有职权的不填。",
+        &plain(),
+    )?;
     sheet.set_freeze_panes(DATA_ROW, shift)?.set_repeat_rows(0, HEADER_ROW)?;
     common_page(sheet, true);
     Ok(())
 }
 
 /// Last year's figures, if there are any; how many rows they take.
-fn last_year(sheet: &mut Worksheet, blank: &Blank<'_>, template: &Template, row: u32, shift: u16) -> Result<u32, XlsxError> {
+fn last_year(
+    sheet: &mut Worksheet,
+    blank: &Blank<'_>,
+    template: &Template,
+    row: u32,
+    shift: u16,
+) -> Result<u32, XlsxError> {
     let value = |column: &Column| blank.last_year.get(&(template.table.clone(), column.id.clone()));
     if !template.columns.iter().any(|column| value(column).is_some()) {
         return Ok(0);
@@ -180,7 +202,12 @@ fn parts(template: &Template, column: &Column, row: u32, shift: u16) -> Option<S
 }
 
 /// What a cell takes, and what it says when it is selected.
-fn validation(blank: &Blank<'_>, template: &Template, column: &Column, cell: &str) -> Result<DataValidation, XlsxError> {
+fn validation(
+    blank: &Blank<'_>,
+    template: &Template,
+    column: &Column,
+    cell: &str,
+) -> Result<DataValidation, XlsxError> {
     let whole = if column.kind == Kind::Count { format!(",{cell}=INT({cell})") } else { String::new() };
     let rule = format!("OR({cell}=\"不适用\",AND(ISNUMBER({cell}),{cell}>=0{whole}))");
     let at = template.columns.iter().position(|other| other.id == column.id);
@@ -193,7 +220,9 @@ fn validation(blank: &Blank<'_>, template: &Template, column: &Column, cell: &st
         if Some(identity.equals) == at {
             message.push_str("等于各分项之和，自动计算。");
         } else if at.is_some_and(|at| identity.sum.contains(&at)) {
-            message.push_str(&format!("计入“{total}”；同一案件有几项的只计一次，计最重的一项，有名称的先于“其他”。"));
+            message.push_str(&format!(
+                "计入“{total}”；同一案件有几项的只计一次，计最重的一项，有名称的先于“其他”。"
+            ));
         }
     }
     for warning in &template.warnings {

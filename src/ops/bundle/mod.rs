@@ -30,7 +30,7 @@ fn ask(door: &mut dyn Door, bundling: Bundling) -> Result<Bundled, Failure> {
     }
 }
 
-fn unexpected() -> Failure {
+pub(super) fn unexpected() -> Failure {
     Failure::new(
         1,
         "unexpected_reply",

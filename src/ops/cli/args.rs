@@ -1,11 +1,16 @@
 //! Arguments: every command and option, with the help people read.
 
+use super::audit::AuditAction;
+use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
+use super::coverage::Coverage;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
 use super::withdraw::Withdraw;
@@ -97,6 +102,17 @@ pub(super) enum Command {
     Correct(Correct),
     /// 撤回报告（须说明理由）/ take a report back, with a reason
     Withdraw(Withdraw),
+    /// 零报告：该年度没有此类执法活动 / an agency had no activity in a year
+    Nil(Nothing),
+    /// 不适用：该机关没有此项职责 / an agency has no such duty
+    NotApplicable(Nothing),
+    /// 名册：导入、查看谁该报什么 / rosters: who owes which report by when
+    Roster {
+        #[command(subcommand)]
+        action: RosterAction,
+    },
+    /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
+    Coverage(Coverage),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
     Release {
         #[command(subcommand)]
@@ -133,6 +149,10 @@ pub(super) enum Command {
     Push(Push),
     /// 立即向上级取数，并询问下级 / ask the parent and those below now
     Pull,
+    /// 备份：记录与配置，不含密钥 / back up record and configuration, never keys
+    Backup(Backup),
+    /// 从备份恢复到空目录 / restore a backup to an empty directory
+    Restore(Restore),
     /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
     Bundle {
         #[command(subcommand)]
@@ -140,6 +160,11 @@ pub(super) enum Command {
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
+    /// 审计日志：查看、核对、导出 / audit log: show, verify, export
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
     /// 方针：公开方式与副署法定数 / policy: release and witness quorum
     Policy {
         #[command(subcommand)]

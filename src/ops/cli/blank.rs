@@ -53,7 +53,8 @@ pub(super) enum Form {
 
 pub(super) fn run(global: &Global, form: Form, args: &BlankArgs) -> Result<Outcome, Failure> {
     let templates = in_force(global)?;
-    let division = args.division.as_ref().map(ToString::to_string).or_else(|| own_division(global)).unwrap_or_default();
+    let division =
+        args.division.as_ref().map(ToString::to_string).or_else(|| own_division(global)).unwrap_or_default();
     let blank = Blank {
         agency_name: &args.agency,
         agency_code: &args.code,
@@ -65,7 +66,11 @@ pub(super) fn run(global: &Global, form: Form, args: &BlankArgs) -> Result<Outco
     };
     let bytes = match form {
         Form::Workbook => blank::workbook(&blank).map_err(|what| {
-            Failure::new(1, "template_not_written", format!("无法生成工作簿：{what} / the workbook cannot be made"))
+            Failure::new(
+                1,
+                "template_not_written",
+                format!("无法生成工作簿：{what} / the workbook cannot be made"),
+            )
         })?,
         Form::Separated => blank::separated(&blank).into_bytes(),
         Form::Json => skeleton(&blank),
@@ -96,7 +101,10 @@ pub(super) fn run(global: &Global, form: Form, args: &BlankArgs) -> Result<Outco
 /// Writes a file that must not be there yet: a clerk's filled-in workbook is not written over by a blank one.
 pub(super) fn write(path: &std::path::Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     if path.exists() && !force {
-        let message = format!("{}: 文件已存在；换个名字或加 --force / it exists: another name, or --force", path.display());
+        let message = format!(
+            "{}: 文件已存在；换个名字或加 --force / it exists: another name, or --force",
+            path.display()
+        );
         return Err(Failure::new(2, "file_exists", message));
     }
     std::fs::write(path, bytes).map_err(|error| {
@@ -174,7 +182,8 @@ fn skeleton(blank: &Blank<'_>) -> Vec<u8> {
         } else {
             let columns: Vec<String> = std::iter::once("单位名称".to_owned()).chain(headers).collect();
             let units = blank.units.iter().map(String::as_str).chain(["合计"]);
-            let row = |unit: &str| std::iter::once(json!(unit)).chain(nulls.iter().cloned()).collect::<Vec<_>>();
+            let row =
+                |unit: &str| std::iter::once(json!(unit)).chain(nulls.iter().cloned()).collect::<Vec<_>>();
             json!({"unit": unit, "columns": columns, "rows": units.map(row).collect::<Vec<_>>()})
         };
         tables.insert(template.title.clone(), table);

@@ -45,6 +45,7 @@ pub(super) fn run(global: &Global, init: &Init) -> Result<Outcome, Failure> {
         AddTemplateError::Template(error) => bad_template(&error),
     })?;
     engine.store().flush().map_err(crate::ops::engine::EngineError::from)?;
+    super::note(&data, "init", &format!("{} {} {federation}", init.code, init.name));
     drop(lock);
     let (path, code) = (data.path().display(), &init.code);
     let document = json!({

@@ -72,6 +72,7 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
     drop(lock);
     let size = caught_up?;
     let (code, name, path) = (&token.division, &token.name, data.path().display());
+    super::note(&data, "join", &format!("{code} {name}"));
     let document = json!({
         "schema": "gongshi.join/1", "code": code, "level": token.level, "name": name,
         "federation": token.federation, "root_log": {"size": size},

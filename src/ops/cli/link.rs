@@ -2,8 +2,10 @@
 
 use super::args::Global;
 use super::{DAMAGED, UNREACHABLE, runtime, unexpected};
+use crate::ops::audit::{AuditLog, Caller};
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir, DataDirError, Opened};
+use crate::ops::driver::acted;
 use crate::ops::service::{Answer, Failure, Reply, Request, answer};
 use serde_json::Value;
 use std::time::Duration;
@@ -58,13 +60,18 @@ impl Link {
             Self::Offline(mut opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
-                        let replies =
+                        let replies: Result<Vec<Answer>, _> =
                             group.iter().map(|request| answer(node, turn, request, &data)).collect();
                         node.settle(turn)?;
                         replies
                     })?;
+                    let acts = group
+                        .iter()
+                        .zip(&replies)
+                        .filter_map(|(request, answer)| acted(request, Caller::here(), answer));
+                    audit(&data, &acts.collect::<Vec<_>>(), clock.now().wall);
                     data.promote_key(opened.engine.node().own_key())?;
-                    let (replies, store): (Vec<Answer>, _) = (replies, opened.engine.store());
+                    let store = opened.engine.store();
                     let reply = |answer| match answer {
                         Answer::Now(reply) => reply,
                         Answer::Later(reading) => reading.run(store.as_ref()),
@@ -128,6 +135,14 @@ impl Link {
 /// Asks the node of the data directory for a document.
 pub(super) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
     runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })
+}
+
+/// Writes acts to the audit log of a directory that this process holds. What was done stands in any case.
+fn audit(data: &DataDir, acts: &[crate::ops::audit::Act], now: crate::time::WallMs) {
+    let written = AuditLog::open(data.path(), now).and_then(|mut log| log.append(acts, now));
+    if let (Err(error), false) = (written, acts.is_empty()) {
+        super::say(&format!("审计日志未能写入 / the audit log cannot be written: {error}"));
+    }
 }
 
 fn gone(error: &std::io::Error) -> Failure {

@@ -1,9 +1,12 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod audit;
+mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod coverage;
 mod demo;
 mod doctor;
 mod explain;
@@ -14,11 +17,14 @@ mod invite;
 mod join;
 mod link;
 mod look;
+mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod publish;
 mod release;
+mod roster;
+mod roster_file;
 mod serve;
 mod status;
 mod store;
@@ -100,6 +106,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
+        Command::Nil(nothing) => nothing::run(&global, &nothing, false),
+        Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
+        Command::Roster { action } => roster::run(&global, &action),
+        Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
         Command::Tree => look::tree(&global),
@@ -111,8 +121,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Store { action } => store::run(&global, &action),
         Command::Push(options) => path::push(&global, &options),
         Command::Pull => path::pull(&global),
+        Command::Backup(options) => backup::backup(&global, &options),
+        Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
         Command::Evidence(options) => witness::evidence(&global, &options),
@@ -212,6 +225,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(1, "io", error.to_string()))
+}
+
+/// Notes in the audit log what the command line itself did to a data directory.
+fn note(data: &crate::ops::data_dir::DataDir, what: &str, about: &str) {
+    let now = crate::ops::data_dir::Clock::start().now().wall;
+    if let Err(error) = super::audit::note(data.path(), what, about, now) {
+        say(&format!("审计日志未能写入 / the audit log cannot be written: {error}"));
+    }
 }
 
 fn usage(message: &str) -> Failure {

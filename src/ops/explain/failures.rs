@@ -82,6 +82,13 @@ pub(super) const FAILURES: &[Row] = &[
         "use another --data directory",
     ),
     (
+        "audit_broken",
+        "审计日志被改动或损坏",
+        "保留 audit 目录原样并上报；与另存的哈希对照",
+        "the audit log was changed or is damaged",
+        "keep the audit directory as it is and report it; compare with the hash kept elsewhere",
+    ),
+    (
         "already_reported",
         "该机关该年度已有不同内容的版本",
         "用 gongshi correct 更正",

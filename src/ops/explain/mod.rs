@@ -8,6 +8,7 @@ mod findings;
 mod intake;
 mod keys;
 mod refusals;
+mod scope;
 mod states;
 mod store;
 
@@ -58,7 +59,7 @@ impl Kind {
 
 /// All entries, by kind. A code may stand under two kinds.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    let tables: [(Kind, &[Row]); 13] = [
+    let tables: &'static [(Kind, &'static [Row])] = &[
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
@@ -67,15 +68,16 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Failure, intake::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
+        (Kind::Failure, scope::FAILURES),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),
         (Kind::Failure, store::FAILURES),
         (Kind::Doctor, store::DOCTOR),
     ];
-    tables.into_iter().flat_map(|(kind, rows)| {
+    tables.iter().flat_map(|(kind, rows)| {
         rows.iter().map(move |(code, zh, zh_next, en, en_next)| Entry {
-            kind,
+            kind: *kind,
             code,
             zh: (zh, zh_next),
             en: (en, en_next),

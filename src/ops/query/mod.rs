@@ -4,6 +4,7 @@
 //! thread of its own, so that listing or verifying everything stops nobody.
 
 mod compare;
+mod coverage;
 mod diff;
 mod find;
 mod list;
@@ -26,6 +27,7 @@ use crate::store::{Read, StoreError, layout};
 use crate::sync::Node;
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
+use crate::view::scope::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,12 +51,27 @@ pub(super) enum Query {
     Compare(Shown),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
+    /// Who owes a report and who gave one, `gongshi.coverage/1`.
+    Coverage {
+        /// The division at the top; none for the node's own.
+        division: Option<DivisionCode>,
+        /// The calendar year.
+        year: u16,
+    },
+    /// Who owes a report, `gongshi.roster/1`.
+    Rosters {
+        /// The division at the top; none for the node's own.
+        division: Option<DivisionCode>,
+        /// The calendar year.
+        year: u16,
+    },
 }
 
 /// What a long read needs of the node, of one moment.
 pub(super) struct Glance {
     federation: Digest,
     own: PublicKey,
+    own_division: DivisionCode,
     root: Option<PublicKey>,
     /// Nodes above this one, the parent first: any of them may give the receipt.
     ancestors: Vec<PublicKey>,
@@ -69,6 +86,14 @@ pub(super) struct Glance {
     receipted: u64,
     /// Live nodes: division, name, and the index of their log that is sequenced next.
     nodes: BTreeMap<PublicKey, NodeGlance>,
+    scope: Scope,
+    now: WallMs,
+}
+
+impl Query {
+    const fn needs_scope(&self) -> bool {
+        matches!(self, Self::Coverage { .. } | Self::Rosters { .. })
+    }
 }
 
 struct NodeGlance {
@@ -136,6 +161,7 @@ impl Glance {
         Self {
             federation: node.federation(),
             own: *node.own_key(),
+            own_division: identity.division.clone(),
             root: registry.root().copied(),
             ancestors: node.ancestors(),
             refused_keys,
@@ -146,7 +172,25 @@ impl Glance {
             sent: node.sent(),
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
             nodes,
+            scope: Scope::default(),
+            now: WallMs(0),
         }
+    }
+
+    /// Looks at what a query needs of the node beside the rest.
+    pub(super) fn for_query(node: &Node, query: &Query, now: WallMs) -> Self {
+        let scope = if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() };
+        Self { scope, now, ..Self::of(node) }
+    }
+
+    /// The tree and the rosters, for the queries that need them.
+    const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// This node's division.
+    fn own_division(&self) -> DivisionCode {
+        self.own_division.clone()
     }
 
     /// Division code and name of a node by its signing key; none for a key without a live node.
@@ -205,6 +249,10 @@ impl Reading {
                 compare::evidence(&glance, text)
             }
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::Coverage { division, year } => {
+                coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)
+            }
+            Query::Rosters { division, year } => coverage::rosters(store, &glance, division.as_ref(), *year),
             Query::VerifyAll => {
                 verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)
             }

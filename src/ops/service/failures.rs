@@ -22,6 +22,9 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "该机关该年度已有第 {revision} 版（{digest}）且内容不同：请用 gongshi correct 更正 / revision {revision} with other content stands already: use `gongshi correct`"
             ),
         ),
+        PublishError::BadName(error) => {
+            Failure::new(5, "agency_name", format!("机关名称为空、过长或含控制字符 / {error}"))
+        }
         PublishError::BadReason => Failure::new(
             2,
             "bad_reason",

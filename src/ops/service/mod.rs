@@ -18,18 +18,23 @@ use crate::trust::delegation::Hosting;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+mod act;
 mod alarms;
+mod backup;
 mod bundle;
 mod failures;
 mod govern;
 mod paths;
 mod release;
+mod scope;
 mod state;
 mod template;
 mod withdraw;
 mod witness;
 
+pub(super) use act::{act, result};
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
@@ -86,6 +91,8 @@ pub(super) enum Request {
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
+    /// Say who owes a report, or that an agency has nothing to report.
+    Scope(Box<Scoping>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -133,6 +140,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// What is to be backed up.
+    Inventory,
     /// Something about a bundle.
     Bundle(Box<Bundling>),
     /// The policy's quorum, comparison with nodes beside, evidence.
@@ -195,6 +204,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// What is to be backed up.
+    Inventory(Box<super::backup::Inventory>),
     /// About a bundle.
     Bundled(Box<Bundled>),
     /// It was not done.
@@ -239,8 +250,14 @@ pub(super) fn answer(
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
     }
+    if let Request::Inventory = request {
+        return backup::inventory(node, turn, data).map(Answer::Now);
+    }
     if let Request::Query(query) = request {
-        return Ok(Answer::Later(Box::new(Reading::new(query.clone(), Glance::of(node)))));
+        return Ok(Answer::Later(Box::new(Reading::new(
+            query.clone(),
+            Glance::for_query(node, query, turn.now.wall),
+        ))));
     }
     reply(node, turn, request).map(Answer::Now)
 }
@@ -284,6 +301,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             invite(node, turn, *ttl_ms, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
         Request::Keys => document(&govern::keys(node, turn.now.wall)),
@@ -313,7 +331,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
-        Request::Query(_) | Request::Rotate => {
+        Request::Query(_) | Request::Rotate | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }
     })

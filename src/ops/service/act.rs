@@ -1,0 +1,90 @@
+//! Which requests are administrative acts, in the words of the audit log. Whoever adds a request decides it here.
+
+use super::{Bundling, Reply, Request, Scoping, Witnessing};
+use crate::sync::govern::Governing;
+use crate::sync::publish::Submission;
+
+/// The command and its object; none for what only looks.
+pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
+    Some(match request {
+        Request::Publish(submission) => ("publish", report(submission)),
+        Request::Correct(submission, reason) => ("correct", format!("{}: {reason}", report(submission))),
+        Request::Withdraw { dry_run: true, .. } | Request::Schedule { dry_run: true, .. } => return None,
+        Request::Withdraw { digest, reason, erase, .. } => {
+            ("withdraw", format!("{digest}{}: {reason}", if *erase { " --erase" } else { "" }))
+        }
+        Request::Invite { level, code, name, hosting, auto, .. } => {
+            let auto = if *auto { " --auto" } else { "" };
+            ("invite", format!("{} {code} {name} {hosting:?}{auto}", level.as_str()))
+        }
+        Request::Replace { code, .. } => ("invite --replace", code.to_string()),
+        Request::Govern(governing) => match &**governing {
+            Governing::Revoke { code, prose, .. } => ("keys revoke", format!("{code}: {prose}")),
+            Governing::Reparent { code, under } => ("reparent", format!("{code} {under}")),
+            Governing::Close { code, into, prose } => {
+                let into: Vec<String> = into.iter().map(ToString::to_string).collect();
+                ("close", format!("{code} [{}]: {prose}", into.join(",")))
+            }
+            Governing::Host { node, divisions } => {
+                let divisions: Vec<String> = divisions.iter().map(ToString::to_string).collect();
+                ("host add", format!("{node} [{}]", divisions.join(",")))
+            }
+        },
+        Request::AddTemplate { file, .. } => ("template add", file.clone()),
+        Request::Rotate => ("keys rotate", String::new()),
+        Request::Approve(code) => ("invite approve", code.to_string()),
+        Request::RevokeInvite(code) => ("invite revoke", code.to_string()),
+        Request::Schedule { year, at, .. } => {
+            let at = at.map_or_else(|| "now".to_owned(), |at| at.to_string());
+            ("release set", format!("{year} {at}"))
+        }
+        Request::Bundle(bundling) => match &**bundling {
+            Bundling::Plan { to, .. } => ("bundle export", to.to_string()),
+            Bundling::Open { .. } => ("bundle import", String::new()),
+            _ => return None,
+        },
+        Request::Scope(scoping) => match &**scoping {
+            Scoping::Declare(declared) => {
+                let verb = if declared.no_duty { "not-applicable" } else { "nil" };
+                (verb, format!("{} {}", declared.agency_name, declared.year))
+            }
+            Scoping::ImportRoster { dry_run: true, .. } => return None,
+            Scoping::ImportRoster { division, .. } => {
+                ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+        },
+        Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
+        Request::Witness(Witnessing::SetPolicy { quorum, held }) => {
+            ("policy set", format!("quorum {quorum:?} held {held:?}"))
+        }
+        Request::Witness(Witnessing::Policy | Witnessing::Compare | Witnessing::Evidence)
+        | Request::Outcome(_)
+        | Request::Status
+        | Request::Templates
+        | Request::Keys
+        | Request::Invitations
+        | Request::RollCall
+        | Request::RollCallLines
+        | Request::Inventory
+        | Request::Tree
+        | Request::Release(_)
+        | Request::Peers
+        | Request::PushProgress(_)
+        | Request::Pull
+        | Request::PullProgress
+        | Request::Query(_) => return None,
+    })
+}
+
+/// How an act ended.
+pub(in crate::ops) fn result(reply: &Reply) -> String {
+    match reply {
+        Reply::Failure(failure) => failure.code.clone(),
+        Reply::Published { digest, revision } => format!("done {revision} {digest}"),
+        _ => "done".to_owned(),
+    }
+}
+
+fn report(submission: &Submission) -> String {
+    format!("{} {} {}", submission.division, submission.agency_name, submission.year)
+}

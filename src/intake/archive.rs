@@ -35,34 +35,34 @@ const LIMITS: Limits =
 ///
 /// # Errors
 /// A finding that refuses and says which limit was passed, or that this is no workbook.
-pub(super) fn walk(bytes: &[u8]) -> Result<(), Finding> {
+pub(super) fn walk(bytes: &[u8]) -> Result<(), Box<Finding>> {
     walk_within(bytes, &LIMITS)
 }
 
-fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
+fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Box<Finding>> {
     if bytes.len() > PACKED_BYTES_MAX {
-        return Err(too_large("20 MB"));
+        return Err(Box::new(too_large("20 MB")));
     }
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
     if archive.len() > limits.entries {
-        return Err(too_large("2,000 entries"));
+        return Err(Box::new(too_large("2,000 entries")));
     }
     let (mut unpacked, mut elements) = (0_u64, 0_u64);
     let mut has_workbook = false;
     for at in 0..archive.len() {
         let mut entry = archive.by_index(at).map_err(|error| broken(&error))?;
         if entry.encrypted() {
-            return Err(protected());
+            return Err(Box::new(protected()));
         }
         let name = entry.name().map_err(|error| broken(&error))?.to_ascii_lowercase();
         has_workbook |= name == "xl/workbook.xml";
         if name == "xl/workbook.bin" {
             let zh = "这是二进制工作簿（.xlsb），请在 Excel 中另存为 .xlsx";
-            return Err(Finding::must_fix(
+            return Err(Box::new(Finding::must_fix(
                 "workbook_old_format",
                 zh,
                 "a binary workbook (.xlsb): save it as .xlsx",
-            ));
+            )));
         }
         let xml = name.ends_with(".xml") || name.ends_with(".rels") || name.ends_with(".vml");
         let packed = entry.compressed_size().max(1);
@@ -71,15 +71,15 @@ fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
             let count = match entry.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) => return Err(broken(&ZipError::Io(error))),
+                Err(error) => return Err(Box::new(broken(&ZipError::Io(error)))),
             };
             let read = chunk.get(..count).unwrap_or_default();
             own += u64::try_from(count).unwrap_or(u64::MAX);
             if unpacked.saturating_add(own) > limits.unpacked_bytes {
-                return Err(too_large("64 MB unpacked"));
+                return Err(Box::new(too_large("64 MB unpacked")));
             }
             if own > RATIO_FREE_BYTES && own / packed > limits.ratio {
-                return Err(too_large("a compression of 300 to 1"));
+                return Err(Box::new(too_large("a compression of 300 to 1")));
             }
             if xml {
                 // A mark may lie across two chunks: what was last of the one comes before the next.
@@ -94,12 +94,12 @@ fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
                     {
                         let zh = "工作簿含有外部或自定义实体，不予读取；请重新制作";
                         let en = "the workbook declares a document type or entities; make it anew";
-                        return Err(Finding::must_fix("workbook_hostile", zh, en));
+                        return Err(Box::new(Finding::must_fix("workbook_hostile", zh, en)));
                     }
                     rest = rest.get(1..).unwrap_or_default();
                 }
                 if elements > limits.elements {
-                    return Err(too_large("2,000,000 elements"));
+                    return Err(Box::new(too_large("2,000,000 elements")));
                 }
                 let keep = tail.len().saturating_sub(MARKS[0].len() - 1);
                 tail.drain(..keep);
@@ -111,7 +111,7 @@ fn walk_within(bytes: &[u8], limits: &Limits) -> Result<(), Finding> {
         return Ok(());
     }
     let zh = "这不是 Excel 工作簿（压缩包里没有工作簿）；请用 Excel 或 WPS 打开后另存为 .xlsx";
-    Err(Finding::must_fix("not_a_workbook", zh, "an archive without a workbook: save it as .xlsx"))
+    Err(Box::new(Finding::must_fix("not_a_workbook", zh, "an archive without a workbook: save it as .xlsx")))
 }
 
 /// How declarations begin that a workbook has no use for.

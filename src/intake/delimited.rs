@@ -13,7 +13,7 @@ const FIELDS_MAX: usize = 250_000;
 ///
 /// # Errors
 /// A finding that refuses: no text, or too many fields.
-pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Finding> {
+pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Box<Finding>> {
     let text = decoded(bytes)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -41,7 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Finding> {
             if count > FIELDS_MAX {
                 let zh = format!("超过 {FIELDS_MAX} 格；明细请作为附件");
                 let en = format!("more than {FIELDS_MAX} cells; attach item lists instead");
-                return Err(Finding::must_fix("too_many", &zh, &en));
+                return Err(Box::new(Finding::must_fix("too_many", &zh, &en)));
             }
             if !field.trim().is_empty() {
                 let column = u32::try_from(column).unwrap_or(u32::MAX);
@@ -53,7 +53,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sheet, Finding> {
 }
 
 /// The text of a file. GB18030 covers GBK and GB 2312; it is tried only on what is not UTF-8.
-fn decoded(bytes: &[u8]) -> Result<String, Finding> {
+fn decoded(bytes: &[u8]) -> Result<String, Box<Finding>> {
     let marked = Encoding::for_bom(bytes).map(|(encoding, _)| encoding);
     let wide = bytes.len() >= 4 && bytes.len().is_multiple_of(2);
     let zeros = |at: usize| bytes.iter().skip(at).step_by(2).take(64).filter(|byte| **byte == 0).count();
@@ -71,7 +71,7 @@ fn decoded(bytes: &[u8]) -> Result<String, Finding> {
     }
     let zh = "文件不是文字（不是 UTF-8，也不是 GB18030）；请在 Excel 或 WPS 中另存为“CSV UTF-8”或 .xlsx";
     let en = "this is no text in UTF-8 or GB18030; save it as CSV UTF-8 or .xlsx";
-    Err(Finding::must_fix("csv_encoding", zh, en))
+    Err(Box::new(Finding::must_fix("csv_encoding", zh, en)))
 }
 
 /// The separator that stands most often outside quotes.

@@ -80,12 +80,12 @@ pub fn read(
         }
         Kind::Separated => match delimited::read(bytes) {
             Ok(sheet) => draft.add(sheet, false, options.templates),
-            Err(finding) => return refused(finding),
+            Err(finding) => return refused(*finding),
         },
         Kind::Workbook => {
             let book = match archive::walk(bytes).and_then(|()| workbook::read(bytes)) {
                 Ok(book) => book,
-                Err(finding) => return refused(finding),
+                Err(finding) => return refused(*finding),
             };
             let origin = own::Origin::of(&book.hidden);
             for sheet in book.sheets {

@@ -26,7 +26,9 @@ fn refusing(bytes: &[u8], name: &str) -> Vec<Finding> {
     findings.into_iter().filter(|finding| finding.grade == Grade::MustFix).collect()
 }
 
-fn sheets(fill: &[(&str, &dyn Fn(&mut Worksheet))]) -> Vec<u8> {
+type Fill<'a> = (&'a str, &'a dyn Fn(&mut Worksheet));
+
+fn sheets(fill: &[Fill<'_>]) -> Vec<u8> {
     let mut book = Workbook::new();
     for (name, fill) in fill {
         fill(book.add_worksheet().set_name(*name).unwrap());

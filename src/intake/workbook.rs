@@ -31,7 +31,7 @@ pub(super) struct Workbook {
 ///
 /// # Errors
 /// A finding that refuses.
-pub(super) fn read(bytes: &[u8]) -> Result<Workbook, Finding> {
+pub(super) fn read(bytes: &[u8]) -> Result<Workbook, Box<Finding>> {
     let damaged = |error: &dyn std::fmt::Display| {
         let zh = format!("工作簿无法读取（{error}）；请用 Excel 或 WPS 打开后另存为新的 .xlsx");
         let en = format!("the workbook cannot be read ({error}); open it and save it as a new .xlsx");
@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Workbook, Finding> {
         .map(|sheet| (sheet.name.clone(), sheet.visible == SheetVisible::Visible))
         .collect();
     if listed.len() > SHEETS_MAX {
-        return Err(too_many("sheets"));
+        return Err(Box::new(too_many("sheets")));
     }
     let mut read = Workbook { sheets: Vec::new(), hidden: Vec::new() };
     let mut count = 0;
@@ -56,7 +56,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Workbook, Finding> {
         })?;
         let merged = book.merge_cells_by_sheet_name(&name).map_err(|error| damaged(&error))?;
         if merged.len() > AREAS_MAX {
-            return Err(too_many("merged cells"));
+            return Err(Box::new(too_many("merged cells")));
         }
         sheet.merged = merged.iter().map(|area| Area { first: area.start, last: area.end }).collect();
         if visible { &mut read.sheets } else { &mut read.hidden }.push(sheet);
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn numbers_are_what_excel_shows() {
         for (number, text) in [
-            (2.299_999_999_999_999_8, "2.3"),
+            (2.3 - 2e-16, "2.3"),
             (1753.79, "1753.79"),
             (30.0, "30"),
             (-0.5, "-0.5"),

@@ -236,6 +236,12 @@ pub(super) struct Check {
     /// 区划代码（补缺或替代文件中的）/ division, in place of the file's
     #[arg(long)]
     pub(super) division: Option<DivisionCode>,
+    /// 机关名称（表格中没有时补上）/ the agency, where a workbook or CSV file does not name it
+    #[arg(long, value_name = "NAME")]
+    pub(super) agency: Option<String>,
+    /// 年度（表格中没有时补上）/ the year, where a workbook or CSV file does not say it
+    #[arg(long)]
+    pub(super) year: Option<u16>,
 }
 
 #[derive(ClapArgs)]

@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod backup;
+mod blank;
 mod bundle;
 mod config;
 mod coverage;

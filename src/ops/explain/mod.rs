@@ -5,6 +5,7 @@
 mod failures;
 mod files;
 mod findings;
+mod intake;
 mod keys;
 mod refusals;
 mod scope;
@@ -63,7 +64,9 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
+        (Kind::Finding, intake::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, intake::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
         (Kind::Failure, view::FAILURES),

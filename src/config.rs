@@ -6,12 +6,15 @@
 //! to find out; nothing here touches more than the one file.
 
 mod load;
+mod rate;
 mod value;
 
 pub use crate::portal::Site;
 pub use load::{ConfigError, Loaded, Origin, Setting};
+pub use rate::{BYTES_PER_S_MAX, BYTES_PER_S_MIN, SyncRate};
 pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
 
+use crate::division::DivisionCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The file's name in the data directory.
@@ -41,8 +44,12 @@ pub struct Config {
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
     pub site: Site,
+    /// Drop folders for bundles.
+    pub bundle: Gateway,
     /// What is kept on the disk.
     pub store: Store,
+    /// How reports from below are looked at.
+    pub review: Review,
     /// What the daemon writes about itself.
     pub log: Log,
 }
@@ -77,23 +84,6 @@ pub struct Upstream {
     pub address: Option<Address>,
 }
 
-/// How fast each link between nodes may go: one figure for each neighbour, not for all together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SyncRate {
-    /// Bytes a second from here to a neighbour; 0 is no limit.
-    #[serde(deserialize_with = "bytes_per_s")]
-    pub up_bytes_per_s: u64,
-    /// Bytes a second from a neighbour to here; 0 is no limit.
-    #[serde(deserialize_with = "bytes_per_s")]
-    pub down_bytes_per_s: u64,
-}
-
-/// Slowest limit in bytes a second: below it a checkpoint takes longer than a session lasts.
-pub const BYTES_PER_S_MIN: u64 = 1_000;
-/// Fastest limit in bytes a second: no link is as fast.
-pub const BYTES_PER_S_MAX: u64 = 1_000_000_000_000;
-
 /// The public pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -104,6 +94,18 @@ pub struct Portal {
     pub trusted: Vec<Network>,
 }
 
+/// Drop folders for bundles, where files are moved by others: a one-way gateway, a courier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Directory whose files are imported; empty for none.
+    pub inbox: String,
+    /// Directory that bundles are written to; empty for none.
+    pub outbox: String,
+    /// Divisions of the nodes that bundles are written for.
+    pub peers: Vec<DivisionCode>,
+}
+
 /// What is kept on the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -111,6 +113,35 @@ pub struct Store {
     /// Under so many MiB of free space nothing new is taken, and reading goes on. 0 stands for 64, or an eighth of the
     /// file system if that is less.
     pub free_mib_min: u32,
+}
+
+/// How reports from below are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Review {
+    /// By the templates alone, or by people too.
+    pub mode: ReviewMode,
+}
+
+/// Who looks at reports from below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewMode {
+    /// The templates: `review list` names what they find something in.
+    #[default]
+    Automatic,
+    /// People: `review list` names everything that nobody has looked at.
+    Manual,
+}
+
+impl ReviewMode {
+    /// The word in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// What the daemon writes about itself, on stderr.
@@ -198,7 +229,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, sync, portal, site, store, log } = self;
+        let Self { listen, announce, upstream, sync, portal, site, bundle, store, review, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -243,10 +274,22 @@ icp = {icp}
 gongan = {gongan}
 identification_code = {identification_code}
 
+[bundle]
+# 数据包目录：导入 inbox 中的文件，为 peers 各节点写到 outbox；留空不用
+# Drop folders for bundles: inbox is imported, outbox is written for each of peers; empty: none
+inbox = {inbox}
+outbox = {outbox}
+peers = {peers}
+
 [store]
 # 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
 # Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
 free_mib_min = {free_mib_min}
+
+[review]
+# 审核下级报送：automatic 只看模板校验出的问题，manual 逐份人工审核
+# Reports from below: automatic (what the templates find) or manual (people look at each)
+mode = {review_mode}
 
 [log]
 # text | json；error | warn | info | debug | trace
@@ -269,7 +312,11 @@ audit_days = {audit_days}
             icp = toml_text(&site.icp),
             gongan = toml_text(&site.gongan),
             identification_code = toml_text(&site.identification_code),
+            inbox = toml_text(&bundle.inbox),
+            outbox = toml_text(&bundle.outbox),
+            peers = toml_text(&bundle.peers),
             free_mib_min = store.free_mib_min,
+            review_mode = toml_text(&review.mode.as_str()),
             format = toml_text(&log.format),
             level = toml_text(&log.level),
             audit_days = log.audit_days,
@@ -294,26 +341,6 @@ fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ad
     }
     let address = Address::try_from(text).and_then(Address::dialable);
     address.map(Some).map_err(serde::de::Error::custom)
-}
-
-/// A number, or the text of one as the environment and flags give it: 0, or [`BYTES_PER_S_MIN`] to 10^12.
-fn bytes_per_s<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Number(u64),
-        Text(String),
-    }
-    let given = match Given::deserialize(deserializer) {
-        Ok(Given::Number(number)) => Some(number),
-        Ok(Given::Text(text)) => text.parse().ok(),
-        Err(_) => None,
-    };
-    given.filter(|rate| matches!(rate, 0 | BYTES_PER_S_MIN..=BYTES_PER_S_MAX)).ok_or_else(|| {
-        serde::de::Error::custom(
-            "应为 0（不限）或 1000 以上的字节/秒 / expected 0 (none) or at least 1000 bytes a second",
-        )
-    })
 }
 
 /// Days that the law allows.
@@ -354,18 +381,7 @@ mod tests {
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 69);
-    }
-
-    #[test]
-    fn a_rate_is_a_number_or_the_text_of_one_and_not_too_slow_to_work() {
-        let read = |text: &str| toml::from_str::<Config>(&format!("[sync]\nup_bytes_per_s = {text}"));
-        for (text, rate) in [("0", 0), ("1000", 1_000), ("\"64000\"", 64_000)] {
-            assert_eq!(read(text).unwrap().sync.up_bytes_per_s, rate);
-        }
-        for text in ["1", "999", "-1", "\"fast\"", "1.5", "9000000000000000000"] {
-            assert!(read(text).is_err(), "{text}");
-        }
+        assert!(text.lines().count() < 77);
     }
 
     #[test]

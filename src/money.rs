@@ -66,6 +66,11 @@ impl Exact {
         values.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
 
+    /// The number in millionths, the grain in which figures are summed; `None` when it is finer, or does not fit.
+    pub fn millionths(self) -> Option<i128> {
+        self.scaled(1_000_000).filter(|scaled| scaled.is_whole()).map(|scaled| scaled.0.mantissa())
+    }
+
     /// True when there is nothing after the point.
     pub fn is_whole(self) -> bool {
         self.0.scale() == 0

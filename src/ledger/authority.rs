@@ -82,6 +82,10 @@ impl Registry {
         }
         at
     }
+    /// The keys that this key of a node followed.
+    pub fn earlier<'a>(&'a self, key: &'a PublicKey) -> impl Iterator<Item = &'a PublicKey> {
+        self.successors.keys().filter(move |old| self.newest(old) == self.newest(key))
+    }
     /// The divisions that go on with the duties of a closed one; none when it was not closed.
     pub fn closed(&self, division: &DivisionCode) -> Option<&[DivisionCode]> {
         self.closed.get(division).map(Vec::as_slice)

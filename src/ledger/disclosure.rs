@@ -120,6 +120,8 @@ pub struct Disclosures {
     public_years: BTreeSet<u16>,
     /// Packages that are public now, by year: the newest revision of each agency, unless it was withdrawn.
     released: BTreeMap<u16, u64>,
+    /// Chains whose newest revision was sent back.
+    sent_back: BTreeSet<(String, u16)>,
 }
 
 impl Disclosures {
@@ -135,6 +137,11 @@ impl Disclosures {
     /// agency's year speaks for that division too.
     pub fn division(&self, report: &ReportCard) -> Option<&DivisionCode> {
         self.divisions.get(&self.resolve(report))
+    }
+
+    /// Newest revisions that were sent back, and that nothing has taken the place of.
+    pub fn sent_back(&self) -> impl Iterator<Item = &Revision> {
+        self.sent_back.iter().filter_map(|key| self.chains.get(key)?.last())
     }
 
     /// All accepted revisions of an agency's year, oldest first.
@@ -215,7 +222,12 @@ impl Disclosures {
             self.aliases.entry(report.agency_code.clone()).or_insert_with(|| id.clone());
         }
         self.divisions.insert(id.clone(), report.division.clone());
-        let chain = self.chains.entry((id.clone(), report.year)).or_default();
+        let place = (id.clone(), report.year);
+        match report.act {
+            ReportAct::Return => self.sent_back.insert(place.clone()),
+            _ => self.sent_back.remove(&place),
+        };
+        let chain = self.chains.entry(place).or_default();
         if report.act == ReportAct::Return {
             let Some(standing) = chain.last_mut() else { return Vec::new() };
             standing.returned = Some((leaf.sequenced_at, entry.digest(), report.reason));

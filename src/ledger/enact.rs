@@ -101,6 +101,10 @@ impl Registry {
         index: u64,
         delegation: &Delegation,
     ) -> Vec<TreeChange> {
+        // Known early, and sequenced now: meanwhile the key may have been followed by another.
+        if self.grant(&delegation.signing) == Some((*issuer, index)) {
+            return Vec::new();
+        }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
         if issuer.id() == *federation {
             self.root = Some(delegation.signing);
@@ -136,9 +140,14 @@ impl Registry {
         grant: (PublicKey, u64),
     ) -> Vec<TreeChange> {
         let key = delegation.signing;
-        self.nodes.insert(delegation.division.clone(), key);
-        self.closed.remove(&delegation.division);
-        self.by_transport.insert(delegation.transport, key);
+        // What was known early may have been followed already by what comes later in the log.
+        if self.ended.contains_key(&key) {
+            self.by_transport.entry(delegation.transport).or_insert(key);
+        } else {
+            self.nodes.insert(delegation.division.clone(), key);
+            self.closed.remove(&delegation.division);
+            self.by_transport.insert(delegation.transport, key);
+        }
         self.authorities.insert(key, authority);
         self.grants.insert(key, grant);
         vec![TreeChange::Delegated(key)]

@@ -1,16 +1,22 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
 use super::audit::Caller;
+use super::console_source::ConsoleView;
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
+use super::gateway;
+use super::metrics::counted;
+use super::notify;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
+use super::sums::ViewTemplates;
 use crate::config::Config;
+use crate::console;
 use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
-use crate::portal::{PortalConfig, console, router};
+use crate::portal::{PortalConfig, router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -101,24 +107,31 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         if let Err(error) = driver.audit.prune(config.log.audit_days, clock.now().wall) {
             tracing::warn!(%error, "old months of the audit log cannot be removed");
         }
+        let metrics = Arc::clone(&driver.metrics);
         let source = Arc::new(PortalSource {
             identity,
             store: Arc::clone(&store),
             current: driver.current.clone(),
             ask: ask.clone(),
             clock,
+            templates: ViewTemplates::default(),
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
         let site = config.site.clone();
         let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
-        let ops = console::router(Arc::clone(&source) as _, source).map_err(bad)?;
+        let view =
+            ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
+        let ops = console::router(source, Arc::new(view)).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;
         let networks = config.portal.trusted.clone();
         let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
+        let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+        gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
+        spawn(notify::watch(ask.clone()));
         spawn(accept_control(control, ask));
         spawn(signals.stop(stop_sender));
         Ok::<_, DaemonError>((driver, address))
@@ -128,6 +141,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         console = %console_address, peer = %config.listen.peer, "serving"
     );
     ready();
+    notify::ready();
     let stopped = driver.run(&handle, stop, |_| false);
     let flushed = store.flush();
     runtime.shutdown_timeout(Duration::from_secs(6));
@@ -169,6 +183,7 @@ impl Signals {
 
     async fn stop(mut self, stop: watch::Sender<bool>) {
         tokio::select! { _ = self.interrupt.recv() => {}, _ = self.terminate.recv() => {} }
+        notify::stopping();
         let _ = stop.send(true);
         // The sender lives until the process ends: dropping it would mean stop to everyone who listens.
         std::future::pending::<()>().await;

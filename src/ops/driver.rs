@@ -8,19 +8,21 @@ use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
 use super::engine::{Engine, EngineError};
 use super::events::log;
+use super::known::Known;
+use super::metrics::{Direction, Metrics};
 use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
-use crate::net::{Admission, Admit, Net, NetConfig, NetEvent, Rate, TransportSecret};
+use crate::net::{Net, NetConfig, NetEvent, Rate, TransportSecret};
 use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
 use crate::sync::{Action, ConnId, Node, Turn};
-use crate::trust::key::{PublicKey, SecretKey};
+use crate::trust::key::SecretKey;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// Inputs joined into one turn: a group commit's worth.
@@ -60,28 +62,6 @@ impl Ask {
     }
 }
 
-/// Transport keys that may open sessions.
-#[derive(Clone, Default)]
-struct Known(Arc<RwLock<BTreeSet<PublicKey>>>);
-
-impl Known {
-    fn admission(&self) -> Admission {
-        let known = self.clone();
-        Arc::new(move |key| {
-            let keys = known.0.read().unwrap_or_else(PoisonError::into_inner);
-            if keys.contains(key) { Admit::Peer } else { Admit::Stranger }
-        })
-    }
-
-    fn remove(&self, key: &PublicKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-
-    fn add(&self, key: PublicKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key);
-    }
-}
-
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
     pub(super) engine: Engine,
@@ -94,6 +74,8 @@ pub(super) struct Driver {
     events: mpsc::Receiver<NetEvent>,
     questions: mpsc::Receiver<Question>,
     long_reads: Arc<Semaphore>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
     /// Connections that are open, to be closed when the node behind them starts anew.
     conns: BTreeSet<crate::net::ConnId>,
     room: Room,
@@ -124,7 +106,7 @@ impl Driver {
         let config = NetConfig { rate, ..NetConfig::new(listen, secret, known.admission()) };
         let net = Net::start(config, event_sender).await?;
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
-        let current = Current::new(Snapshot::of(engine.node()));
+        let current = Current::new(Snapshot::of(engine.node(), None));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
         let data = data.clone();
         let audit = AuditLog::open(data.path(), clock.now().wall).map_err(io::Error::other)?;
@@ -140,6 +122,7 @@ impl Driver {
             events,
             questions,
             long_reads,
+            metrics: Metrics::new(),
             conns,
             room,
         };
@@ -150,6 +133,7 @@ impl Driver {
     ///
     /// # Errors
     /// [`EngineError`]: the process must end.
+    #[allow(clippy::disallowed_methods, reason = "how long a turn took is measured at the edge that runs it")]
     pub(super) fn run(
         mut self,
         runtime: &tokio::runtime::Handle,
@@ -162,10 +146,14 @@ impl Driver {
             let now = self.clock.now();
             self.note_conns(&inputs);
             let (data, key) = (&self.data, *self.engine.node().own_key());
+            let (begun, before) = (Instant::now(), self.engine.position());
             let ran = self.engine.turn(now, |node, turn| {
                 for input in inputs.drain(..) {
                     match input {
-                        Input::Net(event) => take_event(node, turn, event)?,
+                        Input::Net(event) => {
+                            self.metrics.net(&event);
+                            take_event(node, turn, event)?;
+                        }
                         Input::Question((request, caller, sender)) => {
                             let answer = answer(node, turn, &request, data)?;
                             acts.extend(acted(&request, caller, &answer));
@@ -186,6 +174,7 @@ impl Driver {
                 }
                 other => other?,
             };
+            self.metrics.turn(begun.elapsed(), before != self.engine.position());
             self.look_at_room();
             if key != *self.engine.node().own_key() {
                 self.keep_key();
@@ -318,8 +307,9 @@ impl Driver {
     }
 
     fn publish(&self) {
-        let snapshot = Snapshot::of(self.engine.node());
-        if *self.current.get() != snapshot {
+        let before = self.current.get();
+        let snapshot = Snapshot::of(self.engine.node(), Some(&before));
+        if *before != snapshot {
             self.current.set(snapshot);
         }
     }
@@ -329,7 +319,9 @@ impl Driver {
             match action {
                 Action::Send(ConnId(conn), frame) => {
                     let send = if frame.yields() { Net::send_yielding } else { Net::send };
-                    send(&self.net, crate::net::ConnId(conn), frame.to_bytes());
+                    let bytes = frame.to_bytes();
+                    self.metrics.frame(Direction::Out, bytes.len());
+                    send(&self.net, crate::net::ConnId(conn), bytes);
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
                 Action::Dial { addresses, key } => match addresses.first() {
@@ -341,7 +333,10 @@ impl Driver {
                 }
                 Action::Admit(key) => self.known.add(key),
                 Action::Dismiss(key) => self.known.remove(&key),
-                Action::Event(event) => log(&event),
+                Action::Event(event) => {
+                    self.metrics.event(&event);
+                    log(&event);
+                }
             }
         }
     }

@@ -40,6 +40,10 @@ pub(super) fn log(event: &Event) {
             )
         }
         Event::BodyHere(body) => tracing::debug!(%body, "an attachment is here"),
+        Event::Recovering => {
+            tracing::warn!("this node is behind its own signatures, or may be: it signs nothing yet");
+        }
+        Event::Recovered => tracing::info!("this node holds what it signed: it signs again"),
         Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -4,13 +4,16 @@ use super::driver::Ask;
 use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
+use super::sums::ViewTemplates;
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
 use crate::log::proof::TlogProof;
 use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
 use crate::log::tree;
+use crate::portal::Source;
 use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
@@ -18,12 +21,13 @@ use crate::portal::doc::{
 use crate::portal::source::{
     AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount,
 };
-use crate::portal::{ConsoleSource, Source};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
+use crate::view::coverage::{Reader, coverage};
+use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
@@ -39,6 +43,7 @@ pub(super) struct PortalSource {
     pub(super) current: Current,
     pub(super) ask: Ask,
     pub(super) clock: super::data_dir::Clock,
+    pub(super) templates: ViewTemplates,
 }
 
 impl From<StoreError> for SourceError {
@@ -48,6 +53,13 @@ impl From<StoreError> for SourceError {
 }
 
 impl PortalSource {
+    /// Age of the root's newest cosignature; none before the first tail.
+    pub(super) fn checkpoint_age_ms(&self) -> Option<u64> {
+        let snapshot = self.current.get();
+        let now = self.clock.now().wall.0;
+        snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000))
+    }
+
     pub(super) fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
         let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
         let row: Revision =
@@ -76,7 +88,10 @@ impl PortalSource {
     }
 
     fn children(&self) -> Vec<ChildLink> {
-        let status = self.status_json();
+        let status: serde_json::Value = match self.ask.call(Request::Status) {
+            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
+            _ => return Vec::new(),
+        };
         let children = status["children"].as_array().map(Vec::as_slice).unwrap_or_default();
         let child = |child: &serde_json::Value| {
             let name = child["name"].as_str()?.to_owned();
@@ -207,6 +222,25 @@ impl Source for PortalSource {
         Ok(self.history(agency_id, year)?.iter().map(summary).collect())
     }
 
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let scope = &self.current.get().scope;
+        let top = division.unwrap_or(&self.identity.division);
+        if *top != self.identity.division && scope.tree.place(top).is_none() {
+            return Ok(None);
+        }
+        let now = self.clock.now().wall;
+        let coverage = coverage(self.store.as_ref(), scope, top, year, now, Reader::Public)?;
+        Ok(Some(coverage.to_json(scope)))
+    }
+
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
+        self.address_of(agency_id, year)
+    }
+
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
         let snapshot = self.current.get();
         let (Some((index, _)), Some((text, size))) = (self.public_entry(digest)?, &snapshot.note) else {
@@ -312,28 +346,51 @@ impl Source for PortalSource {
         }
     }
 
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
+        let store = self.store.as_ref();
+        let Some(mut view) = self.templates.read(store, |reader| view::view(reader, query))? else {
+            return Ok(None);
+        };
+        let (snapshot, now) = (self.current.get(), self.clock.now().wall);
+        view.coverage = self.templates.coverage(store, &snapshot, query, now)?;
+        Ok(Some(view))
+    }
+
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::parts(reader, query, by))?)
+    }
+
+    fn provenance(
+        &self,
+        query: &ViewQuery,
+        table: &str,
+        column: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<CellPage>, SourceError> {
+        let store = self.store.as_ref();
+        let page = self
+            .templates
+            .read(store, |reader| view::provenance(reader, query, table, column, after, limit))?;
+        page.map_err(|_| SourceError::BadCursor)
+    }
+
+    fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::series(reader, query))?)
+    }
+
     fn overview(&self) -> OverviewDoc {
         let snapshot = self.current.get();
         let years =
             snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
         let nodes = self.rollcall().nodes;
-        let now = self.clock.now().wall.0;
         OverviewDoc {
             years: years.collect(),
             newest: self.newest().unwrap_or_default(),
-            checkpoint_age_ms: snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000)),
+            checkpoint_age_ms: self.checkpoint_age_ms(),
             nodes_agreeing: nodes.iter().filter(|node| node.agrees).count(),
             nodes_total: nodes.len(),
             children: self.children(),
-        }
-    }
-}
-
-impl ConsoleSource for PortalSource {
-    fn status_json(&self) -> serde_json::Value {
-        match self.ask.call(Request::Status) {
-            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
-            _ => serde_json::Value::Null,
         }
     }
 }

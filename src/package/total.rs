@@ -23,6 +23,12 @@ pub fn total_row(table: &Table, labels: &[usize]) -> Option<usize> {
     }
 }
 
+/// The rows that are no sum of others, by place; all of them when every row calls itself one. `labels` as above.
+pub fn plain_rows(table: &Table, labels: &[usize]) -> Vec<usize> {
+    let plain: Vec<usize> = (0..table.rows.len()).filter(|at| !is_sum(table, *at, labels)).collect();
+    if plain.is_empty() { (0..table.rows.len()).collect() } else { plain }
+}
+
 fn is_sum(table: &Table, row: usize, labels: &[usize]) -> bool {
     let row = table.rows.get(row);
     let cells = labels.iter().filter_map(|at| row?.get(*at));

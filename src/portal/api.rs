@@ -17,7 +17,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const PARAMETER_BYTES_MAX: usize = 512;
 
 /// An answer or the problem document in its place.
-type Answer = Result<Response, Problem>;
+pub(super) type Answer = Result<Response, Problem>;
 
 /// `GET /api/v1/node`
 pub(super) async fn node(State(portal): State<Portal>) -> Answer {
@@ -82,7 +82,7 @@ pub(super) fn year(text: &str) -> Option<u16> {
 }
 
 /// Any whole number, clamped; numbers too large to hold are clamped like the rest.
-fn limit(text: &str) -> Option<usize> {
+pub(super) fn limit(text: &str) -> Option<usize> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -163,7 +163,7 @@ pub(super) async fn tile(State(portal): State<Portal>, uri: Uri) -> Answer {
 }
 
 /// `GET /assets/{file}`: files whose names contain the digest of their content.
-pub(super) async fn asset(
+pub(crate) async fn asset(
     State(portal): State<Portal>,
     Path(file): Path<String>,
     headers: HeaderMap,
@@ -186,6 +186,6 @@ pub(super) async fn robots() -> Response {
 }
 
 /// Unknown addresses below `/api`.
-pub(super) async fn not_found() -> Problem {
+pub(crate) async fn not_found() -> Problem {
     Problem::NotFound
 }

@@ -5,6 +5,7 @@ use super::source::*;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
+use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use std::sync::Arc;
 
 /// A node that holds what its fields say.
@@ -193,6 +194,30 @@ impl Source for Fake {
         let all = self.here().map(|doc| &doc.summary);
         Ok(all.filter(|p| p.agency.id == agency_id && p.year == year).cloned().collect())
     }
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let counts = serde_json::json!({
+            "expected": 2, "reported": 1, "nil": 0, "not_applicable": 0, "returned": 0, "missing": 1, "late": 1,
+            "unexpected": 0,
+        });
+        let known = division.is_none_or(|code| code.as_str() == "331126");
+        Ok(known.then(|| {
+            serde_json::json!({
+                "schema": "gongshi.coverage/1", "division": {"code": "331126", "name": "庆元县"}, "year": year,
+                "basis": "roster", "withheld": false, "counts": counts, "divisions": [], "agencies": [
+                    {"division": "331126", "agency_name": "庆元县<b>", "expected": true, "standing": "missing", "days_late": 3},
+                ],
+            })
+        }))
+    }
+    fn moved(&self, agency_id: &str, _: u16) -> Result<Option<String>, SourceError> {
+        Ok((agency_id == "331126:旧名")
+            .then(|| self.here().next().map(|doc| doc.summary.agency.id.clone()))
+            .flatten())
+    }
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
         Ok(self.package(digest)?.map(|_| "c2sp.org/tlog-proof@v1\n".into()))
     }
@@ -233,6 +258,25 @@ impl Source for Fake {
         let nodes = if self.empty { vec![] } else { vec![node("330000", true), node("331126", false)] };
         RollcallDoc { size: 99, root_hash: digest(1), view_root: digest(2), nodes }
     }
+    fn view(&self, _: &ViewQuery) -> Result<Option<View>, SourceError> {
+        Ok(None)
+    }
+    fn view_parts(&self, _: &ViewQuery, _: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(Vec::new())
+    }
+    fn provenance(
+        &self,
+        _: &ViewQuery,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Option<CellPage>, SourceError> {
+        Ok(None)
+    }
+    fn series(&self, _: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
+        Ok(None)
+    }
     fn overview(&self) -> OverviewDoc {
         if self.empty {
             return OverviewDoc::default();
@@ -249,15 +293,5 @@ impl Source for Fake {
                 portal: Some("javascript:alert(1)".into()),
             }],
         }
-    }
-}
-
-impl ConsoleSource for Fake {
-    fn status_json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "schema": "gongshi.status/1", "state": "ok", "unacknowledged": 3,
-            "upstream": {"code": "330000", "state": "down", "behind": 12},
-            "children": [{"code": "331126100", "state": "up", "behind": 0}],
-        })
     }
 }

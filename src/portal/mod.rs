@@ -4,35 +4,39 @@
 //! JavaScript and load nothing from elsewhere. The routes stand on one screen below.
 //!
 //! - [`source`] the trait the node implements; [`doc`] the documents of the API
+//! - `api_view` the API of the consolidated view
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `download` attachments, chunk by chunk
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
 //! - [`escape`] the one way text enters a page; `text` small words
-//! - [`server`] the accept loop with its limits; [`console`] the ops side's status page
+//! - [`server`] the accept loop with its limits
 
-pub mod console;
 pub mod doc;
 pub mod escape;
 pub mod server;
 pub mod source;
 
-mod api;
+pub(crate) mod api;
+mod api_view;
+pub(crate) mod circular;
+mod coverage;
 mod download;
 mod kind;
-mod pages;
-mod reply;
+pub(crate) mod pages;
+pub(crate) mod reply;
 mod report;
 mod stall;
-mod text;
+pub(crate) mod text;
+pub mod workbook;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
-mod tests_api;
+pub(crate) mod tests_api;
 #[cfg(test)]
 mod tests_pages;
 
-pub use source::{ConsoleSource, Source};
+pub use source::Source;
 
 use crate::digest::Digest;
 use axum::Router;
@@ -99,7 +103,7 @@ struct Asset {
 }
 
 impl Portal {
-    fn new(source: Arc<dyn Source>, base_path: &str, site: &Site) -> Result<Self, BadBasePath> {
+    pub(crate) fn new(source: Arc<dyn Source>, base_path: &str, site: &Site) -> Result<Self, BadBasePath> {
         let base = base_path.trim_end_matches('/');
         let plain =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
@@ -128,7 +132,7 @@ impl Portal {
     }
 
     /// The file name of the asset with this ending.
-    fn asset(&self, end: &str) -> String {
+    pub(crate) fn asset(&self, end: &str) -> String {
         self.assets
             .iter()
             .find(|asset| asset.file.ends_with(end))
@@ -138,7 +142,7 @@ impl Portal {
 
     /// Runs a read of the source off the async threads.
     #[allow(clippy::disallowed_methods, reason = "an edge: reads of the disk leave the async threads here")]
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Source) -> Result<T, SourceError> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -173,6 +177,9 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/v1/packages", get(api::packages))
         .nest("/v1/packages/{digest}", package)
         .route("/v1/rollcall", get(api::rollcall))
+        .route("/v1/view/{code}/{year}", get(api_view::view))
+        .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
+        .route("/v1/series/{code}", get(api_view::series))
         .fallback(api::not_found);
     let routes = Router::new()
         .route("/", get(pages::start))
@@ -182,6 +189,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/p/{digest}", get(report::by_digest))
         .route("/verify", get(pages::verify))
         .route("/rollcall", get(pages::rollcall))
+        .route("/coverage/{year}", get(coverage::coverage))
         .nest("/api", api)
         .route("/.well-known/gongshi.json", get(api::identity))
         .route("/checkpoint", get(api::checkpoint))

@@ -75,7 +75,7 @@ pub(super) fn year_link(summary: &PackageSummary) -> String {
 }
 
 /// A rendered page.
-pub(super) fn page(template: &impl Template) -> Response {
+pub(crate) fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => content(html, "text/html; charset=utf-8", NO_CACHE),
         Err(error) => {

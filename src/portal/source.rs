@@ -7,6 +7,7 @@
 use super::doc::{IdentityDoc, NodeDoc, PackageDoc, PackagePage, PackageState, PackageSummary, RollcallDoc};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
+use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 
 /// Packages on one page of a list when the caller does not say.
 pub const LIST_LIMIT_DEFAULT: usize = 100;
@@ -179,12 +180,31 @@ pub trait Source: Send + Sync + 'static {
     fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
     /// The roll call of this node's subtree and the root.
     fn rollcall(&self) -> RollcallDoc;
+    /// A division's year as summed; none for a division that nothing names.
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError>;
+    /// The same taken apart.
+    fn view_parts(&self, query: &ViewQuery, by: By) -> Result<Vec<PartOfView>, SourceError>;
+    /// The signed cells behind a sum; none when there is no such sum.
+    fn provenance(
+        &self,
+        query: &ViewQuery,
+        table: &str,
+        column: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<CellPage>, SourceError>;
+    /// A table over the years; none when there is no such table.
+    fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError>;
+    /// Who owed a report of a year, and who gave one, as the public may know it; none for a division that nothing of
+    /// this federation names. Without a division: this node's own and all below.
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError>;
+    /// Where an agency's year is found that is not under `agency_id`: the id that stands for an alias, or the agency
+    /// of the same name in the one division that goes on with the duties of a closed one.
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError>;
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
-}
-
-/// What the console shows beyond the public [`Source`].
-pub trait ConsoleSource: Send + Sync + 'static {
-    /// The document of `gongshi status --json` (schema `gongshi.status/1`).
-    fn status_json(&self) -> serde_json::Value;
 }

@@ -2,13 +2,12 @@
 
 use super::doc::{CellState, PackageDoc, PackageState};
 use super::fake::{Fake, cell, digest, qingyuan};
-use super::source::{ConsoleSource, Found, Source};
+use super::source::Found;
 use super::tests_api::{Answer, ask};
 use super::text::segment;
-use super::{PortalConfig, console, router};
+use super::{PortalConfig, router};
 use axum::http::StatusCode;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 async fn get(fake: Fake, path: &str) -> Answer {
     ask(router(fake.shared(), &PortalConfig::default()).unwrap(), "GET", path).await
@@ -223,21 +222,4 @@ async fn pages_carry_no_inline_code_and_the_style_is_small() {
         assert!(html.contains("class=\"skip\"") && html.contains("<main id=\"main\""));
     }
     assert!(include_str!("assets/portal.css").len() < 15_000);
-}
-
-#[tokio::test]
-async fn the_console_shows_the_links_and_answers_probes() {
-    let app = |empty| {
-        let fake = Arc::new(Fake { empty, ..Fake::default() });
-        let (source, status): (Arc<dyn Source>, Arc<dyn ConsoleSource>) = (fake.clone(), fake);
-        console::router(source, status).unwrap()
-    };
-    assert_eq!(ask(app(true), "GET", "/healthz").await.text(), "ok");
-    assert_eq!(ask(app(true), "GET", "/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ask(app(false), "GET", "/readyz").await.status, StatusCode::OK);
-    let html = ask(app(false), "GET", "/").await.text();
-    assert!(html.contains("离线") && html.contains("331126100") && html.contains("<strong>3</strong>"));
-    for link in links(&html) {
-        assert_eq!(ask(app(false), "GET", &link).await.status, StatusCode::OK, "{link}");
-    }
 }

@@ -279,6 +279,18 @@ mod tests {
         (0..count).map(|i| Frame { kind: i, payload: vec![i; usize::from(i)] }).collect()
     }
 
+    /// The example of FORMAT.md is what is written.
+    #[test]
+    fn the_example_of_the_format_holds() {
+        let salt = 0x0102_0304;
+        let header = SegmentHeader { stream: Stream::Facts, first: 0, salt }.encode();
+        let batch = encode_batch(salt, 24, &[Frame { kind: 7, payload: b"abc".to_vec() }]);
+        for bytes in [header, batch] {
+            let line = data_encoding::HEXLOWER.encode(&bytes);
+            assert!(include_str!("FORMAT.md").lines().any(|own| own == line), "{line}");
+        }
+    }
+
     #[test]
     fn a_header_of_another_stream_or_place_is_refused() {
         let bytes = SegmentHeader { stream: Stream::Facts, first: 7, salt: 9 }.encode();

@@ -47,6 +47,8 @@ pub enum BodyRole {
     Template = 5,
     /// The text of a roster. Never in a report card.
     Roster = 6,
+    /// What an upper level found in what it sends back.
+    Findings = 7,
 }
 
 /// A body named by a card.
@@ -107,7 +109,7 @@ impl ReportAct {
 
 impl BodyRole {
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Package, Self::Members, Self::Reason, Self::Attachment]
+        [Self::Package, Self::Members, Self::Reason, Self::Attachment, Self::Findings]
             .into_iter()
             .find(|role| *role as u8 == byte)
     }

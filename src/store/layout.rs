@@ -1,30 +1,5 @@
 //! Every key of the index in one table. Keys are ordered bytes; integers in them are big-endian.
-//!
-//! | first byte | rest of the key | value |
-//! | --- | --- | --- |
-//! | `m` | nothing | position of the record up to which the index is filled |
-//! | `e` | origin key 32, index u64 | received_at u64, statement 171, card |
-//! | `s` | statement digest 32 | origin key 32, index u64 |
-//! | `l` | root-log index u64 | leaf 187 |
-//! | `i` | statement digest 32 | root-log index u64 |
-//! | `t` | tile level u8, tile index u64 | hashes of the tile, 32 each |
-//! | `b` | body digest 32 | salt, length, chunk count |
-//! | `c` | body digest 32, chunk u32 | compressed chunk |
-//! | `h` | body digest 32 | a body in chunks: salt, length, leaf hashes |
-//! | `z` | body digest 32 | digest of the statement that erased it |
-//! | `n` | nothing | how many erasures the record has done |
-//! | `o` | nothing | how many of them this index has never held |
-//! | `r` | statement digest 32 | the revision's row |
-//! | `x` | root-log index of the entry u64 | refused entry: origin, index, digest, code |
-//! | `a` | size of our own log u64 | the parent's first receipt of that size, a signed note |
-//! | `h` | signing key 32 | root-log leaves that a node below held when its newest bundle was written, u64 |
-//! | `1` | root-log index u64 | index row (all revisions) |
-//! | `2` | division, 0, year u16, agency id, 0, revision u32 | index row |
-//! | `3` | agency id, 0, year u16, revision u32 | index row |
-//! | `4` | year u16, division, 0, agency id, 0, revision u32 | index row |
-//!
-//! An index row is: digest 32, state u8, act u8, flags u8 (1 shown, 2 provisional, 4 suspect, 8 returned), received_at u64,
-//! length u8 of the agency's code, the code, its name.
+#![doc = include_str!("LAYOUT.md")]
 
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
@@ -39,6 +14,10 @@ pub const SCRUBBED: &[u8] = b"o";
 pub const REFUSED: u8 = b'x';
 /// First byte of the parent's receipts.
 pub const RECEIPT: u8 = b'a';
+/// First byte of the divisions' places.
+pub const PLACE: u8 = b'p';
+/// First byte of the templates that stand.
+pub const TEMPLATE: u8 = b'u';
 /// First byte of the rows of all revisions by root-log index.
 pub const BY_INDEX: u8 = b'1';
 /// First byte of revisions by division.
@@ -88,7 +67,7 @@ pub fn body_chunks_end(digest: &Digest) -> Vec<u8> {
 }
 /// A body's outline.
 pub fn body_outline(digest: &Digest) -> Vec<u8> {
-    key(b'h', &[digest.as_bytes()])
+    key(b'g', &[digest.as_bytes()])
 }
 /// That a body was erased.
 pub fn erased(digest: &Digest) -> Vec<u8> {
@@ -101,6 +80,14 @@ pub fn revision(statement: &Digest) -> Vec<u8> {
 /// A refused entry, by the root-log index of its `Refuse`.
 pub fn refused(index: u64) -> Vec<u8> {
     key(REFUSED, &[&index.to_be_bytes()])
+}
+/// That this node has looked at a report.
+pub fn reviewed(statement: &Digest) -> Vec<u8> {
+    key(b'k', &[statement.as_bytes()])
+}
+/// The id that stands for another name or a later code of an agency.
+pub fn alias(alias: &str) -> Vec<u8> {
+    key(b'y', &[alias.as_bytes()])
 }
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {
@@ -147,4 +134,65 @@ pub fn by_year(year: u16, division: &str, agency: &str, revision: u32) -> Vec<u8
     let year = year.to_be_bytes();
     let (division, agency) = (division.as_bytes(), agency.as_bytes());
     key(BY_YEAR, &[&year, division, &[0], agency, &[0], &revision.to_be_bytes()])
+}
+/// Figures of a revision.
+pub fn figures(statement: &Digest) -> Vec<u8> {
+    key(b'f', &[statement.as_bytes()])
+}
+/// A division's place in the tree of jurisdictions.
+pub fn place(division: &str) -> Vec<u8> {
+    key(PLACE, &[division.as_bytes()])
+}
+/// Prefix of the divisions directly below one.
+pub fn below_prefix(parent: &str) -> Vec<u8> {
+    key(b'q', &[parent.as_bytes(), &[0]])
+}
+/// That a division stands directly below another.
+pub fn below(parent: &str, division: &str) -> Vec<u8> {
+    key(b'q', &[parent.as_bytes(), &[0], division.as_bytes()])
+}
+/// Prefix of all sums of a division.
+pub fn sums_of_division(division: &str) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0]])
+}
+/// Prefix of the sums of a division's year in one scope.
+pub fn sums_prefix(division: &str, year: u16, scope: u8) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0], &year.to_be_bytes(), &[scope]])
+}
+/// Sums of one table.
+pub fn sums(division: &str, year: u16, scope: u8, kind: u8, table: &[u8]) -> Vec<u8> {
+    key(b'v', &[division.as_bytes(), &[0], &year.to_be_bytes(), &[scope, kind], table])
+}
+/// Prefix of the consolidated reports of a division's year.
+pub fn consolidated_prefix(division: &str, year: u16) -> Vec<u8> {
+    key(b'd', &[division.as_bytes(), &[0], &year.to_be_bytes()])
+}
+/// A consolidated report of a division's year.
+pub fn consolidated(division: &str, year: u16, statement: &Digest) -> Vec<u8> {
+    key(b'd', &[division.as_bytes(), &[0], &year.to_be_bytes(), statement.as_bytes()])
+}
+/// A template that stands, by its place among them.
+pub fn template(place: u16) -> Vec<u8> {
+    key(TEMPLATE, &[&place.to_be_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// LA-1: every first byte that a key is made with has one row in LAYOUT.md, and no row is without a key.
+    #[test]
+    fn every_prefix_has_its_row() {
+        let source = include_str!("layout.rs");
+        let made = source.split_once("#[cfg(test)]").map_or(source, |(shipped, _)| shipped);
+        // A literal of one byte: b, a quote, the byte, the same quote.
+        let literal = |four: &[u8]| four[0] == b'b' && matches!(four[1], 34 | 39) && four[1] == four[3];
+        let literals = made.as_bytes().windows(4).filter(|four| literal(four));
+        let made: BTreeSet<char> = literals.map(|four| char::from(four[2])).collect();
+        let rows = include_str!("LAYOUT.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows: Vec<char> = rows.filter_map(|rest| rest.chars().next()).collect();
+        assert_eq!(rows.iter().copied().collect::<BTreeSet<_>>(), made);
+        assert_eq!(rows.len(), made.len(), "a byte stands for one thing");
+        assert!(made.len() > 10);
+    }
 }

@@ -5,7 +5,7 @@ use super::climb::Outcome;
 use super::frame::{Frame, PackedEntry};
 use super::limits::CHAIN_COUNT_MAX;
 use super::node::{ConnId, Node, Step};
-use super::session::Peer;
+use super::session::{Peer, Session};
 use super::turn::{Action, Turn};
 use crate::statement::Entry;
 use crate::trust::key::PublicKey;
@@ -18,6 +18,20 @@ impl Node {
                 .is_ok_and(|entry| self.registry.is_ancestor(ancestor, entry.statement.key()))
         };
         Frame::Introduce { chain: self.identity.chain.iter().filter(below).cloned().collect() }
+    }
+
+    /// To nodes below: the Delegates and rotations that made our key.
+    pub(super) fn own_chain(&self) -> Frame {
+        let newest = self.identity.chain.len().saturating_sub(CHAIN_COUNT_MAX);
+        Frame::Introduce { chain: self.identity.chain.get(newest..).unwrap_or_default().to_vec() }
+    }
+
+    /// Every node below that is connected hears which key we go on with.
+    pub(super) fn announce_key(&self, turn: &mut Turn<'_>) {
+        let below = |session: &Session| session.open && matches!(session.peer, Peer::Below(_));
+        for (conn, _) in self.sessions.iter().filter(|(_, session)| below(session)) {
+            turn.send(*conn, self.own_chain());
+        }
     }
 
     /// A node below that may not be known here yet shows its Delegates.

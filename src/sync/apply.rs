@@ -57,6 +57,7 @@ impl Node {
             Fact::Heard { node, root_size } => {
                 turn.out.puts.put(layout::heard(node), root_size.to_be_bytes().to_vec());
             }
+            Fact::Reviewed { statement, at } => self.apply_reviewed(turn, statement, *at),
             Fact::Invited(invite) => {
                 let state = InviteState { invite: invite.clone(), used: None, revoked: false };
                 self.invites.insert(invite.secret, state);
@@ -173,6 +174,7 @@ impl Node {
             self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
             self.erase(turn, &entry)?;
         }
+        self.roll_up(turn, &entry, &effects)?;
         for effect in effects {
             self.follow(turn, index, effect)?;
         }
@@ -287,6 +289,12 @@ fn put_revision(turn: &mut Turn<'_>, revision: &Revision) {
     let Revision { digest, index, division, year, agency_id, revision: number, .. } = revision;
     let short = IndexRow::of(revision).to_value();
     let puts = &mut turn.out.puts;
+    let named = format!("{division}:{}", revision.agency_name);
+    for alias in
+        [&named, &revision.agency_code].into_iter().filter(|alias| !alias.is_empty() && *alias != agency_id)
+    {
+        puts.put(layout::alias(alias), agency_id.as_bytes().to_vec());
+    }
     puts.put(layout::revision(digest), wire::encode(revision));
     puts.put(layout::by_index(*index), short.clone());
     puts.put(layout::by_division(division.as_str(), *year, agency_id, *number), short.clone());

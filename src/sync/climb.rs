@@ -143,6 +143,9 @@ impl Node {
         let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
             return Ok(Err("have_of_unknown_log"));
         };
+        if origin == self.own_key() && size.is_some_and(|size| size > self.own_size()) {
+            self.doubt(turn, conn);
+        }
         let Some(session) = self.sessions.get_mut(&conn) else { return Ok(Ok(())) };
         match size {
             Some(size) => {
@@ -175,7 +178,7 @@ impl Node {
         };
         let Ok(receipt) = Note::parse(&text) else { return Ok(Err("bad_note")) };
         let Ok(checkpoint) = Checkpoint::parse(&receipt.text) else { return Ok(Err("bad_checkpoint")) };
-        if witness::verify_cosignature(&receipt, &node_origin(&above), &above).is_err()
+        if !self.is_cosigned(&receipt, &above)
             || checkpoint.origin != node_origin(origin)
             || checkpoint.size > held.size
             || (checkpoint.size == held.size && !held.text.starts_with(&receipt.text))
@@ -195,6 +198,12 @@ impl Node {
             turn.event(Event::Receipted(size));
         }
         Ok(Ok(()))
+    }
+
+    /// True when a node cosigned with its newest key, or with one that it had when the note was on its way.
+    fn is_cosigned(&self, note: &Note, by: &PublicKey) -> bool {
+        let cosigned = |key: &PublicKey| witness::verify_cosignature(note, &node_origin(key), key).is_ok();
+        cosigned(by) || self.registry.earlier(by).any(cosigned)
     }
 
     // ---- receiving
@@ -343,6 +352,9 @@ impl Node {
 
     /// Cosigns what was taken in this turn, once for each log and session.
     pub(super) fn send_receipts(&mut self, turn: &mut Turn<'_>) {
+        if self.is_recovering() {
+            return;
+        }
         let mut due = Vec::new();
         for (conn, session) in &mut self.sessions {
             due.extend(std::mem::take(&mut session.receipts_due).into_iter().map(|origin| (*conn, origin)));

@@ -134,6 +134,13 @@ pub enum Fact {
         /// The new node's signing key.
         signing: PublicKey,
     },
+    /// This node looked at a report from below and has nothing against it.
+    Reviewed {
+        /// Digest of its statement.
+        statement: Digest,
+        /// When.
+        at: WallMs,
+    },
     /// An invitation was taken back.
     InviteRevoked {
         /// SHA-256 of the token's secret.
@@ -177,6 +184,7 @@ impl Fact {
             Self::Invited(invite) => (7, wire::encode(invite)),
             Self::InviteUsed { secret, signing } => (8, wire::encode(&(secret, signing))),
             Self::InviteRevoked { secret } => (9, wire::encode(secret)),
+            Self::Reviewed { statement, at } => (20, wire::encode(&(statement, at))),
             Self::SplitView { text } => (13, wire::encode(text)),
             Self::Rotated { rotate } => (11, wire::encode(rotate)),
             Self::Heard { node, root_size } => (16, wire::encode(&(node, root_size))),
@@ -219,6 +227,10 @@ impl Fact {
             10 => {
                 let (origin, index, other): (PublicKey, u64, ByteBuf) = wire::decode(bytes, limit)?;
                 Self::Stopped { origin, index, other: other.into_vec() }
+            }
+            20 => {
+                let (statement, at) = wire::decode(bytes, limit)?;
+                Self::Reviewed { statement, at }
             }
             13 => Self::SplitView { text: wire::decode(bytes, limit)? },
             11 => Self::Rotated { rotate: wire::decode(bytes, limit)? },

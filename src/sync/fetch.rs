@@ -301,7 +301,7 @@ impl Node {
         fetch.asked = held + count;
         fetch.due_ms = turn.now.steady_ms + FETCH_STALL_MS;
         let statement = fetch.statement;
-        turn.send(conn, Frame::Want { statement, body: *digest, from: held, count, outline });
+        turn.send(conn, Frame::WantChunks { statement, body: *digest, from: held, count, outline });
         Ok(())
     }
 
@@ -350,7 +350,7 @@ impl Node {
         } else if fetch.asked < count {
             let (statement, from) = (fetch.statement, fetch.asked);
             fetch.asked += 1;
-            turn.send(conn, Frame::Want { statement, body: *body, from, count: 1, outline: false });
+            turn.send(conn, Frame::WantChunks { statement, body: *body, from, count: 1, outline: false });
         }
         Ok(Ok(()))
     }

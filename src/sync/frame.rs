@@ -194,7 +194,7 @@ pub enum Frame {
     /// Down: propose every log again.
     Again,
     /// Either way: chunks of a body of a report are wanted.
-    Want {
+    WantChunks {
         /// The statement whose card names the body.
         statement: Digest,
         /// The body.
@@ -232,6 +232,25 @@ pub enum Frame {
         /// The sender's wall clock.
         at: WallMs,
     },
+    /// Up: a node asks its parent for its own log, from an index on. Down, without an origin: the root asks a node below
+    /// for the root log, which comes as `Leaves` and is answered with `Held`.
+    Want {
+        /// Whose log; none for the root log.
+        origin: Option<PublicKey>,
+        /// Index of the first entry or leaf wanted.
+        first: u64,
+    },
+    /// Down: what the sender holds of the receiver's own log.
+    Back {
+        /// Whose log.
+        origin: PublicKey,
+        /// Index of the first entry.
+        first: u64,
+        /// The entries.
+        entries: Vec<ClimbingEntry>,
+        /// Entries held in all.
+        size: u64,
+    },
     /// There is no room for what was sent: nothing of it was taken. Send it again after a pause.
     RetryAfter {
         /// The pause in milliseconds.
@@ -243,6 +262,11 @@ impl Frame {
     /// The frame as bytes (bincode, canonical).
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(self)
+    }
+
+    /// True for what is said of bodies by the chunk.
+    pub const fn is_of_bodies(&self) -> bool {
+        self.yields() || matches!(self, Self::WantChunks { .. } | Self::Lack { .. })
     }
 
     /// True for what yields to everything else on its way.

@@ -50,6 +50,8 @@ pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
 pub const SWALLOWED_AFTER_MS: u64 = 60_000;
 /// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
 pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
+/// How long a node below has to show the larger root log that it claims to hold, in milliseconds.
+pub const CLAIM_WITHIN_MS: u64 = 60_000;
 /// When whoever brings something to a full disk comes again, in milliseconds.
 pub const RETRY_AFTER_MS: u64 = 10_000;
 /// Longest pause that a neighbour may ask for, in milliseconds.

@@ -9,6 +9,7 @@ use super::fetch::Fetches;
 use super::lateral::Lateral;
 use super::path::Paths;
 use super::quorum::Quorum;
+use super::recover::Recovery;
 use super::redial::Redial;
 use super::session::Session;
 use super::turn::Turn;
@@ -77,6 +78,8 @@ pub struct Node {
     pub(super) waiting: BTreeMap<(String, u16), BTreeSet<u64>>,
     pub(super) own_refused: BTreeMap<Digest, RefusalCode>,
     pub(super) invites: BTreeMap<Digest, InviteState>,
+    /// Statements that this node has looked at.
+    pub(super) reviewed: BTreeSet<Digest>,
     /// Root: origins that may have an entry to sequence.
     pub(super) ready: BTreeSet<PublicKey>,
     /// Keys whose Delegate was refused, as far as the Delegate is held.
@@ -97,7 +100,7 @@ pub struct Node {
     pub(super) fetches: Fetches,
     pub(super) lateral: Lateral,
     pub(super) quorum: Quorum,
-    pub(super) behind: bool,
+    pub(super) recovery: Recovery,
     pub(super) room: Room,
     pub(super) room_looked_ms: u64,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
@@ -135,6 +138,7 @@ impl Node {
             waiting: BTreeMap::new(),
             own_refused: BTreeMap::new(),
             invites: BTreeMap::new(),
+            reviewed: BTreeSet::new(),
             ready: BTreeSet::new(),
             refused_keys: BTreeSet::new(),
             sessions: BTreeMap::new(),
@@ -149,7 +153,7 @@ impl Node {
             fetches: Fetches::default(),
             lateral,
             quorum: Quorum::default(),
-            behind: false,
+            recovery: Recovery::default(),
             room: Room::Enough,
             room_looked_ms: 0,
             own_refusal: None,

@@ -16,7 +16,7 @@ pub enum DetourReason {
     Unreachable,
     /// The parent gave a receipt, and the root log goes on without what it took.
     Swallowed,
-    /// The parent gave a receipt, and shows no newer root log.
+    /// The parent shows no newer root log.
     Stale,
     /// The operator asked for it.
     Asked,
@@ -92,7 +92,10 @@ impl Node {
             if self.registry.delegation(&above).is_none() {
                 break;
             }
-            ancestors.push(above);
+            // Whoever was revoked or closed may not know it, and would keep us from hearing more.
+            if self.registry.ending(&above).is_none() {
+                ancestors.push(above);
+            }
             at = above;
         }
         ancestors
@@ -169,6 +172,9 @@ impl Node {
             self.paths.stale = true;
             turn.event(Event::Stale);
         }
+        if self.paths.stale && self.is_open(parent) {
+            self.begin_detour(turn, DetourReason::Stale, others);
+        }
         let index = self.ledger.next_index(self.own_key());
         if index >= self.receipt_size || self.own_refusal.is_some() {
             if self.paths.watch.take().is_some() && self.paths.detour.is_none() {
@@ -195,8 +201,6 @@ impl Node {
             }
             let beyond = others.get(beyond..).unwrap_or_default();
             self.begin_detour(turn, DetourReason::Swallowed, beyond);
-        } else if self.paths.stale && self.is_open(parent) {
-            self.begin_detour(turn, DetourReason::Stale, others);
         }
     }
 
@@ -219,7 +223,9 @@ impl Node {
         let waits = self.paths.watch.is_some();
         let over = match detour.reason {
             DetourReason::Unreachable => true,
-            DetourReason::Swallowed | DetourReason::Stale => !waits,
+            DetourReason::Swallowed => !waits,
+            // What waits here for the levels below goes up, and its answers come down, until the parent is fresh.
+            DetourReason::Stale => self.was_fresh_since(parent, detour.since_ms),
             DetourReason::Asked => {
                 let given_up = turn.now.steady_ms >= detour.since_ms + OTHER_PATH_AFTER_MS;
                 let pushed = detour.to.iter().any(|key| self.has_receipts_of(key));
@@ -241,6 +247,20 @@ impl Node {
         for conn in others {
             turn.out.actions.push(Action::Close(conn, "parent_is_back"));
             self.disconnected(turn, Some(conn));
+        }
+    }
+
+    fn was_fresh_since(&self, key: &PublicKey, since_ms: u64) -> bool {
+        let session = self.up_to(key).and_then(|conn| self.sessions.get(&conn));
+        session.and_then(|session| session.fresh_ms).is_some_and(|fresh_ms| fresh_ms >= since_ms)
+    }
+
+    /// A checkpoint came from an ancestor: while another is used beside it, it counts which of them is fresh.
+    pub(super) fn hears_checkpoint(&mut self, turn: &Turn<'_>, conn: ConnId, text: &str) {
+        let Some(held) = self.root_note.as_ref().filter(|_| self.paths.detour.is_some()) else { return };
+        let is_fresh = !self.paths.stale && self.renewed_at(text) >= self.renewed_at(&held.text).max(1);
+        if let Some(session) = self.sessions.get_mut(&conn).filter(|_| is_fresh) {
+            session.fresh_ms = Some(turn.now.steady_ms);
         }
     }
 
@@ -301,7 +321,8 @@ impl Node {
         let other = self
             .redial
             .lost_since(&parent)
-            .filter(|_| self.paths.detour.is_none() && self.ancestors().len() > 1)
+            .filter(|_| self.paths.detour.is_none() && self.up_to(&parent).is_none())
+            .filter(|_| self.ancestors().len() > 1)
             .map(|since| since + OTHER_PATH_AFTER_MS);
         let asked = self.paths.detour.as_ref().filter(|detour| detour.reason == DetourReason::Asked);
         let asked = asked.map(|detour| detour.since_ms + OTHER_PATH_AFTER_MS);

@@ -86,6 +86,12 @@ pub enum PublishError {
     /// Another revision is the newest of that agency and year.
     #[error("{0} is not the newest revision of its agency and year, {1} is")]
     NotNewest(Digest, Digest),
+    /// It waits for its place in the root log.
+    #[error("{0} is not sequenced yet")]
+    NotSequenced(Digest),
+    /// Its author does not stand below this node.
+    #[error("the node that published for {0} does not stand below this one")]
+    NotBelow(DivisionCode),
     /// It is no report that this node holds.
     #[error("{0} is no report held here")]
     NoReport(Digest),
@@ -213,7 +219,7 @@ impl Node {
     }
 
     /// The `at`th body of our next statement.
-    fn body(&self, role: BodyRole, at: usize, content: &[u8]) -> (BodyRef, PackedBody) {
+    pub(super) fn body(&self, role: BodyRole, at: usize, content: &[u8]) -> (BodyRef, PackedBody) {
         let salt = *self.signing.derive(&format!("body salt {} {at}", self.own_size()));
         let named = BodyRef { role, digest: body_digest(&salt, content), bytes: content.len() as u64 };
         (named, PackedBody::pack(salt, content))

@@ -68,6 +68,7 @@ impl Node {
         // The old key signs the log that ends here before the new one takes over.
         self.sign_own_log(turn).map_err(SayError::from)?;
         self.record(turn, Fact::Rotated { rotate: PackedEntry::of(&entry) }).map_err(SayError::from)?;
+        self.announce_key(turn);
         Ok(entry)
     }
 

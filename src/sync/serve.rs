@@ -13,17 +13,33 @@ use crate::digest::Digest;
 use crate::store::layout;
 use std::collections::{BTreeSet, VecDeque};
 
-/// What a neighbour wants: the fields of [`Frame::Want`].
-pub(super) struct Want {
-    pub(super) statement: Digest,
-    pub(super) body: Digest,
-    pub(super) from: u32,
-    pub(super) count: u32,
-    pub(super) outline: bool,
+/// What a neighbour wants: the fields of [`Frame::WantChunks`].
+struct Want {
+    statement: Digest,
+    body: Digest,
+    from: u32,
+    count: u32,
+    outline: bool,
 }
 
 impl Node {
-    pub(super) fn on_want(&mut self, turn: &mut Turn<'_>, conn: ConnId, want: &Want) -> Step<Outcome> {
+    /// A frame about bodies by the chunk, from an ancestor or a node below.
+    pub(super) fn on_body_frame(&mut self, turn: &mut Turn<'_>, conn: ConnId, frame: Frame) -> Step<Outcome> {
+        match frame {
+            Frame::WantChunks { statement, body, from, count, outline } => {
+                self.on_want_chunks(turn, conn, &Want { statement, body, from, count, outline })
+            }
+            Frame::Outline { body, outline } => self.on_outline(turn, conn, &body, &outline),
+            Frame::Chunk { body, at, packed } => self.on_chunk(turn, conn, &body, at, &packed),
+            Frame::Lack { body } => {
+                self.on_lack(conn, &body);
+                Ok(Ok(()))
+            }
+            _ => Ok(Err("wrong_direction")),
+        }
+    }
+
+    fn on_want_chunks(&mut self, turn: &mut Turn<'_>, conn: ConnId, want: &Want) -> Step<Outcome> {
         if want.count > CHUNKS_IN_FLIGHT_MAX {
             return Ok(Err("too_much_wanted"));
         }
@@ -46,10 +62,10 @@ impl Node {
         }
         let until = want.from.saturating_add(want.count).min(Outline::count_of(named.bytes));
         if let Some(session) = self.sessions.get_mut(&conn) {
-            let room = WANTS_COUNT_MAX.saturating_sub(session.wants.len());
+            let room = WANTS_COUNT_MAX.saturating_sub(session.chunk_wants.len());
             let outline = std::iter::once(None).filter(|_| want.outline);
             let wants = outline.chain((want.from..until).map(Some)).map(|at| (body, at));
-            session.wants.extend(wants.take(room));
+            session.chunk_wants.extend(wants.take(room));
         }
         Ok(Ok(()))
     }
@@ -57,10 +73,10 @@ impl Node {
     /// Sends what neighbours want and is here; what is on its way waits.
     pub(super) fn serve_wants(&mut self, turn: &mut Turn<'_>) -> Step {
         let waiting: Vec<ConnId> =
-            self.sessions.iter().filter(|(_, s)| !s.wants.is_empty()).map(|(conn, _)| *conn).collect();
+            self.sessions.iter().filter(|(_, s)| !s.chunk_wants.is_empty()).map(|(conn, _)| *conn).collect();
         for conn in waiting {
             let wants =
-                self.sessions.get_mut(&conn).map(|s| std::mem::take(&mut s.wants)).unwrap_or_default();
+                self.sessions.get_mut(&conn).map(|s| std::mem::take(&mut s.chunk_wants)).unwrap_or_default();
             let (mut later, mut lacked) = (VecDeque::new(), BTreeSet::new());
             for (body, at) in wants {
                 let frame = match at {
@@ -83,7 +99,7 @@ impl Node {
                 }
             }
             if let Some(session) = self.sessions.get_mut(&conn) {
-                session.wants = later;
+                session.chunk_wants = later;
             }
         }
         Ok(())
@@ -92,9 +108,9 @@ impl Node {
     /// Nobody has it: those who wait for us are told.
     pub(super) fn lack_for_all(&mut self, turn: &mut Turn<'_>, body: &Digest) {
         for (conn, session) in &mut self.sessions {
-            let waited = session.wants.len();
-            session.wants.retain(|(wanted, _)| wanted != body);
-            if session.wants.len() < waited {
+            let waited = session.chunk_wants.len();
+            session.chunk_wants.retain(|(wanted, _)| wanted != body);
+            if session.chunk_wants.len() < waited {
                 turn.send(*conn, Frame::Lack { body: *body });
             }
         }

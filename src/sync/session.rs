@@ -2,7 +2,6 @@
 
 use super::frame::{Frame, PROTOCOL_VERSION};
 use super::node::{ConnId, Node, Step};
-use super::serve::Want;
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
@@ -43,6 +42,8 @@ pub(super) struct Session {
     pub(super) open: bool,
     /// Root-log leaves that the other side had when it said hello.
     pub(super) theirs: u64,
+    /// When an ancestor last showed a checkpoint that was current, on the steady clock; kept while a detour lasts.
+    pub(super) fresh_ms: Option<u64>,
     /// By how much the neighbour's clock is ahead of ours, in milliseconds; none before it said.
     pub(super) skew_ms: Option<i64>,
     /// To an ancestor: logs on their way up.
@@ -59,9 +60,13 @@ pub(super) struct Session {
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
     /// Chunks of bodies that the neighbour waits for; no number stands for the outline.
-    pub(super) wants: VecDeque<(Digest, Option<u32>)>,
+    pub(super) chunk_wants: VecDeque<(Digest, Option<u32>)>,
     /// The other end has no room until then, on the steady clock: nothing is sent that it would have to keep.
     pub(super) paused_until_ms: Option<u64>,
+    /// An ancestor asked for the root log.
+    pub(super) wants: bool,
+    /// When a node below was last asked for a larger root log that it claims to hold, on the steady clock.
+    pub(super) asked_ms: Option<u64>,
 }
 
 impl Session {
@@ -72,6 +77,7 @@ impl Session {
             transport,
             open: false,
             theirs: 0,
+            fresh_ms: None,
             skew_ms: None,
             climbing: BTreeMap::new(),
             news: BTreeSet::new(),
@@ -80,8 +86,10 @@ impl Session {
             sent_up: BTreeMap::new(),
             send_all: false,
             receipts_due: BTreeSet::new(),
-            wants: VecDeque::new(),
+            chunk_wants: VecDeque::new(),
             paused_until_ms: None,
+            wants: false,
+            asked_ms: None,
         }
     }
 }
@@ -137,9 +145,8 @@ impl Node {
             self.show_checkpoint(turn, conn, key);
         }
         if let Peer::Above(key) = peer {
-            if self.parent().is_some_and(|(parent, _)| parent != key) {
-                turn.send(conn, self.introduction(&key));
-            }
+            // An ancestor that was restored from an old copy may not know us any more, the parent neither.
+            turn.send(conn, self.introduction(&key));
             self.say_hello(turn, conn);
         }
         Ok(())
@@ -196,18 +203,17 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        let own = [renew, self.release_due_ms].into_iter().flatten().min().filter(|_| self.has_room());
-        [
-            self.path_due_ms(),
-            self.lateral_due_ms(),
-            own,
-            self.attest_due_ms(),
-            self.room_due_ms(),
-            self.fetches.due_ms(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let own = [renew, self.release_due_ms]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| self.has_room() && !self.is_recovering());
+        let more = [self.room_due_ms(), self.recovery_due_ms(), self.fetches.due_ms()];
+        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms()]
+            .into_iter()
+            .chain(more)
+            .flatten()
+            .min()
     }
 
     /// A frame arrived.
@@ -217,6 +223,7 @@ impl Node {
     pub fn frame(&mut self, turn: &mut Turn<'_>, conn: ConnId, frame: Frame) -> Step {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
+        let (asked, wants) = (session.asked_ms.is_some(), session.wants);
         if self.sends_away(turn, conn, &frame) {
             return Ok(());
         }
@@ -229,6 +236,8 @@ impl Node {
             (Peer::Stranger | Peer::Below(_), Frame::Introduce { chain }) => {
                 self.on_introduce(turn, conn, &chain)
             }
+            // An ancestor that rotated goes on with a key that may not be sequenced yet.
+            (Peer::Above(_), Frame::Introduce { chain }) => self.learn_chain(turn, &chain),
             (Peer::Lateral(_), Frame::Compare { note }) => self.on_compare(turn, conn, &note)?,
             (Peer::Lateral(key), Frame::Compared { note, root, proof }) => {
                 self.on_compared(turn, (conn, key), &note, root, proof)?
@@ -250,6 +259,17 @@ impl Node {
             (Peer::Below(_), Frame::Push { origin, first, entries, note }) => {
                 self.on_push(turn, conn, &origin, first, entries, note)?
             }
+            (_, Frame::Want { origin, first }) => self.on_want(turn, conn, origin, first)?,
+            (Peer::Above(_), Frame::Back { origin, first, entries, size }) => {
+                self.on_back(turn, conn, &origin, first, entries, size)?
+            }
+            (Peer::Below(_), Frame::Leaves { first, leaves, note, proof }) if asked => {
+                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+            }
+            (Peer::Above(_), Frame::Held { root_size, send_all }) if wants => {
+                self.on_held(conn, root_size, send_all);
+                Ok(())
+            }
             (Peer::Below(_), Frame::Held { root_size, send_all }) => {
                 self.on_held(conn, root_size, send_all);
                 Ok(())
@@ -259,11 +279,15 @@ impl Node {
                 self.on_receipt(turn, conn, &origin, note)?
             }
             (Peer::Above(_), Frame::Leaves { first, leaves, note, proof }) => {
-                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+                let outcome = self.on_leaves(turn, conn, first, leaves, &note, &proof)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Renewed { note }) => {
                 turn.send(conn, Frame::Clock { at: turn.now.wall });
-                self.on_renewed(turn, &note)?
+                let outcome = self.on_renewed(turn, &note)?;
+                self.hears_checkpoint(turn, conn, &note);
+                outcome
             }
             (Peer::Above(_), Frame::Again) => {
                 self.propose_all(conn);
@@ -273,19 +297,7 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
-            (Peer::Above(_) | Peer::Below(_), Frame::Want { statement, body, from, count, outline }) => {
-                self.on_want(turn, conn, &Want { statement, body, from, count, outline })?
-            }
-            (Peer::Above(_) | Peer::Below(_), Frame::Outline { body, outline }) => {
-                self.on_outline(turn, conn, &body, &outline)?
-            }
-            (Peer::Above(_) | Peer::Below(_), Frame::Chunk { body, at, packed }) => {
-                self.on_chunk(turn, conn, &body, at, &packed)?
-            }
-            (Peer::Above(_) | Peer::Below(_), Frame::Lack { body }) => {
-                self.on_lack(conn, &body);
-                Ok(())
-            }
+            (_, frame) if frame.is_of_bodies() => self.on_body_frame(turn, conn, frame)?,
             (_, Frame::RetryAfter { ms }) => {
                 self.on_retry_after(turn, conn, ms);
                 Ok(())
@@ -336,11 +348,16 @@ impl Node {
         match peer {
             Peer::Below(_) => {
                 self.say_hello(turn, conn);
+                if !self.ledger.registry().knows(self.own_key()) {
+                    turn.send(conn, self.own_chain());
+                }
                 self.begin_tail(turn, conn, root_size)?;
+                self.ask_back(turn, conn);
             }
             Peer::Above(key) => {
                 // The ancestor may have been restored from an older copy.
                 self.propose_all(conn);
+                self.ask_back(turn, conn);
                 self.redial.reached(&key);
                 self.attested = None;
                 self.cosign_again(conn);
@@ -359,7 +376,8 @@ impl Node {
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
         self.resume(turn);
-        if self.has_room() {
+        self.end_recovery(turn);
+        if self.has_room() && !self.is_recovering() {
             self.release_due(turn)?;
             self.sequence(turn)?;
             self.sign_root_log(turn)?;

@@ -94,6 +94,10 @@ pub enum Event {
     ReleaseHeldBack(u64),
     /// The last chunk of a body is here.
     BodyHere(Digest),
+    /// This node is behind its own signatures, or may be: it signs nothing.
+    Recovering,
+    /// It holds what it signed again.
+    Recovered,
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }
@@ -106,12 +110,15 @@ pub struct Turn<'a> {
     pub store: &'a dyn Read,
     /// What is to be done.
     pub out: Outputs,
+    /// The index holds what follows from the facts of this turn already: what is only written, such as sums, is not
+    /// worked out again. Set while a record is replayed.
+    pub is_known: bool,
 }
 
 impl<'a> Turn<'a> {
     /// A turn at `now` over the committed index.
     pub fn new(now: Now, store: &'a dyn Read) -> Self {
-        Self { now, store, out: Outputs::default() }
+        Self { now, store, out: Outputs::default(), is_known: false }
     }
 
     /// Reads a key, seeing this turn's writes.

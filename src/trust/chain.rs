@@ -101,6 +101,15 @@ impl Authority {
         if hosting_within { Ok(()) } else { Err(ChainError::HostingWider) }
     }
 
+    /// True when the delegation or a `Host` statement names this very division among those it publishes for.
+    pub fn names(&self, division: &DivisionCode) -> bool {
+        let listed = self.delegation.as_ref().is_some_and(|own| match &own.hosting {
+            Hosting::List(codes) => codes.contains(division),
+            _ => false,
+        });
+        listed || self.hosted.contains(division)
+    }
+
     /// True when the holder may let others publish for a division: it publishes for it, or stands above it.
     pub fn may_give(&self, division: &DivisionCode, in_subtree: &dyn Fn(&DivisionCode) -> bool) -> bool {
         self.may_publish(division, in_subtree) || in_subtree(division)

@@ -24,7 +24,9 @@ mod reports;
 
 mod audit;
 mod backups;
+
 mod bundles;
+mod by_files;
 mod damage;
 mod demo;
 mod disk;
@@ -40,6 +42,9 @@ mod portal;
 mod rules;
 mod scope;
 mod store;
+mod strangers;
+mod surface;
 mod template;
 mod verifier;
+mod view;
 mod witness;

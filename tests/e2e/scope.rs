@@ -109,5 +109,149 @@ fn a_roster_says_who_owes_what_and_coverage_says_who_gave_it() {
     federation.wait_agreement(10);
     for node in &federation.nodes {
         node.run(&["verify", "--all"]).expect_exit(0);
+        let document = node.api("/coverage/2024.json?division=330200");
+        assert_eq!(counts(&document), [4, 2, 1, 1, 0, 1], "{}: {document}", node.code);
+        let shown = node.get("/coverage/2024?division=330200").text();
+        for word in ["宁波市海事局", "未报", "零报告", "不适用", "有更正", "名册外"] {
+            assert!(shown.contains(word), "{}: {word}", node.code);
+        }
+        assert!(node.get("/coverage/2024.csv").text().starts_with('\u{feff}'));
+        assert!(node.get("/coverage/2024.xlsx").body.starts_with(b"PK"));
+        assert_eq!(node.get("/coverage/2024?division=999999").status, 404);
+        assert_eq!(node.get("/coverage/x").status, 404);
     }
+    let book = federation.dir.path().join("circular.xlsx");
+    let words = ["coverage", "--year", "2024", "--xlsx", "-o", book.to_str().expect("a plain path")];
+    city.run(&words).expect_exit(3);
+    assert!(std::fs::read(&book).expect("the circular").starts_with(b"PK"));
+}
+
+/// A figure whose parts do not add up, published as printed: valid, and worth a look.
+fn doubtful(warnings: u32) -> Value {
+    let mut document = report(AGENCY, "330282108", 2024, warnings);
+    document["as_printed"] = "原报告如此".into();
+    let values = document["tables"]["行政处罚实施情况统计表"]["values"].as_array_mut().expect("a list");
+    values[0] = (warnings + 100).into();
+    document
+}
+
+#[test]
+fn what_a_city_sends_back_a_town_reports_again_and_the_exchange_is_provable() {
+    let mut federation = Federation::province_with(&["--release", "held"]);
+    federation.enrol(0, "city", "330200", "宁波市");
+    federation.enrol(1, "district", "330282", "慈溪市");
+    federation.enrol(2, "town", "330282108", "附海镇");
+    let [province, city, town] = [0, 1, 3].map(|at| &federation.nodes[at]);
+    let roster = federation.write("roster.csv", "区划,机关\n330282108,附海镇人民政府\n");
+    province
+        .run(&["roster", "import", roster.to_str().expect("a plain path"), "--division", "330282108"])
+        .expect_exit(0);
+    let file = federation.write("town.json", &doubtful(3).to_string());
+    let path = file.to_str().expect("a plain path");
+    let first = town.run(&["publish", path, "--wait", "sequenced"]).expect_exit(0).json();
+    let first = first["published"][0]["digest"].as_str().expect("a digest").to_owned();
+    let held = |node: &crate::federation::Node, digest: &str, state: &str| {
+        wait_until(&format!("{} has it {state}", node.code), 10, || {
+            let shown = node.run(&["show", digest]);
+            (shown.exit == 0 && shown.json()["state"] == state).then_some(())
+        });
+    };
+    held(city, &first, "held");
+    let seen = city.run(&["coverage", "--year", "2024"]).expect_exit(0).json();
+    assert_eq!(counts(&seen), [1, 1, 0, 0, 0, 0], "{seen}");
+    let waiting = city.run(&["review", "list"]).expect_exit(3).json();
+    let line = &waiting["packages"][0];
+    assert_eq!(
+        (waiting["mode"].as_str(), line["digest"].as_str()),
+        (Some("automatic"), Some(first.as_str())),
+        "{waiting}"
+    );
+    assert!(
+        line["findings"].as_array().is_some_and(|found| found.iter().any(|one| one["cell"].is_string())),
+        "{waiting}"
+    );
+    assert_eq!(city.run(&["release", "show", "2024"]).expect_exit(0).json()["unreviewed"], 1);
+    let accepted = city.run(&["review", "accept", &first]).expect_exit(0).json();
+    assert_eq!(accepted["accepted"][0]["new"], true);
+    assert_eq!(city.run(&["release", "show", "2024"]).expect_exit(0).json()["unreviewed"], 0);
+    city.run(&["review", "list"]).expect_exit(0);
+
+    let own = town.run(&["review", "return", &first, "--reason", "x"]).expect_exit(6).json();
+    assert_eq!(own["code"], "not_below");
+    city.run(&["review", "return", &first, "--reason", ""]).expect_exit(2);
+    city.run(&["review", "return", &first, "--reason", "x", "--dry-run"]).expect_exit(0);
+    let words =
+        ["review", "return", &first[..12], "--reason", "合计与各项之和不符，请核对", "--wait", "sequenced"];
+    let returned = city.run(&words).expect_exit(0).json();
+    let statement = returned["statement"].as_str().expect("a digest").to_owned();
+    held(town, &first, "returned");
+    let again = city.run(&words).expect_exit(6).json();
+    assert_eq!(again["code"], "nothing_to_change");
+    let shown = town.run(&["show", &first]).expect_exit(0).json();
+    let said = &shown["review"]["returned"];
+    assert_eq!(said["reason"], "合计与各项之和不符，请核对", "{shown}");
+    assert_eq!(
+        (said["by"]["code"].as_str(), said["digest"].as_str()),
+        (Some("330200"), Some(statement.as_str()))
+    );
+    assert!(said["findings"].as_array().is_some_and(|found| !found.is_empty()), "{shown}");
+    town.run(&["verify", &statement]).expect_exit(0);
+    let listed = town.run(&["list", "--state", "returned"]).expect_exit(0).json();
+    assert_eq!(listed["packages"][0]["digest"], first.as_str());
+    assert_eq!(town.status()["returned"], 1);
+    let ill = town.run(&["doctor"]).expect_exit(3).json();
+    assert!(
+        ill["findings"].as_array().is_some_and(|all| all.iter().any(|one| one["code"] == "returned")),
+        "{ill}"
+    );
+    let seen = city.run(&["coverage", "--year", "2024"]).expect_exit(3).json();
+    assert_eq!(counts(&seen), [1, 0, 0, 0, 1, 0], "{seen}");
+    for node in &federation.nodes {
+        for digest in [&first, &statement] {
+            for end in ["", "/card", "/body", "/statement", "/proof"] {
+                let answer = node.get(&format!("/api/v1/packages/{digest}{end}"));
+                assert_eq!(answer.status, 404, "{} {digest}{end}", node.code);
+            }
+        }
+    }
+
+    federation.write("town.json", &report(AGENCY, "330282108", 2024, 3).to_string());
+    let second = town.run(&["publish", path, "--wait", "sequenced"]).expect_exit(0).json();
+    assert_eq!(second["published"][0]["revision"], 2, "{second}");
+    let second = second["published"][0]["digest"].as_str().expect("a digest").to_owned();
+    held(city, &second, "held");
+    assert_eq!(town.status()["returned"], 0);
+    let seen = city.run(&["coverage", "--year", "2024"]).expect_exit(0).json();
+    assert_eq!(counts(&seen), [1, 1, 0, 0, 0, 0], "{seen}");
+    let revisions = city.run(&["show", &first]).expect_exit(0).json()["revisions"].clone();
+    let states: Vec<&str> =
+        revisions.as_array().expect("a list").iter().filter_map(|r| r["state"].as_str()).collect();
+    assert_eq!(states, ["returned", "held"]);
+    wait_until("every node is ready", 20, || {
+        (province.run(&["release", "rehearse", "2024"]).exit == 0).then_some(())
+    });
+    province.run(&["release", "set", "2024", "--at", "now"]).expect_exit(0);
+    federation.wait_for(std::slice::from_ref(&second), 10);
+    assert_eq!(
+        province.get(&format!("/api/v1/packages/{first}")).status,
+        404,
+        "what was sent back is never public"
+    );
+    // What is public stays until something takes its place, and a return is no barrier to that.
+    let words = ["review", "return", &second, "--reason", "口径有误", "--wait", "sequenced"];
+    city.run(&words).expect_exit(0);
+    held(town, &second, "returned");
+    assert!(province.has(&second));
+    federation.write("town.json", &report(AGENCY, "330282108", 2024, 4).to_string());
+    let third = town.run(&["publish", path]).expect_exit(0).json();
+    assert_eq!(third["published"][0]["revision"], 3, "{third}");
+    federation.wait_for(&[third["published"][0]["digest"].as_str().expect("a digest").to_owned()], 10);
+    federation.wait_agreement(10);
+    for node in &mut federation.nodes {
+        node.run(&["verify", "--all"]).expect_exit(0);
+    }
+    let city = &mut federation.nodes[1];
+    city.stop();
+    let shown = city.run(&["review", "show", &first]).expect_exit(0).json();
+    assert!(shown["accepted_at"].is_string(), "what was noted survives a restart: {shown}");
 }

@@ -4,7 +4,10 @@
 //! - `world` time, the queue of occurrences, machines and their turns
 //! - `network` connections with latency, cuts, stalls; outsiders who speak raw frames
 //! - `story` the words of the tests: offices that join, publish, show
+//! - `deeds` what offices say about each other and about what stands
 //! - `auditor` the invariants of a federation
+//!
+//! Faults, attacks and invariants have the numbers of the design's trials: `fault_09`, `attack_13`, `I7`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -14,19 +17,24 @@
 #![allow(unreachable_pub, reason = "one binary; pub means outside the module")]
 
 mod auditor;
+mod deeds;
 mod network;
 mod story;
 mod world;
 
 mod attachments;
+mod attacks;
 mod bundles;
 mod climbing;
 mod crashes;
 mod enrolment;
 mod erasure;
+mod faults;
 mod full;
 mod paths;
 mod random;
 mod release;
+mod restore;
+mod sums;
 mod trust;
 mod witnesses;

@@ -1,11 +1,18 @@
-//! The network: connections are reliable and ordered, as QUIC's are; loss is a connection that is cut.
+//! The network: connections are reliable and ordered, as QUIC's are. So a lost datagram is a frame that comes a
+//! retransmission later, with everything behind it on that connection; a line that loses all of them stalls, and the
+//! connection dies when somebody notices. Frames of two connections overtake each other, and what was sent on one that
+//! is gone may still come, on the one that took its place.
 
 use crate::world::{Occurrence, Sim};
+use gongshi::digest::Digest;
 use gongshi::sync::ConnId;
 use gongshi::sync::frame::Frame;
 use gongshi::sync::limits::FRAME_BYTES_MAX;
 use gongshi::trust::key::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How long a sender waits before it sends again what was lost.
+const RETRANSMISSION_MS: u64 = 250;
 
 /// Who stands at one end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +41,8 @@ pub struct Conn {
     arrival: [u64; 2],
     /// Frames that a one-way stall holds back, by receiving end.
     held: [VecDeque<Vec<u8>>; 2],
+    /// Bytes on their way to each end.
+    pub flying: [u64; 2],
     dead: bool,
 }
 
@@ -58,6 +67,19 @@ pub struct Network {
     pub liars: BTreeSet<usize>,
     /// Chunks of bodies that were sent, by machine.
     pub chunks_sent: BTreeMap<usize, u64>,
+    /// Of a hundred frames, how many are lost and sent again after [`RETRANSMISSION_MS`], once or several times.
+    pub lost_percent: u64,
+    /// From, to: copies of what was sent are kept, to come again later.
+    kept: BTreeMap<(usize, usize), Vec<Vec<u8>>>,
+    /// Connections on which frames of older ones came, perhaps before the first of their own.
+    pub haunted: BTreeSet<u64>,
+    /// Frames and bytes that were delivered.
+    pub frames: u64,
+    pub bytes: u64,
+    /// By from and to: bytes sent.
+    pub by_line: BTreeMap<(usize, usize), u64>,
+    /// Frames on their way.
+    pub under_way: u64,
     next: u64,
 }
 
@@ -106,6 +128,7 @@ impl Sim {
             keys,
             arrival: [self.now_ms; 2],
             held: [VecDeque::new(), VecDeque::new()],
+            flying: [0; 2],
             dead: false,
         };
         self.network.conns.insert(id, conn);
@@ -204,22 +227,48 @@ impl Sim {
                 *last ^= 1;
             }
         }
-        let doubled = !matches!(frame, Frame::Hello { .. } | Frame::Join(_))
-            && self.rng.below(100) < self.network.doubled_percent;
-        for _ in 0..=usize::from(doubled) {
-            let at = self.arrival(id, 1 - from);
-            self.schedule(at, Occurrence::Frame { conn: id, end: 1 - from, bytes: bytes.clone() });
+        let again = !matches!(frame, Frame::Hello { .. } | Frame::Join(_) | Frame::Introduce { .. });
+        if let [Party::Site(a), Party::Site(b)] = conn.parties {
+            let line = if from == 0 { (a, b) } else { (b, a) };
+            *self.network.by_line.entry(line).or_default() += bytes.len() as u64;
+            if let Some(kept) = self.network.kept.get_mut(&line).filter(|_| again) {
+                kept.push(bytes.clone());
+            }
         }
-        if doubled {
+        let mut copies = 1;
+        if again && self.network.doubled_percent > 0 && self.rng.below(100) < self.network.doubled_percent {
+            copies = 2;
             self.fault("frame doubled");
         }
+        let mut lost_ms = 0;
+        while self.network.lost_percent > 0 && self.rng.below(100) < self.network.lost_percent {
+            lost_ms += RETRANSMISSION_MS;
+            self.fault("datagram lost");
+        }
+        self.fly(id, 1 - from, bytes, copies, lost_ms);
     }
 
-    pub fn on_frame(&mut self, id: u64, end: usize, bytes: Vec<u8>) {
-        let Some(conn) = self.network.conns.get(&id) else { return };
+    fn fly(&mut self, id: u64, end: usize, bytes: Vec<u8>, copies: u8, late_ms: u64) {
+        if let Some(conn) = self.network.conns.get_mut(&id) {
+            conn.arrival[end] = conn.arrival[end].max(self.now_ms + late_ms);
+            conn.flying[end] += bytes.len() as u64;
+            let flying = conn.flying[end];
+            let bounded = self.auditor.in_flight(flying);
+            self.insist(bounded);
+        }
+        self.network.under_way += 1;
+        let at = self.arrival(id, end);
+        self.schedule(at, Occurrence::Frame { conn: id, end, bytes, copies });
+    }
+
+    pub fn on_frame(&mut self, id: u64, end: usize, bytes: Vec<u8>, copies: u8) {
+        self.network.under_way -= 1;
+        let Some(conn) = self.network.conns.get_mut(&id) else { return };
+        conn.flying[end] -= bytes.len() as u64;
         if conn.dead || conn.ends[end] == End::Closed {
             return;
         }
+        let conn = &self.network.conns[&id];
         let (party, stalled) = (conn.parties[end], self.network.is_stalled(conn, end));
         if stalled || !conn.held[end].is_empty() {
             if let Some(conn) = self.network.conns.get_mut(&id) {
@@ -228,6 +277,23 @@ impl Sim {
             return;
         }
         self.deliver(id, party, &bytes);
+        let before = self.state_of(party);
+        for _ in 1..copies {
+            self.deliver(id, party, &bytes);
+            let after = self.state_of(party);
+            let same = self.auditor.again(before, after);
+            self.insist(same);
+        }
+    }
+
+    /// The lasting state of a machine.
+    fn state_of(&self, party: Party) -> Option<[Digest; 2]> {
+        let Party::Site(site) = party else { return None };
+        let site = &self.sites[site];
+        let engine = site.engine.as_ref()?;
+        let (node, end) = (engine.node(), engine.position());
+        let words = format!("{:?} {:?} {} {end:?}", node.root_log(), node.own_log(), node.received());
+        Some([Digest::of(&[words.as_bytes()]), node.ledger().view_root()])
     }
 
     fn deliver(&mut self, id: u64, party: Party, bytes: &[u8]) {
@@ -235,7 +301,19 @@ impl Sim {
             Ok(frame) => frame,
             Err(error) => self.fail(&format!("a frame that does not decode: {error}")),
         };
-        self.last_frame_ms = self.now_ms;
+        // Clocks are asked for while a release waits, and who is not known knocks on: nothing comes of it.
+        let idle = matches!(
+            frame,
+            Frame::Hello { .. } | Frame::Introduce { .. } | Frame::Renewed { .. } | Frame::Clock { .. }
+        );
+        if !idle {
+            self.last_frame_ms = self.now_ms;
+        }
+        if let Frame::Join(request) = &frame {
+            self.auditor.asks_to_join(id, request);
+        }
+        self.network.frames += 1;
+        self.network.bytes += bytes.len() as u64;
         match party {
             Party::Site(site) => {
                 self.line(format!("{} <- {id} {}", self.sites[site].code, brief(&frame)));
@@ -243,6 +321,25 @@ impl Sim {
             }
             Party::Outsider(outsider) => self.network.outsiders[outsider].heard.push(frame),
         }
+    }
+
+    /// From now on copies of what `from` sends to `to` are kept.
+    pub fn keep(&mut self, from: usize, to: usize) {
+        self.network.kept.entry((from, to)).or_default();
+    }
+
+    /// What was kept comes once more, in any order, on the connection that stands now.
+    pub fn bring_kept(&mut self, from: usize, to: usize) -> usize {
+        let mut kept = self.network.kept.remove(&(from, to)).unwrap_or_default();
+        let Some((id, end)) = self.network.between(from, to) else { return 0 };
+        let count = kept.len();
+        self.network.haunted.insert(id);
+        while !kept.is_empty() {
+            let at = self.rng.below(kept.len() as u64) as usize;
+            self.fault("frame of an older connection");
+            self.fly(id, 1 - end, kept.swap_remove(at), 1, 0);
+        }
+        count
     }
 
     pub fn cut(&mut self, a: usize, b: usize) {
@@ -292,7 +389,11 @@ impl Sim {
                 let Some(conn) = self.network.conns.get_mut(&id) else { continue };
                 // At once: what is still under way was sent later.
                 for bytes in std::mem::take(&mut conn.held[end]) {
-                    self.on_frame(id, end, bytes);
+                    self.network.under_way += 1;
+                    if let Some(conn) = self.network.conns.get_mut(&id) {
+                        conn.flying[end] += bytes.len() as u64;
+                    }
+                    self.on_frame(id, end, bytes, 1);
                 }
             }
         }
@@ -319,7 +420,9 @@ fn brief(frame: &Frame) -> String {
         }
         Frame::Renewed { note } => format!("Renewed {}", note.lines().nth(1).unwrap_or_default()),
         Frame::Held { root_size, send_all } => format!("Held {root_size} all {send_all}"),
-        Frame::Want { from, count, outline, .. } => format!("Want {from}+{count} outline {outline}"),
+        Frame::WantChunks { from, count, outline, .. } => {
+            format!("WantChunks {from}+{count} outline {outline}")
+        }
         Frame::Outline { outline, .. } => format!("Outline of {} bytes", outline.bytes),
         Frame::Chunk { at, .. } => format!("Chunk {at}"),
         Frame::Lack { .. } => "Lack".to_owned(),
@@ -330,6 +433,8 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::Want { origin, first } => format!("Want {:?} {first}", origin.as_ref().map(short)),
+        Frame::Back { first, entries, size, .. } => format!("Back {first}+{} of {size}", entries.len()),
         Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
         Frame::Compare { .. } => "Compare".to_owned(),
         Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),

@@ -210,17 +210,26 @@ impl World {
 
     /// A stranger asks to join, and hears an answer.
     pub fn asks(&self, token: &Token, keys: &Keys) -> Answer {
+        self.tries(token, keys).expect("an answer")
+    }
+
+    /// A stranger asks to join; the machine that it asks may stop in it.
+    pub fn tries(&self, token: &Token, keys: &Keys) -> Option<Answer> {
         let request = self.request(token, keys);
         let (conn, outsider) = self.dials(keys, token.parent_transport);
         self.sim().send(conn, 0, &Frame::Join(Box::new(request)));
         self.sim().run(500);
+        if self.seen().network.outsiders[outsider].heard.is_empty() {
+            self.sim().close(conn, 0);
+            return None;
+        }
         let answer = self.answer(token, keys, outsider);
         // A pending request keeps its connection.
         if !matches!(answer, Answer::Pending(_)) {
             self.sim().close(conn, 0);
             self.sim().run(500);
         }
-        answer
+        Some(answer)
     }
 
     /// The newest answer that a stranger heard.
@@ -320,7 +329,7 @@ impl Office {
         let token = Token {
             address: site.address(),
             parent_transport: site.transport().public(),
-            parent_signing: site.signing().public(),
+            parent_signing: *site.node().own_key(),
             federation: site.node().federation(),
             secret,
             level,
@@ -372,6 +381,65 @@ impl Office {
             sim.line(line);
         }
         answer
+    }
+
+    /// The same with content of a scope.
+    pub fn tries_to_publish_content(
+        &self,
+        division: &str,
+        agency: &str,
+        year: u16,
+        scope: Scope,
+        content: Vec<u8>,
+    ) -> Option<Result<Published, PublishError>> {
+        let submission = Submission {
+            division: code(division),
+            agency_name: agency.to_owned(),
+            agency_code: String::new(),
+            year,
+            scope,
+            status: Status::Final,
+            template: String::new(),
+            as_printed: false,
+            content,
+            attachments: Vec::new(),
+        };
+        self.sim().turn(self.at, |node, turn| Ok(node.publish(turn, &submission)))
+    }
+
+    /// The next revision with content of a scope; false when there is none to correct.
+    pub fn corrects_content(&self, agency: &str, year: u16, scope: Scope, content: Vec<u8>) -> bool {
+        let submission = Submission {
+            division: code(&self.division()),
+            agency_name: agency.to_owned(),
+            agency_code: String::new(),
+            year,
+            scope,
+            status: Status::Final,
+            template: String::new(),
+            as_printed: false,
+            content,
+            attachments: Vec::new(),
+        };
+        let said =
+            self.sim().turn(self.at, |node, turn| Ok(node.correct(turn, &submission, "数字有误").is_ok()));
+        said == Some(true)
+    }
+
+    /// Takes an agency's year back, if it stands.
+    pub fn withdraws(&self, agency: &str, year: u16, erase: bool) {
+        let id = format!("{}:{agency}", self.division());
+        let mut sim = self.sim();
+        let last =
+            sim.sites[self.at].node().ledger().disclosures().chain(&id, year).last().map(|last| last.digest);
+        if let Some(digest) = last {
+            sim.turn(self.at, |node, turn| Ok(node.withdraw(turn, &digest, "撤回", erase).is_ok()));
+        }
+    }
+
+    /// Says an act of government, if the rules allow it now.
+    pub fn tries_to_say(&self, act: Act) {
+        self.sim().turn(self.at, |node, turn| Ok(node.say(turn, act).is_ok()));
     }
 
     pub fn publishes(&self, agency: &str, year: u16, figures: &str) -> Published {

@@ -164,7 +164,7 @@ fn some_entry(town: &Office, index: u64, year: u16) -> Entry {
 }
 
 #[test]
-fn an_equivocating_origin_is_stopped_and_nobody_else_is() {
+fn attack_15_an_equivocating_origin_is_stopped_and_nobody_else_is() {
     let (world, offices) = four_levels(43);
     let [province, city, district, town] = &offices;
     world.someone_lies();
@@ -191,7 +191,7 @@ fn an_equivocating_origin_is_stopped_and_nobody_else_is() {
 }
 
 #[test]
-fn an_origin_that_tells_two_levels_two_histories_stops_no_mirror() {
+fn attack_15_an_origin_that_tells_two_levels_two_histories_stops_no_mirror() {
     let (world, offices) = four_levels(44);
     let [province, city, district, town] = &offices;
     world.someone_lies();

@@ -1,6 +1,6 @@
 //! Time, the queue of occurrences, and the machines: each runs the daemon's engine over keepers in memory.
 
-use crate::auditor::Auditor;
+use crate::auditor::{Auditor, Verdict};
 use crate::network::{Network, Party};
 use gongshi::digest::Digest;
 use gongshi::division::DivisionCode;
@@ -9,10 +9,11 @@ use gongshi::record::{
     Batch, Frame, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit,
 };
 use gongshi::store::{MemoryStore, Store, StoreError};
-use gongshi::sync::{Action, Event, Node, Turn};
+use gongshi::sync::{self, Action, Event, Node, Turn};
 use gongshi::time::{Now, WallMs};
-use gongshi::trust::key::SecretKey;
-use std::collections::BTreeMap;
+use gongshi::trust::key::{PublicKey, SecretKey};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// 2025-01-15T08:00:00Z: the year 2024 is over everywhere.
@@ -21,6 +22,8 @@ const BEGINNING_MS: u64 = 1_736_928_000_000;
 const QUIET_MS: u64 = 60_000;
 /// A world that is not quiet by then never will be.
 const PATIENCE_MS: u64 = 4 * 3_600_000;
+/// How much of the trace is kept to be printed.
+const TRACE_LINES: usize = 120;
 
 /// splitmix64.
 #[derive(Clone, Debug)]
@@ -75,9 +78,22 @@ impl Record for Disk {
 
 /// The guard: refuses forks, and outlives its engine.
 #[derive(Clone, Default)]
-pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>);
+pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>, pub Arc<AtomicBool>);
 
 impl HighMarks for Marks {
+    fn marks(&self) -> BTreeMap<Digest, Mark> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_unsure(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
+    }
+
+    fn settle_here(&mut self) -> Result<(), GuardError> {
+        self.1.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         raise(&mut held, marks)
@@ -85,6 +101,13 @@ impl HighMarks for Marks {
 
     fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         raise(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), marks)
+    }
+}
+
+impl Marks {
+    /// The mark of an origin.
+    pub fn of(&self, origin: &Digest) -> Option<Mark> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(origin).copied()
     }
 }
 
@@ -106,14 +129,24 @@ pub struct Site {
     pub code: DivisionCode,
     pub signing: [u8; 32],
     pub transport: [u8; 32],
+    /// The key that a rotation goes to, or went to.
+    pub spare: Option<[u8; 32]>,
+    transport_public: PublicKey,
+    address: String,
     pub disk: Disk,
     pub marks: Marks,
     pub store: Arc<MemoryStore>,
     pub engine: Option<Engine>,
     pub parent: Option<usize>,
     pub events: Vec<Event>,
-    /// How far its wall clock is ahead.
-    pub ahead_ms: u64,
+    /// How far its wall clock is ahead; negative: behind.
+    pub ahead_ms: i64,
+    /// It gives receipts and passes nothing up that is not its own.
+    pub swallows: bool,
+    /// Nobody expects it to agree any more: it lied, or its key ended.
+    pub lost: bool,
+    /// When it last started.
+    pub started_ms: u64,
     life: u64,
     wake_ms: Option<u64>,
 }
@@ -121,9 +154,12 @@ pub struct Site {
 impl Site {
     pub fn new(code: DivisionCode, seeds: [[u8; 32]; 2], parent: Option<usize>) -> Self {
         Self {
+            transport_public: SecretKey::from_seed(&seeds[1]).public(),
+            address: format!("{code}:4701"),
             code,
             signing: seeds[0],
             transport: seeds[1],
+            spare: None,
             disk: Disk::default(),
             marks: Marks::default(),
             store: Arc::new(MemoryStore::new()),
@@ -131,6 +167,9 @@ impl Site {
             parent,
             events: Vec::new(),
             ahead_ms: 0,
+            swallows: false,
+            lost: false,
+            started_ms: 0,
             life: 0,
             wake_ms: None,
         }
@@ -153,18 +192,41 @@ impl Site {
     }
 
     pub fn address(&self) -> String {
-        format!("{}:4701", self.code)
+        self.address.clone()
+    }
+
+    /// Every signing key it has: the one it began with, and the one of its rotation.
+    pub fn keys(&self) -> Vec<SecretKey> {
+        [Some(self.signing), self.spare].iter().flatten().map(SecretKey::from_seed).collect()
     }
 }
 
 /// What happens at a moment.
 #[derive(Debug)]
 pub enum Occurrence {
-    Frame { conn: u64, end: usize, bytes: Vec<u8> },
-    Connected { conn: u64, end: usize },
-    Disconnected { conn: u64, end: usize },
-    Unreachable { site: usize, life: u64 },
-    Wake { site: usize, life: u64 },
+    /// `copies` of a frame arrive, one after another.
+    Frame {
+        conn: u64,
+        end: usize,
+        bytes: Vec<u8>,
+        copies: u8,
+    },
+    Connected {
+        conn: u64,
+        end: usize,
+    },
+    Disconnected {
+        conn: u64,
+        end: usize,
+    },
+    Unreachable {
+        site: usize,
+        life: u64,
+    },
+    Wake {
+        site: usize,
+        life: u64,
+    },
 }
 
 /// The simulation.
@@ -184,7 +246,9 @@ pub struct Sim {
     pub two_histories: bool,
     queue: BTreeMap<(u64, u64), Occurrence>,
     sequence: u64,
-    trace: Vec<String>,
+    trace: VecDeque<String>,
+    /// How many of its lines are kept.
+    pub trace_lines: usize,
     pub trace_hash: Digest,
 }
 
@@ -204,14 +268,16 @@ impl Sim {
             two_histories: false,
             queue: BTreeMap::new(),
             sequence: 0,
-            trace: Vec::new(),
+            trace: VecDeque::new(),
+            trace_lines: TRACE_LINES,
             trace_hash: Digest::ZERO,
         }
     }
 
     pub fn now(&self, site: usize) -> Now {
         let ahead = self.sites.get(site).map_or(0, |site| site.ahead_ms);
-        Now { wall: WallMs(BEGINNING_MS + self.now_ms + ahead), steady_ms: self.now_ms }
+        let wall = (BEGINNING_MS + self.now_ms).saturating_add_signed(ahead);
+        Now { wall: WallMs(wall), steady_ms: self.now_ms }
     }
 
     pub fn random_bytes(&mut self) -> [u8; 32] {
@@ -230,13 +296,16 @@ impl Sim {
     pub fn line(&mut self, text: String) {
         let line = format!("{:>9} {text}", self.now_ms);
         self.trace_hash = Digest::of(&[self.trace_hash.as_bytes(), line.as_bytes()]);
-        self.trace.push(line);
+        self.trace.push_back(line);
+        if self.trace.len() > self.trace_lines {
+            self.trace.pop_front();
+        }
     }
 
     /// The last lines of the trace.
     pub fn tail_of_trace(&self) -> String {
-        let from = self.trace.len().saturating_sub(120);
-        format!("seed {}, {} steps\n{}", self.seed, self.steps, self.trace[from..].join("\n"))
+        let lines: Vec<&str> = self.trace.iter().map(String::as_str).collect();
+        format!("seed {}, {} steps\n{}", self.seed, self.steps, lines.join("\n"))
     }
 
     pub fn fail(&self, what: &str) -> ! {
@@ -252,7 +321,7 @@ impl Sim {
         self.now_ms = at;
         self.steps += 1;
         match occurrence {
-            Occurrence::Frame { conn, end, bytes } => self.on_frame(conn, end, bytes),
+            Occurrence::Frame { conn, end, bytes, copies } => self.on_frame(conn, end, bytes, copies),
             Occurrence::Connected { conn, end } => self.on_connected(conn, end),
             Occurrence::Disconnected { conn, end } => self.on_disconnected(conn, end),
             Occurrence::Unreachable { site, life } => {
@@ -284,8 +353,9 @@ impl Sim {
     pub fn settle(&mut self) {
         let deadline = self.now_ms + PATIENCE_MS;
         self.last_frame_ms = self.now_ms;
-        while self.now_ms < self.last_frame_ms + QUIET_MS {
-            if !self.step(self.last_frame_ms + QUIET_MS) {
+        while self.network.under_way > 0 || self.now_ms < self.last_frame_ms + QUIET_MS {
+            let until = if self.network.under_way > 0 { u64::MAX } else { self.last_frame_ms + QUIET_MS };
+            if !self.step(until) {
                 self.now_ms = self.last_frame_ms + QUIET_MS;
             }
             if self.now_ms > deadline {
@@ -310,7 +380,7 @@ impl Sim {
         match ran {
             Ok((result, actions)) => {
                 if !self.two_histories {
-                    self.auditor.look(self.seed, &self.sites[site]);
+                    self.look(site);
                 }
                 actions.into_iter().for_each(|action| self.act(site, action));
                 self.wake(site);
@@ -340,9 +410,12 @@ impl Sim {
         match action {
             Action::Send(conn, frame) => {
                 if self.honest {
-                    self.auditor.hear(self.seed, &self.sites[site], site, &frame);
+                    let heard = self.auditor.hear(site, &self.sites[site], conn.0, &frame);
+                    self.insist(heard);
                 }
-                if let Some(end) = self.end_of(conn.0, site) {
+                if self.swallowed(site, &frame) {
+                    self.fault("push swallowed");
+                } else if let Some(end) = self.end_of(conn.0, site) {
                     self.send(conn.0, end, &frame);
                 }
             }
@@ -356,13 +429,12 @@ impl Sim {
             Action::Dismiss(_) => {}
             Action::Dial { addresses, key } => {
                 // As the driver does: the first address is tried, the next one at the next attempt.
-                let there = |other: &Site| {
-                    addresses.first() == Some(&other.address()) && other.transport().public() == key
-                };
+                let there =
+                    |other: &Site| other.transport_public == key && addresses.first() == Some(&other.address);
                 let target = self.sites.iter().position(there);
                 match target.filter(|at| self.sites[*at].is_up()) {
                     Some(at) => {
-                        let keys = [self.sites[site].transport().public(), key];
+                        let keys = [self.sites[site].transport_public, key];
                         self.open([Party::Site(site), Party::Site(at)], keys);
                     }
                     None => {
@@ -382,11 +454,54 @@ impl Sim {
                         | Event::ViewDiffers(_)
                         | Event::RejectedLeaf(..)
                 );
-                if alarm && self.honest {
+                if alarm && self.honest && !self.is_expected(site, &event) {
                     self.fail(&format!("{}: {event:?} although nobody lies", self.sites[site].code));
+                }
+                if matches!(event, Event::Receipted(_)) {
+                    self.auditor.receipt_heard(site, self.now_ms);
                 }
                 self.sites[site].events.push(event);
             }
+        }
+    }
+
+    /// A machine whose key ended knocks on, which is no surprise to who knows so; and what an older connection left
+    /// behind may come before the first word of a new one.
+    fn is_expected(&self, site: usize, event: &Event) -> bool {
+        let Event::PeerFault(conn, why) = event else { return false };
+        if *why != "stranger" {
+            return *why == "no_hello" && self.network.haunted.contains(&conn.0);
+        }
+        let Some(conn) = self.network.conns.get(&conn.0) else { return false };
+        let known = self.sites[site].node().registry();
+        conn.parties.iter().any(|party| match party {
+            Party::Site(other) if *other != site => {
+                let keys = self.sites[*other].keys();
+                keys.iter().any(|key| known.ending(&key.public()).is_some() || self.sites[*other].lost)
+            }
+            _ => false,
+        })
+    }
+
+    /// A violation of an invariant ends the run.
+    pub fn insist(&self, verdict: Verdict) {
+        if let Err(what) = verdict {
+            self.fail(&what);
+        }
+    }
+
+    fn look(&mut self, site: usize) {
+        let seen = self.auditor.look(site, &self.sites[site]);
+        self.insist(seen);
+    }
+
+    fn swallowed(&self, site: usize, frame: &sync::frame::Frame) -> bool {
+        let site = &self.sites[site];
+        match frame {
+            sync::frame::Frame::Propose { origin, .. } | sync::frame::Frame::Push { origin, .. } => {
+                site.swallows && origin != site.node().own_key()
+            }
+            _ => false,
         }
     }
 
@@ -434,8 +549,11 @@ impl Sim {
         let it = &self.sites[site];
         let store = Arc::clone(&it.store) as Arc<dyn Store>;
         let (disk, marks) = (Box::new(it.disk.clone()), Box::new(it.marks.clone()));
-        match Engine::open(vec![it.signing()], disk, marks, store, now) {
-            Ok(engine) => self.sites[site].engine = Some(engine),
+        match Engine::open(it.keys(), disk, marks, store, now) {
+            Ok(engine) => {
+                self.sites[site].engine = Some(engine);
+                self.sites[site].started_ms = self.now_ms;
+            }
             Err(error) => self.fail(&format!("{} does not start: {error}", self.sites[site].code)),
         }
         self.turn(site, |_, _| Ok(()));

@@ -21,6 +21,7 @@ const REQUIRED: &[(&str, &str)] = &[
     ("LimitCORE", "0"),
     ("LockPersonality", "yes"),
     ("MemoryDenyWriteExecute", "yes"),
+    ("NotifyAccess", "main"),
     ("NoNewPrivileges", "yes"),
     ("PrivateDevices", "yes"),
     ("PrivateTmp", "yes"),
@@ -44,12 +45,13 @@ const REQUIRED: &[(&str, &str)] = &[
     ("StateDirectoryMode", "0700"),
     ("SystemCallArchitectures", "native"),
     ("SystemCallFilter", "@system-service ~@privileged @resources"),
+    ("Type", "notify"),
     ("UMask", "0077"),
     ("User", "gongshi"),
 ];
 
 /// What must be set, to whatever suits.
-const PRESENT: &[&str] = &["MemoryMax", "TasksMax", "StateDirectory"];
+const PRESENT: &[&str] = &["MemoryMax", "TasksMax", "StateDirectory", "WatchdogSec"];
 
 /// What must not be set: it runs something else, or with more rights.
 const FORBIDDEN: &[&str] =

@@ -5,6 +5,7 @@
 
 mod deploy;
 mod layers;
+mod monitoring;
 mod rules;
 mod source;
 
@@ -111,6 +112,16 @@ fn service_units_are_hardened() -> Outcome {
 #[test]
 fn systemd_agrees_where_it_is_installed() -> Outcome {
     none(deploy::ask_systemd(root())?)
+}
+
+#[test]
+fn alerts_have_an_action_that_exists() -> Outcome {
+    none(monitoring::rules(root())?)
+}
+
+#[test]
+fn dashboards_read_as_dashboards() -> Outcome {
+    none(monitoring::dashboards(root())?)
 }
 
 #[test]

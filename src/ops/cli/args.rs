@@ -5,18 +5,21 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::man::Man;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
+use super::review::ReviewAction;
 use super::roster::RosterAction;
 use super::store::StoreAction;
 use super::template::TemplateAction;
+use super::view::View;
 use super::withdraw::Withdraw;
 use super::witness::{Evidence, PolicyAction};
 use crate::division::{DivisionCode, Level};
-use crate::ops::data_dir::DataDir;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -28,39 +31,6 @@ pub(super) struct Args {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) command: Command,
-}
-
-/// Options of every command.
-#[derive(ClapArgs)]
-pub(super) struct Global {
-    /// 数据目录 / data directory
-    #[arg(long, global = true, value_name = "DIR", env = "GONGSHI_DATA", default_value = "/var/lib/gongshi")]
-    pub(super) data: PathBuf,
-    /// 配置文件（默认为数据目录内 gongshi.toml）/ configuration file
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// 在标准输出给出一个 JSON 文档 / one JSON document on stdout
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-    /// 语言 / language
-    #[arg(long, global = true, value_name = "zh|en", env = "GONGSHI_LANG", default_value = "zh")]
-    pub(super) lang: String,
-    /// 从不提问 / never ask
-    #[arg(long, global = true)]
-    pub(super) no_input: bool,
-}
-
-impl Global {
-    pub(super) fn data(&self) -> DataDir {
-        DataDir::new(&self.data)
-    }
-    pub(super) fn english(&self) -> bool {
-        self.lang.starts_with("en")
-    }
-    /// The sentence in the language asked for.
-    pub(super) fn words<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
-        if self.english() { en } else { zh }
-    }
 }
 
 #[derive(Subcommand)]
@@ -113,6 +83,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: RosterAction,
     },
+    /// 审核下级报送：列出、查看、通过、退回 / review what came from below
+    Review {
+        #[command(subcommand)]
+        action: ReviewAction,
+    },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
@@ -138,6 +113,8 @@ pub(super) enum Command {
         /// 现 / later digest
         b: String,
     },
+    /// 汇总：某区划某年度各表合计、比率、差异 / sums of a division's year
+    View(View),
     /// 导出收录证明（C2SP tlog-proof）/ proof of inclusion
     Proof(Proof),
     /// 核验：全部数据、一份报告或一个证明文件 / verify everything, a package, or a proof
@@ -195,6 +172,8 @@ pub(super) enum Command {
         /// bash | zsh | fish | elvish | powershell
         shell: clap_complete::Shell,
     },
+    /// 手册页（troff）/ manual pages
+    Man(Man),
     /// 版本 / version
     Version,
 }
@@ -228,7 +207,7 @@ pub(super) struct Addresses {
 
 #[derive(ClapArgs)]
 pub(super) struct Init {
-    /// 层级 province|city|district|town
+    /// 层级 / level: province|city|district|town
     #[arg(long)]
     pub(super) level: Level,
     /// 区划代码 / division code
@@ -259,6 +238,12 @@ pub(super) struct Check {
     /// 区划代码（补缺或替代文件中的）/ division, in place of the file's
     #[arg(long)]
     pub(super) division: Option<DivisionCode>,
+    /// 机关名称（表格中没有时补上）/ the agency, where a workbook or CSV file does not name it
+    #[arg(long, value_name = "NAME")]
+    pub(super) agency: Option<String>,
+    /// 年度（表格中没有时补上）/ the year, where a workbook or CSV file does not say it
+    #[arg(long)]
+    pub(super) year: Option<u16>,
 }
 
 #[derive(ClapArgs)]

@@ -44,7 +44,8 @@ pub(super) struct Kept {
 impl Attach {
     /// Keeps the files and names them in the one report.
     pub(super) fn to(&self, global: &Global, submissions: &mut [&mut Submission]) -> Result<(), Failure> {
-        if self.attach.is_empty() {
+        // Of a report that is not valid the findings are what there is to say.
+        if self.attach.is_empty() || submissions.is_empty() {
             return Ok(());
         }
         let [submission] = submissions else {

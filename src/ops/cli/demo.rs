@@ -185,7 +185,14 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
 
 /// The options a command of this node would be run with.
 fn global_of(data: &DataDir) -> Global {
-    Global { data: data.path().to_path_buf(), config: None, json: true, lang: "zh".into(), no_input: true }
+    Global {
+        data: data.path().to_path_buf(),
+        config: None,
+        json: true,
+        lang: "zh".into(),
+        no_input: true,
+        manner: super::global::Manner::default(),
+    }
 }
 
 /// Founds or joins a node if it is new, and serves it.
@@ -212,11 +219,15 @@ fn start(
             }
             Some(parent) => {
                 let (level, hosting) = (station.level, Hosting::Own);
-                let invite = Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true };
+                let invite =
+                    Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true, by_file: false };
                 let document =
                     runtime()?.block_on(async { Link::open(&parent.data).await?.document(invite).await })?;
                 let token = document["token"].as_str().ok_or_else(unexpected)?.to_owned();
-                join::run(&global_of(&data), &Join { token, addresses })?;
+                join::run(
+                    &global_of(&data),
+                    &Join { token: Some(token), addresses, request: None, answer: None },
+                )?;
             }
         }
     }
@@ -304,7 +315,7 @@ fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
         let written = fs::File::create(&path).and_then(|mut out| out.write_all(text.as_bytes()));
         written.map_err(|error| failed(&path, &error))?;
         let division = division.map(str::parse).transpose().map_err(|_| unexpected())?;
-        let check = Check { paths: vec![path.clone()], division };
+        let check = Check { paths: vec![path.clone()], division, agency: None, year: None };
         let publish = Publish { check, attach: Attach::default(), wait: None };
         let outcome = publish::publish(&global_of(&node.data), &publish)?;
         if outcome.exit != 0 {

@@ -134,6 +134,9 @@ fn node(status: &Value) -> Vec<Ill> {
     if status["refused"].as_u64().unwrap_or(0) > 0 {
         ills.push(Ill::new("rejected", &status["refused"]));
     }
+    if status["returned"].as_u64().unwrap_or(0) > 0 {
+        ills.push(Ill::new("returned", &status["returned"]));
+    }
     ills
 }
 
@@ -148,12 +151,20 @@ mod tests {
         let ill = json!({
             "alarms": [{"code": "swallowed", "seen": "330282 #0"}],
             "state": "unsynced", "upstream": {"code": "330000", "state": "down"}, "unacknowledged": 2,
-            "children": [{"code": "330282", "name": "慈溪市", "state": "down"}], "root_log": {"size": 0}, "refused": 1,
+            "children": [{"code": "330282", "name": "慈溪市", "state": "down"}], "root_log": {"size": 0}, "refused": 1, "returned": 1,
         });
         let codes: Vec<_> = node(&ill).iter().map(|ill| ill.code).collect();
         assert_eq!(
             codes,
-            ["swallowed", "unsynced", "upstream_down", "child_down", "unacknowledged", "rejected"]
+            [
+                "swallowed",
+                "unsynced",
+                "upstream_down",
+                "child_down",
+                "unacknowledged",
+                "rejected",
+                "returned"
+            ]
         );
     }
 }

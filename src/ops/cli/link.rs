@@ -69,7 +69,7 @@ impl Link {
                         .iter()
                         .zip(&replies)
                         .filter_map(|(request, answer)| acted(request, Caller::here(), answer));
-                    audit(&data, &acts.collect::<Vec<_>>(), clock.now().wall);
+                    audit(data, &acts.collect::<Vec<_>>(), clock.now().wall);
                     data.promote_key(opened.engine.node().own_key())?;
                     let store = opened.engine.store();
                     let reply = |answer| match answer {
@@ -98,6 +98,8 @@ impl Link {
                     node.settle(turn)?;
                     reply
                 })?;
+                let act = acted(&request, Caller::here(), &reply);
+                audit(data, act.as_slice(), clock.now().wall);
                 data.promote_key(opened.engine.node().own_key())?;
                 match reply {
                     Answer::Now(reply) => reply,

@@ -4,6 +4,7 @@ use super::args::{Global, Verify};
 use super::grid::grid;
 use super::link::ask;
 use super::packages::array;
+use super::progress::Progress;
 use super::{DONE, FINDINGS, NOT_VERIFIED, Outcome};
 use crate::ops::explain::{Kind, word};
 use crate::ops::query::{PROOF_BYTES_MAX, Query};
@@ -71,7 +72,10 @@ pub(super) fn verify(global: &Global, verify: &Verify) -> Result<Outcome, Failur
     let url = verify.what.as_deref().filter(|what| super::portal::is_url(what));
     let document = match url {
         Some(url) => super::portal::compare(global, url)?,
-        None => ask(global, Request::Query(query_of(verify)?))?,
+        None => {
+            let _seen = Progress::endless(global, "核验中", "verifying");
+            ask(global, Request::Query(query_of(verify)?))?
+        }
     };
     let sound = document["ok"] == true;
     verdict(global, verify, document, sound)

@@ -5,25 +5,32 @@ mod attach;
 mod attachment;
 mod audit;
 mod backup;
+mod blank;
 mod bundle;
 mod config;
 mod coverage;
 mod demo;
 mod doctor;
 mod explain;
+mod global;
 mod govern;
 mod grid;
 mod init;
 mod invite;
 mod join;
+mod join_file;
 mod link;
+mod locale;
 mod look;
+mod man;
 mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod progress;
 mod publish;
 mod release;
+mod review;
 mod roster;
 mod roster_file;
 mod serve;
@@ -31,15 +38,16 @@ mod status;
 mod store;
 mod sure;
 mod template;
+mod view;
 mod withdraw;
 mod witness;
 
 use super::daemon::DaemonError;
 use super::data_dir::DataDirError;
 use super::service::Failure;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Log, LogLevel};
 use args::{Args, Command};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::Write;
@@ -83,7 +91,11 @@ impl Outcome {
 
 /// Parses and runs a command line; returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let colourless = arguments.iter().any(|argument| argument == "--no-color");
+    let choice = if colourless { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
+    let parsed = Args::command().color(choice).try_get_matches_from(arguments);
+    let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
             // Help and version go to stdout and end 0, the rest to stderr and ends 2.
@@ -92,6 +104,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let global = args.global;
+    locale::decide(&global.lang);
+    if global.manner.verbose > 0 && !matches!(args.command, Command::Serve(_)) {
+        let level = if global.manner.verbose > 1 { LogLevel::Debug } else { LogLevel::Info };
+        super::logs::start(&Log { level, ..Log::default() });
+    }
     let result = match args.command {
         Command::Demo(demo) => demo::run(&global, &demo),
         Command::Init(init) => init::run(&global, &init),
@@ -111,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Nil(nothing) => nothing::run(&global, &nothing, false),
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
         Command::Roster { action } => roster::run(&global, &action),
+        Command::Review { action } => review::run(&global, &action),
         Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),
@@ -127,6 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Peers => path::peers(&global),
+        Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),
         Command::Policy { action } => witness::policy(&global, &action),
         Command::Compare => witness::compare(&global),
@@ -140,6 +159,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             clap_complete::generate(shell, &mut Args::command(), "gongshi", &mut script);
             Ok(Outcome::done(Value::Null, String::from_utf8_lossy(&script)))
         }
+        Command::Man(man) => man::run(&global, &man),
         Command::Version => Ok(look::version()),
     };
     let english = global.english();
@@ -148,7 +168,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             if global.json && !outcome.document.is_null() {
                 print(&format!("{}\n", outcome.document));
             } else if !global.json && !outcome.text.is_empty() {
-                print(&format!("{}\n", outcome.text));
+                print(&locale::shown(&format!("{}\n", outcome.text)));
             }
             outcome.exit
         }
@@ -174,7 +194,7 @@ fn print(text: &str) {
 
 /// Writes a line to stderr.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", locale::shown(text));
 }
 
 impl From<DataDirError> for Failure {

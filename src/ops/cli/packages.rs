@@ -89,6 +89,7 @@ pub(super) fn show(global: &Global, digest: &str) -> Result<Outcome, Failure> {
         text(&document["digest"]),
     )];
     parts.push(grid::<&str>(&[], &exchange(global, &document["exchange"])));
+    parts.extend(super::review::exchange_lines(global, &document["review"]));
     for table in array(&document["tables"]) {
         let heads: Vec<String> =
             array(&table["columns"]).iter().map(|column| text(&column["header"])).collect();

@@ -108,6 +108,15 @@ fn lines(global: &Global, document: &Value) -> String {
         global.words("就绪节点", "nodes ready"),
         nodes.len(),
     );
+    let head = match document["unreviewed"].as_u64() {
+        None | Some(0) => head,
+        Some(count) => {
+            format!(
+                "{head}\n{} {count}  gongshi review list",
+                global.words("下级报送未审核", "not reviewed here")
+            )
+        }
+    };
     if late.is_empty() { head } else { format!("{head}\n{}", grid::<&str>(&[], &late)) }
 }
 

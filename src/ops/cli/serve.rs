@@ -2,9 +2,9 @@
 
 use super::args::{Global, Serve};
 use super::{Outcome, say};
-use crate::config::{Config, Loaded, LogFormat};
-use crate::ops::daemon;
+use crate::config::{Config, Loaded, LogLevel};
 use crate::ops::service::Failure;
+use crate::ops::{daemon, logs};
 use std::io::Read;
 
 pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
@@ -12,13 +12,21 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
     if !data.is_initialised() {
         return Err(crate::ops::data_dir::DataDirError::NotInitialised(global.data.clone()).into());
     }
-    let config = load(global)?;
-    start_logging(&config);
+    let mut config = load(global)?;
+    match global.manner.verbose {
+        0 => {}
+        1 => config.log.level = LogLevel::Debug,
+        _ => config.log.level = LogLevel::Trace,
+    }
+    logs::start(&config.log);
     if serve.until_stdin_closes {
         end_with_stdin();
     }
     let portal = config.listen.portal.to_string();
     daemon::run(&data, &config, || {
+        if global.manner.quiet {
+            return;
+        }
         say(&format!("{} http://{portal}/", global.words("公示门户", "portal")));
     })?;
     Ok(Outcome::done(serde_json::json!({"schema": "gongshi.serve/1", "stopped": true}), ""))
@@ -38,18 +46,6 @@ pub(super) fn loaded(global: &Global) -> Result<Loaded, Failure> {
 #[allow(clippy::disallowed_methods, reason = "the edge where the environment enters")]
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-}
-
-fn start_logging(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("gongshi={0}", config.log.level.as_str()));
-    let filter = filter.unwrap_or_default();
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    // A second subscriber in one process changes nothing; that is all that can go wrong here.
-    let _ = match config.log.format {
-        LogFormat::Json => logs.json().try_init(),
-        LogFormat::Text => logs.try_init(),
-    };
 }
 
 /// The demo's nodes end with it, also when it is killed: its end of the pipe closes.

@@ -103,6 +103,12 @@ fn screen(global: &Global, document: &Value) -> String {
             vec![say("另一路径", "other path"), format!("{}  {reason}", used.trim())],
         );
     }
+    if document["returned"].as_u64().unwrap_or(0) > 0 {
+        rows.push(vec![
+            say("退回", "returned"),
+            format!("{}  gongshi list --state returned", document["returned"]),
+        ]);
+    }
     rows.extend(children.iter().take(CHILDREN_SHOWN).map(|child| vec![String::new(), link(child)]));
     if children.len() > CHILDREN_SHOWN {
         rows.push(vec![String::new(), say("其余见 gongshi tree", "the rest: gongshi tree")]);
@@ -160,7 +166,14 @@ mod tests {
     }
 
     fn global(lang: &str) -> Global {
-        Global { data: "x".into(), config: None, json: false, lang: lang.into(), no_input: true }
+        Global {
+            data: "x".into(),
+            config: None,
+            json: false,
+            lang: lang.into(),
+            no_input: true,
+            manner: super::super::global::Manner::default(),
+        }
     }
 
     #[test]

@@ -6,11 +6,13 @@ mod attachments;
 mod failures;
 mod files;
 mod findings;
+mod intake;
 mod keys;
 mod refusals;
 mod scope;
 mod states;
 mod store;
+mod view;
 
 /// What a code is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +65,16 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
+        (Kind::Finding, intake::FINDINGS),
         (Kind::Failure, failures::FAILURES),
         (Kind::Failure, attachments::FAILURES),
+        (Kind::Failure, intake::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
+        (Kind::Failure, view::FAILURES),
         (Kind::Failure, scope::FAILURES),
+        (Kind::Doctor, scope::DOCTOR),
+        (Kind::Finding, scope::FINDINGS),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

@@ -4,6 +4,7 @@ use super::Row;
 
 /// Failures of `nil`, `not-applicable`, `roster`, `coverage` and `review`.
 pub(super) const FAILURES: &[Row] = &[
+    ("no_workbook", "无法生成工作簿", "改用 --csv", "the workbook cannot be made", "use --csv"),
     (
         "bad_roster",
         "名册有误",
@@ -39,4 +40,36 @@ pub(super) const FAILURES: &[Row] = &[
         "not a code of GB 32100",
         "check its 18 characters, or leave --agency-code out",
     ),
+    (
+        "not_sequenced_yet",
+        "尚未获省级编号",
+        "编号后再退回：gongshi show 摘要",
+        "it has no place in the root log yet",
+        "send it back once it has one: gongshi show DIGEST",
+    ),
+    (
+        "not_below",
+        "不是由本节点的下级发布",
+        "由发布者的上级审核；用 gongshi tree 核对",
+        "the node that published it does not stand below this one",
+        "it is reviewed above its author; see gongshi tree",
+    ),
 ];
+
+/// What `doctor` finds about returns.
+pub(super) const DOCTOR: &[Row] = &[(
+    "returned",
+    "有报告被上级退回",
+    "gongshi list --state returned 查看，gongshi show 摘要 看理由；修改后 gongshi publish",
+    "an upper level sent reports back",
+    "gongshi list --state returned, gongshi show DIGEST for the reason; change them and publish again",
+)];
+
+/// What a review finds in a body itself.
+pub(super) const FINDINGS: &[Row] = &[(
+    "body_format",
+    "正文不合格式",
+    "请报送节点升级程序后重新公示",
+    "the body is not of its format",
+    "the node that published it upgrades and publishes again",
+)];

@@ -65,6 +65,15 @@ pub(super) const fn state_word(state: RevisionState) -> &'static str {
     }
 }
 
+/// The word for an accepted revision: one that was sent back and nothing has taken the place of is returned, whether
+/// it was public by then or not.
+pub(super) fn line_state(row: &Revision) -> &'static str {
+    match (row.state, row.returned) {
+        (RevisionState::Released | RevisionState::Held, Some(_)) => "returned",
+        (state, _) => state_word(state),
+    }
+}
+
 /// The document of `gongshi list --json`: first what waits, then what was refused, then what was accepted.
 pub(super) fn list(store: &dyn Read, glance: &Glance, filter: &Filter) -> Result<Value, StoreError> {
     let mut lines = Vec::new();
@@ -184,7 +193,7 @@ impl Line {
     fn of_revision(row: &Revision, own: bool) -> Self {
         Self {
             digest: row.digest,
-            state: state_word(row.state),
+            state: line_state(row),
             agency: [row.agency_id.clone(), row.agency_name.clone(), row.agency_code.clone()],
             division: row.division.clone(),
             year: row.year,

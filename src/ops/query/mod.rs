@@ -9,17 +9,22 @@ mod diff;
 mod find;
 mod list;
 mod proof;
+mod review;
 mod show;
 mod verify;
+mod view;
 mod walk;
 
 pub(super) use compare::Shown;
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
+pub(super) use review::Wanted;
+pub(super) use view::{ViewAsk, ViewForm};
 
 use super::service::{Failure, Reply};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
+use crate::ledger::TemplateRow;
 use crate::log::checkpoint::node_origin;
 use crate::log::note::Note;
 use crate::log::witness;
@@ -51,6 +56,8 @@ pub(super) enum Query {
     Compare(Shown),
     /// Everything held, `gongshi.verify/1`.
     VerifyAll,
+    /// A division's year as summed, `gongshi.view/1`.
+    View(ViewAsk),
     /// Who owes a report and who gave one, `gongshi.coverage/1`.
     Coverage {
         /// The division at the top; none for the node's own.
@@ -58,6 +65,10 @@ pub(super) enum Query {
         /// The calendar year.
         year: u16,
     },
+    /// Reports from below that wait for a look, `gongshi.review/1`.
+    ReviewList(Wanted),
+    /// One of them with its findings, `gongshi.review/1`.
+    ReviewShow(String),
     /// Who owes a report, `gongshi.roster/1`.
     Rosters {
         /// The division at the top; none for the node's own.
@@ -87,12 +98,20 @@ pub(super) struct Glance {
     /// Live nodes: division, name, and the index of their log that is sequenced next.
     nodes: BTreeMap<PublicKey, NodeGlance>,
     scope: Scope,
+    templates: Vec<TemplateRow>,
     now: WallMs,
 }
 
 impl Query {
     const fn needs_scope(&self) -> bool {
-        matches!(self, Self::Coverage { .. } | Self::Rosters { .. })
+        matches!(
+            self,
+            Self::Coverage { .. }
+                | Self::Rosters { .. }
+                | Self::View(_)
+                | Self::ReviewList(_)
+                | Self::ReviewShow(_)
+        )
     }
 }
 
@@ -173,6 +192,7 @@ impl Glance {
             receipted: node.own_size().saturating_sub(node.unacknowledged()),
             nodes,
             scope: Scope::default(),
+            templates: Vec::new(),
             now: WallMs(0),
         }
     }
@@ -180,7 +200,7 @@ impl Glance {
     /// Looks at what a query needs of the node beside the rest.
     pub(super) fn for_query(node: &Node, query: &Query, now: WallMs) -> Self {
         let scope = if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() };
-        Self { scope, now, ..Self::of(node) }
+        Self { scope, templates: node.ledger().templates().to_vec(), now, ..Self::of(node) }
     }
 
     /// The tree and the rosters, for the queries that need them.
@@ -249,9 +269,12 @@ impl Reading {
                 compare::evidence(&glance, text)
             }
             Query::VerifyProof(text) => proof::verify(store, &glance, text),
+            Query::View(ask) => view::view_document(store, &glance, ask),
             Query::Coverage { division, year } => {
                 coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)
             }
+            Query::ReviewList(wanted) => review::list(store, &glance, wanted),
+            Query::ReviewShow(digest) => review::show(store, &glance, digest),
             Query::Rosters { division, year } => coverage::rosters(store, &glance, division.as_ref(), *year),
             Query::VerifyAll => {
                 verify::verify_all(store, &glance).map(|found| found.to_json()).map_err(NoAnswer::from)

@@ -1,7 +1,8 @@
 //! `gongshi show`: one statement with its figures, its exchange and its history.
 
 use super::find::{self, Held};
-use super::list::{act_word, state_word};
+use super::list::{act_word, line_state};
+use super::review;
 use super::{Glance, NoAnswer};
 use crate::ops::packages::division_name;
 use crate::statement::card::RefusalCode;
@@ -35,6 +36,7 @@ pub(super) fn show(store: &dyn Read, glance: &Glance, text: &str) -> Result<Valu
     add("template", json!(Some(&report.template).filter(|template| !template.is_empty())));
     add("reason", json!(Some(report.reason).filter(|reason| *reason != 0)));
     add("revisions", history(store, &id, report.year)?);
+    add("review", review::exchange(store, glance, &held)?);
     let content = find::content(store, &held)?;
     let content: Option<Value> = content.and_then(|content| serde_json::from_slice(&content).ok());
     if let Some(Value::Object(content)) = content {
@@ -48,7 +50,7 @@ pub(super) fn show(store: &dyn Read, glance: &Glance, text: &str) -> Result<Valu
 fn state(glance: &Glance, held: &Held, exchange: &Value) -> &'static str {
     let statement = &held.entry.statement;
     match (&held.revision, &held.leaf) {
-        (Some(revision), _) => state_word(revision.state),
+        (Some(revision), _) => line_state(revision),
         (None, _) if !exchange["refused"].is_null() => "refused",
         (None, Some(_)) => "sequenced",
         (None, None) => glance.waiting_state(statement.key(), statement.index()),
@@ -99,7 +101,7 @@ fn history(store: &dyn Read, agency_id: &str, year: u16) -> Result<Value, StoreE
     for digest in digests {
         if let Some(row) = find::revision(store, &crate::digest::Digest::from_bytes(digest))? {
             history.push(json!({
-                "revision": row.revision, "digest": row.digest, "state": state_word(row.state),
+                "revision": row.revision, "digest": row.digest, "state": line_state(&row),
                 "index": row.index, "sequenced_at": row.sequenced_at.to_string(),
             }));
         }

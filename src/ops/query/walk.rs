@@ -6,7 +6,7 @@ use super::{Glance, NoAnswer, find};
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::witness;
 use crate::package::body;
-use crate::statement::{Entry, Leaf, Statement, StatementError};
+use crate::statement::{BodyRole, Entry, Leaf, Statement, StatementError};
 use crate::store::Read;
 use crate::sync::body::PackedBody;
 use serde_json::{Value, json};
@@ -45,7 +45,8 @@ pub(super) fn walk(store: &dyn Read, glance: &Glance, text: &str) -> Result<Valu
             continue;
         };
         let content = packed.unpack(&named.digest, named.bytes).map_err(|error| error.to_string());
-        if let Ok(content) = &content {
+        // Reasons, findings and governance texts are bodies too, and have no figures.
+        if let (Ok(content), BodyRole::Package) = (&content, named.role) {
             let figures = body::parse(content).map_err(|error| error.to_string());
             let count = |body: &body::Body<'_>| {
                 body.tables.iter().flat_map(|table| &table.rows).map(Vec::len).sum::<usize>()

@@ -37,6 +37,20 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "{asked} 不是该机关该年度的最新版本，最新为 {newest} / {asked} is not the newest revision of its agency and year: {newest} is"
             ),
         ),
+        PublishError::NotSequenced(digest) => Failure::new(
+            6,
+            "not_sequenced_yet",
+            format!(
+                "{digest} 尚未获省级编号，编号后才能退回 / it has no place in the root log yet; it can be sent back once it has"
+            ),
+        ),
+        PublishError::NotBelow(code) => Failure::new(
+            6,
+            "not_below",
+            format!(
+                "{code} 的报告不是由本节点的下级发布 / the node that published for {code} does not stand below this one"
+            ),
+        ),
         PublishError::NoReport(digest) => Failure::new(
             2,
             "no_such_statement",
@@ -81,6 +95,16 @@ pub(super) fn reason_failure(bytes: usize) -> Failure {
 pub(super) fn say_failure(error: SayError) -> Result<Failure, StoreError> {
     match error {
         SayError::Store(error) => Err(error),
+        SayError::Recovering => Ok(Failure::new(
+            7,
+            "recovering",
+            "本节点可能落后于自己签署过的内容，须先向相邻节点核实，暂不签署：请在上级在线时运行 gongshi serve / this node may be behind its own signatures and asks its neighbours before it signs: run gongshi serve while the parent is up",
+        )),
+        SayError::Stopped => Ok(Failure::new(
+            6,
+            "own_log_stopped",
+            "本节点的日志出现两个版本，不再签署：请上级用 gongshi invite --replace 重新邀请 / two histories of this node's log were seen, it signs nothing more: ask the parent for gongshi invite --replace",
+        )),
         SayError::Refused(code) => Ok(Failure::new(
             6,
             code.as_str(),

@@ -1,17 +1,14 @@
 //! The service: what the command line and the console ask of a node, whether a daemon runs or not.
 
-use super::data_dir::{DataDir, random_seed};
+use super::data_dir::DataDir;
 use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::record::Room;
 use crate::store::StoreError;
-use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
 use crate::sync::govern::Governing;
-use crate::sync::limits::INVITE_MS;
 use crate::sync::publish::Submission;
-use crate::sync::token::Token;
 use crate::sync::{Node, Turn};
 use crate::time::WallMs;
 use crate::trust::delegation::Hosting;
@@ -25,8 +22,10 @@ mod backup;
 mod bundle;
 mod failures;
 mod govern;
+mod invite;
 mod paths;
 mod release;
+mod review;
 mod scope;
 mod state;
 mod template;
@@ -35,7 +34,9 @@ mod withdraw;
 mod witness;
 
 pub(super) use act::{act, result};
+pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use review::Reviewing;
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
@@ -82,6 +83,8 @@ pub(super) enum Request {
         ttl_ms: Option<u64>,
         /// No approval needed.
         auto: bool,
+        /// The new node joins by files: an address is not needed.
+        by_file: bool,
     },
     /// Give out an invitation for the machine that takes the place of a division's node.
     Replace {
@@ -91,11 +94,15 @@ pub(super) enum Request {
         ttl_ms: Option<u64>,
         /// No approval needed.
         auto: bool,
+        /// The new node joins by files.
+        by_file: bool,
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
     /// Say who owes a report, or that an agency has nothing to report.
     Scope(Box<Scoping>),
+    /// Send a report back, or note that it was looked at.
+    Review(Box<Reviewing>),
     /// The templates that stand, with their texts.
     Templates,
     /// Put a template into the log.
@@ -114,6 +121,13 @@ pub(super) enum Request {
     Invitations,
     /// Approve a pending request.
     Approve(DivisionCode),
+    /// Approve a request to join that came in a file.
+    ApproveFile {
+        /// Its frame.
+        frame: serde_bytes::ByteBuf,
+        /// The digits that the new node shows.
+        digits: Option<String>,
+    },
     /// Take back open invitations.
     RevokeInvite(DivisionCode),
     /// The roll call.
@@ -262,7 +276,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             Reply::Outcome(outcome.map(|known| known.map_err(|code| code.as_str().to_owned())))
         }
         Request::Status => document(&status(node)),
-        Request::Invite { level, code, name, hosting, ttl_ms, auto } => {
+        Request::Invite { level, code, name, hosting, ttl_ms, auto, by_file } => {
             let made = |secret, expires| {
                 Ok(Invite {
                     secret,
@@ -275,14 +289,15 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
                     replaces: None,
                 })
             };
-            invite(node, turn, *ttl_ms, made)?
+            invite::invite(node, turn, *ttl_ms, *by_file, made)?
         }
-        Request::Replace { code, ttl_ms, auto } => {
+        Request::Replace { code, ttl_ms, auto, by_file } => {
             let found = node.replacement(code, Digest::ZERO, WallMs(0), *auto);
             let made = |secret, expires| Ok(Invite { secret, expires, ..found? });
-            invite(node, turn, *ttl_ms, made)?
+            invite::invite(node, turn, *ttl_ms, *by_file, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
+        Request::Review(reviewing) => review::review(node, turn, reviewing)?,
         Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
@@ -294,6 +309,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             }
             Err(error) => Reply::Failure(invite_failure(error)?),
         },
+        Request::ApproveFile { frame, digits } => bundle::approve(node, turn, frame, digits.as_deref())?,
         Request::RevokeInvite(code) => match node.revoke_invite(turn, code) {
             Ok(()) => document(&json!({"schema": "gongshi.invite.revoke/1", "code": code})),
             Err(error) => Reply::Failure(invite_failure(error)?),
@@ -320,57 +336,6 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
     })
 }
 
-/// Gives out the invitation that `made` makes of the digest of a new secret and its end.
-fn invite(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    ttl_ms: Option<u64>,
-    made: impl FnOnce(Digest, WallMs) -> Result<Invite, InviteError>,
-) -> Result<Reply, StoreError> {
-    let Ok(secret) = random_seed() else {
-        return Ok(Reply::Failure(Failure::new(1, "no_randomness", "操作系统没有随机数 / no randomness")));
-    };
-    let secret = Digest::from_bytes(secret);
-    let expires = WallMs(turn.now.wall.0.saturating_add(ttl_ms.unwrap_or(INVITE_MS)));
-    let invite = match made(Digest::of(&[secret.as_bytes()]), expires) {
-        Ok(invite) => invite,
-        Err(error) => return Ok(Reply::Failure(invite_failure(error)?)),
-    };
-    let text = match token(node, &invite, secret) {
-        Ok(text) => text,
-        Err(failure) => return Ok(Reply::Failure(failure)),
-    };
-    let given = json!({
-        "schema": "gongshi.invite/1", "token": text, "code": invite.division, "level": invite.level,
-        "expires": expires.to_string(), "auto": invite.auto,
-    });
-    Ok(match node.invite(turn, invite) {
-        Ok(()) => document(&given),
-        Err(error) => Reply::Failure(invite_failure(error)?),
-    })
-}
-
 fn document(value: &Value) -> Reply {
     Reply::Document(value.to_string())
-}
-
-fn token(node: &Node, invite: &Invite, secret: Digest) -> Result<String, Failure> {
-    let own = node.registry().delegation(node.own_key());
-    let address = own.and_then(|own| own.addresses.first().cloned());
-    let Some(address) = address else {
-        let message = "本节点没有可供下级连接的地址：请在初始化时用 --listen 或 --announce 指定 / this node announces no address for children to dial";
-        return Err(Failure::new(6, "no_address", message));
-    };
-    let token = Token {
-        address,
-        parent_transport: node.identity().transport,
-        parent_signing: *node.own_key(),
-        federation: node.federation(),
-        secret,
-        level: invite.level,
-        division: invite.division.clone(),
-        name: invite.name.clone(),
-        expires: invite.expires,
-    };
-    token.to_text().map_err(|error| Failure::new(2, "bad_name", format!("名称过长或含控制字符 / {error}")))
 }

@@ -67,6 +67,7 @@ pub(super) fn release(node: &Node, year: u16, now: WallMs) -> Value {
         "schema": "gongshi.release/1", "year": year, "state": state.as_str(), "at": at,
         "packages": {"held": node.held_count(year), "public": public},
         "clock": {"disagrees_ms": skew, "ok": skew < SKEW_MS_MAX},
+        "unreviewed": node.unreviewed_count(year),
         "ready": nodes.iter().all(|line| line.is_ready()) && skew < SKEW_MS_MAX, "nodes": lines,
     })
 }

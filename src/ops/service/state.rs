@@ -45,8 +45,16 @@ pub(super) fn status(node: &Node) -> Value {
         "received": node.received(),
         "confirmed": {"quorum": node.quorum(), "size": node.confirmed_size()},
         "unacknowledged": node.unacknowledged(),
+        "authority": authority(node),
         "refused": node.own_refused_count(),
+        "returned": node.sent_back().count(),
     })
+}
+
+/// Until when this node's delegation holds, as far as it is known.
+fn authority(node: &Node) -> Option<Value> {
+    let until = node.registry().delegation(node.own_key())?.not_after;
+    Some(json!({"until": until.to_string(), "until_ms": until.0}))
 }
 
 /// The document of `gongshi rollcall --json` and `/api/v1/rollcall`.

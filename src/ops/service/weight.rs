@@ -1,6 +1,6 @@
 //! What a request weighs: time to read, room on the disk, bytes in a turn.
 
-use super::Request;
+use super::{Bundling, Request};
 
 impl Request {
     /// True when the answer may take as long as there is to read.
@@ -10,21 +10,23 @@ impl Request {
 
     /// True when answering it takes room on the disk.
     pub(super) fn writes(&self) -> bool {
-        matches!(self, Self::Attach(attaching) if attaching.bytes() > 0)
-            || matches!(
-                self,
-                Self::Publish(_)
-                    | Self::Correct(..)
-                    | Self::Withdraw { dry_run: false, .. }
-                    | Self::Invite { .. }
-                    | Self::Replace { .. }
-                    | Self::Govern(_)
-                    | Self::AddTemplate { .. }
-                    | Self::Rotate
-                    | Self::Approve(_)
-                    | Self::RevokeInvite(_)
-                    | Self::Schedule { dry_run: false, .. }
-            )
+        match self {
+            Self::Attach(attaching) => attaching.bytes() > 0,
+            Self::Bundle(bundling) => matches!(**bundling, Bundling::Take { .. }),
+            Self::Publish(_)
+            | Self::Correct(..)
+            | Self::Withdraw { dry_run: false, .. }
+            | Self::Invite { .. }
+            | Self::Replace { .. }
+            | Self::Govern(_)
+            | Self::AddTemplate { .. }
+            | Self::Rotate
+            | Self::Approve(_)
+            | Self::ApproveFile { .. }
+            | Self::RevokeInvite(_)
+            | Self::Schedule { dry_run: false, .. } => true,
+            _ => false,
+        }
     }
 
     /// Bytes it brings, about: what counts when requests are joined into one turn.

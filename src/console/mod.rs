@@ -1,13 +1,20 @@
-//! The ops listener's status page and probes. Read-only: no route here changes any state.
+//! The ops side of the web: a status page, probes and metrics, on its own listener (loopback by default), never on
+//! the portal's port. Read-only: no route here changes any state.
 //!
-//! Mounted on its own listener (loopback by default), never on the portal's port.
+//! - `probe` what `/readyz` says; everything comes through [`ConsoleSource`], which the daemon implements.
 
-use super::doc::NodeDoc;
-use super::pages::page;
-use super::reply::{NO_STORE, Problem, content, guard};
-use super::source::{ConsoleSource, OverviewDoc, Source};
-use super::text::age_zh;
-use super::{BadBasePath, Portal, Site, api};
+mod probe;
+#[cfg(test)]
+mod tests;
+
+pub use probe::{Check, Readiness};
+
+use crate::portal::doc::NodeDoc;
+use crate::portal::pages::page;
+use crate::portal::reply::{NO_STORE, Problem, content, guard, json};
+use crate::portal::source::OverviewDoc;
+use crate::portal::text::age_zh;
+use crate::portal::{BadBasePath, Portal, Site, Source, api};
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +25,18 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const TEXT: &str = "text/plain; charset=utf-8";
+/// The text format of Prometheus' successor, which Prometheus reads too.
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the console shows beyond the public [`Source`].
+pub trait ConsoleSource: Send + Sync + 'static {
+    /// The document of `gongshi status --json` (schema `gongshi.status/1`); null when the engine is gone.
+    fn status_json(&self) -> Value;
+    /// What stands against sending readers here.
+    fn readiness(&self) -> Readiness;
+    /// All metrics, in the OpenMetrics text format.
+    fn metrics(&self) -> String;
+}
 
 #[derive(Clone)]
 struct Console {
@@ -25,7 +44,10 @@ struct Console {
     status: Arc<dyn ConsoleSource>,
 }
 
-/// The console's routes: `/`, `/healthz`, `/readyz`.
+/// The console's routes: `/`, `/healthz`, `/readyz`, `/metrics`.
+///
+/// # Errors
+/// [`BadBasePath`] never happens: the console is mounted at the root.
 pub fn router(source: Arc<dyn Source>, status: Arc<dyn ConsoleSource>) -> Result<Router, BadBasePath> {
     let portal = Portal::new(source, "", &Site::default())?;
     let assets = Router::new().route("/assets/{file}", get(api::asset)).with_state(portal.clone());
@@ -33,20 +55,27 @@ pub fn router(source: Arc<dyn Source>, status: Arc<dyn ConsoleSource>) -> Result
         .route("/", get(overview))
         .route("/healthz", get(async || content("ok", TEXT, NO_STORE)))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .fallback(api::not_found)
         .with_state(Console { portal, status });
     Ok(routes.merge(assets).layer(axum::middleware::from_fn(guard)))
 }
 
-/// 200 once the root log has been tailed, 503 before.
+/// 200 when readers may be sent here, 503 otherwise; the checks either way.
 async fn ready(State(console): State<Console>) -> Result<Response, Problem> {
-    let node = console.portal.read(|source| Ok(source.node())).await?;
-    let synced = node.root_log.size > 0;
-    let mut response = content(if synced { "ready" } else { "not synced" }, TEXT, NO_STORE);
-    if !synced {
+    let status = Arc::clone(&console.status);
+    let readiness = console.portal.read(move |_| Ok(status.readiness())).await?;
+    let mut response = json(&readiness, NO_STORE);
+    if !readiness.ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     Ok(response)
+}
+
+async fn metrics(State(console): State<Console>) -> Result<Response, Problem> {
+    let status = Arc::clone(&console.status);
+    let text = console.portal.read(move |_| Ok(status.metrics())).await?;
+    Ok(content(text, METRICS, NO_STORE))
 }
 
 #[derive(Template)]

@@ -15,8 +15,6 @@ mod headers;
 mod layout;
 mod own;
 mod sheet;
-#[cfg(test)]
-mod tests;
 mod workbook;
 
 use self::draft::Draft;
@@ -171,3 +169,6 @@ fn compound(bytes: &[u8]) -> Finding {
     let zh = "这是旧格式的 Excel 文件（.xls，97-2003）；请在 Excel 或 WPS 中另存为 .xlsx";
     Finding::must_fix("workbook_old_format", zh, "an Excel 97-2003 file (.xls): open it and save it as .xlsx")
 }
+
+#[cfg(test)]
+mod tests;

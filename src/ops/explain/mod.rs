@@ -74,7 +74,6 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Failure, view::FAILURES),
         (Kind::Failure, scope::FAILURES),
         (Kind::Doctor, scope::DOCTOR),
-        (Kind::Finding, scope::FINDINGS),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),
         (Kind::Doctor, states::DOCTOR),

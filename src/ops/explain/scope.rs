@@ -64,12 +64,3 @@ pub(super) const DOCTOR: &[Row] = &[(
     "an upper level sent reports back",
     "gongshi list --state returned, gongshi show DIGEST for the reason; change them and publish again",
 )];
-
-/// What a review finds in a body itself.
-pub(super) const FINDINGS: &[Row] = &[(
-    "body_format",
-    "正文不合格式",
-    "请报送节点升级程序后重新公示",
-    "the body is not of its format",
-    "the node that published it upgrades and publishes again",
-)];

@@ -5,7 +5,8 @@ use crate::sync::{Node, Recovering};
 use serde_json::{Value, json};
 
 /// Every code that [`alarms`] may name, the gravest first.
-pub(in crate::ops) const ALARM_CODES: [&str; 9] = [
+pub(in crate::ops) const ALARM_CODES: [&str; 10] = [
+    "recovering",
     "record_behind",
     "disk_full",
     "delegate_refused",

@@ -6,6 +6,7 @@ use super::service::{Reply, Request};
 use super::snapshot::{Current, Snapshot};
 use super::sums::ViewTemplates;
 use crate::digest::Digest;
+use crate::division::DivisionCode;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
 use crate::log::note::{self, Note};
@@ -17,7 +18,7 @@ use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
 };
-use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount};
+use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, PlaceDoc, SourceError, YearCount};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
@@ -315,6 +316,10 @@ impl Source for PortalSource {
             view_root: snapshot.view_root,
             nodes: nodes.into_iter().map(node).collect(),
         }
+    }
+
+    fn place(&self, code: &DivisionCode) -> Result<Option<PlaceDoc>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| super::packages::place(reader, code))?)
     }
 
     fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {

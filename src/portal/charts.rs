@@ -102,7 +102,10 @@ mod tests {
 
     #[test]
     fn shares_never_leave_the_whole() {
-        let shares = shares(String::new(), vec![("a".into(), 999, "s0"), ("b".into(), 1, "s1"), ("c".into(), 1, "s2")]);
+        let shares = shares(
+            String::new(),
+            vec![("a".into(), 999, "s0"), ("b".into(), 1, "s1"), ("c".into(), 1, "s2")],
+        );
         assert!(shares.shares.iter().all(|share| share.x + share.width <= 1_000));
     }
 }

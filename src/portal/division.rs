@@ -8,7 +8,9 @@ use super::text::{grouped, segment};
 use super::turn::Ask;
 use super::words::Lang;
 use crate::division::DivisionCode;
-use crate::view::{By, ChangeView, ColumnView, PartOfView, SeriesQuery, Sum, TableView, View, ViewQuery, ViewScope, rows};
+use crate::view::{
+    By, ChangeView, ColumnView, PartOfView, SeriesQuery, Sum, TableView, View, ViewQuery, ViewScope, rows,
+};
 use serde_json::json;
 
 /// Columns that head a page, the weightiest of each kind of act.
@@ -25,13 +27,13 @@ const OTHER_HEADLINES_MAX: usize = 4;
 /// Years in a bar chart: rules ask for five years online.
 const YEARS_SHOWN: usize = 5;
 /// Differences listed on the page; its JSON has all.
-const DIFFERENCES_SHOWN: usize = 50;
+pub(super) const DIFFERENCES_SHOWN: usize = 50;
 
 /// What the sections of a page share.
-struct Year<'a> {
-    lang: Lang,
+pub(super) struct Year<'a> {
+    pub(super) lang: Lang,
     place: &'a PlaceDoc,
-    view: &'a View,
+    pub(super) view: &'a View,
 }
 
 /// A column of a table at the head of the page.
@@ -80,7 +82,9 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             column: Some(column.id.clone()),
             template: None,
         };
-        series.extend(source.series(&wanted)?.and_then(|found| about.bars(table, found.lines.into_iter().next()?)));
+        series.extend(
+            source.series(&wanted)?.and_then(|found| about.bars(table, found.lines.into_iter().next()?)),
+        );
     }
     if !series.is_empty() {
         folio.put("years", lang.say("历年变化"), series);
@@ -107,27 +111,34 @@ fn headlines(view: &View) -> Vec<Headline<'_>> {
     if !found.is_empty() {
         return found;
     }
-    let last = |table| Some((table, TableView::columns_of(table).last()?));
-    view.tables.iter().filter_map(last).take(OTHER_HEADLINES_MAX).collect()
+    let last = |table: &'_ TableView| table.columns.len().checked_sub(1);
+    view.tables
+        .iter()
+        .filter_map(|table| Some((table, table.columns.get(last(table)?)?)))
+        .take(OTHER_HEADLINES_MAX)
+        .collect()
 }
 
 /// What a column is called away from its table.
-fn name(table: &TableView, column: &ColumnView) -> String {
+fn name(table: &TableView, header: &str) -> String {
     let short = table.name.replace("实施情况统计表", "").replace("统计表", "");
-    let header = column.header.as_str();
-    if short.contains(header) || header.contains(short.as_str()) { header.to_owned() } else { format!("{short} · {header}") }
+    if short.contains(header) || header.contains(short.as_str()) {
+        header.to_owned()
+    } else {
+        format!("{short} · {header}")
+    }
 }
 
-fn text(sum: Option<Sum>) -> Option<String> {
+pub(super) fn text(sum: Option<Sum>) -> Option<String> {
     sum.map(|sum| sum.to_string())
 }
 
 impl Year<'_> {
-    fn say(&self, zh: &'static str) -> &'static str {
+    pub(super) fn say(&self, zh: &'static str) -> &'static str {
         self.lang.say(zh)
     }
 
-    fn scope(&self) -> &'static str {
+    pub(super) fn scope(&self) -> &'static str {
         match self.view.scope {
             ViewScope::Own => self.say("本级"),
             ViewScope::All => self.say("本级及下级"),
@@ -141,7 +152,7 @@ impl Year<'_> {
     }
 
     /// Where a sum comes from.
-    fn origin(&self, code: &DivisionCode, own: bool, table: &str, column: &str) -> String {
+    pub(super) fn origin(&self, code: &DivisionCode, own: bool, table: &str, column: &str) -> String {
         let scope = if own { "own" } else { self.view.scope.as_str() };
         format!("/{code}/{}/{scope}/{}/{}", self.view.year, segment(table), segment(column))
     }
@@ -186,7 +197,7 @@ impl Year<'_> {
         }
         let code = &self.view.division.code;
         let figure = |(table, column): &Headline<'_>| Figure {
-            name: name(table, column),
+            name: name(table, &column.header),
             value: text(column.sum).ok_or_else(|| self.say("各报告均未填").to_owned()),
             unit: column.unit.clone(),
             change: self.change(column.last_year.as_ref(), &column.unit),
@@ -198,7 +209,8 @@ impl Year<'_> {
         let mut blocks = vec![Block::Figures(headlines.iter().map(figure).collect())];
         if self.view.consolidated > 0 {
             let many = self.view.consolidated.to_string();
-            blocks.push(Block::Text(self.lang.fill("另有 {} 份汇总报告，只用来核对，不重复相加。", &[&many])));
+            blocks
+                .push(Block::Text(self.lang.fill("另有 {} 份汇总报告，只用来核对，不重复相加。", &[&many])));
         }
         if self.view.suspect > 0 {
             let many = self.view.suspect.to_string();
@@ -211,7 +223,10 @@ impl Year<'_> {
         let c = self.view.coverage;
         let words = self.lang.fill(
             "应报 {}，已报 {}，零报告 {}，不适用 {}，退回 {}，未报 {}。",
-            &[c.expected, c.reported, c.nil, c.not_applicable, c.returned, c.missing].map(|n| n.to_string()).each_ref().map(String::as_str),
+            &[c.expected, c.reported, c.nil, c.not_applicable, c.returned, c.missing]
+                .map(|n| n.to_string())
+                .each_ref()
+                .map(String::as_str),
         );
         if c.expected + c.reported + c.nil + c.not_applicable == 0 {
             return vec![Block::Text(self.say("没有名册列明应报单位，也没有收到报告。").to_owned())];
@@ -238,9 +253,10 @@ impl Year<'_> {
         let page = |part: &PartOfView| {
             format!("/{}/{}{}", part.division, self.view.year, if part.own { "/own" } else { "" })
         };
-        let nothing = |part: &PartOfView| self.say(if part.packages == 0 { "暂无报告" } else { "未填" });
+        let nothing =
+            |part: &PartOfView| self.say(if part.packages == 0 { "暂无报告" } else { "未填" });
         let mut heads = vec![Head::text(self.say("区划")), Head::number(self.say("报告"), self.say("份"))];
-        heads.extend(headlines.iter().map(|(t, c)| Head::number(name(t, c), c.unit.clone())));
+        heads.extend(headlines.iter().map(|(t, c)| Head::number(name(t, &c.header), c.unit.clone())));
         let row = |part: &PartOfView| {
             let mut row = vec![
                 Cell::Head(title(part), Some(page(part))),
@@ -248,7 +264,8 @@ impl Year<'_> {
             ];
             row.extend(headlines.iter().map(|headline| {
                 let found = sum(part, headline);
-                let origin = found.map(|_| self.origin(&part.division, part.own, &headline.0.id, &headline.1.id));
+                let origin =
+                    found.map(|_| self.origin(&part.division, part.own, &headline.0.id, &headline.1.id));
                 Cell::figure(text(found), nothing(part), origin)
             }));
             row
@@ -273,7 +290,7 @@ impl Year<'_> {
                     shade: usize::try_from(shade).unwrap_or(0),
                 }
             };
-            let about = name(headline.0, headline.1);
+            let about = name(headline.0, &headline.1.header);
             blocks.push(Block::Text(self.lang.fill(
                 "方格图：{}（{}），{} 年度。一格一个区划，颜色越深数字越大；各地职责与人口不同，数字不宜直接比较高低。",
                 &[&about, &headline.1.unit, &self.view.year.to_string()],
@@ -289,7 +306,7 @@ impl Year<'_> {
         if points.len() < 2 {
             return None;
         }
-        let title = format!("{}（{}，{}）", name(table, &self.column(&line)), line.unit, self.scope());
+        let title = format!("{}（{}，{}）", name(table, &line.header), line.unit, self.scope());
         let nothing = self.say("无数据");
         let drawn = points.iter().map(|point| {
             let value = text(point.sum).map_or_else(|| nothing.to_owned(), |value| grouped(&value));
@@ -298,7 +315,10 @@ impl Year<'_> {
         let row = |point: &crate::view::PointView| {
             let change = point.last_year.as_ref().and_then(|change| change.percent.clone());
             vec![
-                Cell::Head(point.year.to_string(), Some(format!("/{}/{}", self.view.division.code, point.year))),
+                Cell::Head(
+                    point.year.to_string(),
+                    Some(format!("/{}/{}", self.view.division.code, point.year)),
+                ),
                 Cell::figure(text(point.sum), nothing, None),
                 Cell::Number(point.packages.to_string(), None),
                 change.map_or_else(|| Cell::Nothing(self.say("无可比").to_owned()), Cell::Text),
@@ -317,17 +337,5 @@ impl Year<'_> {
             rows: points.iter().map(row).collect(),
         };
         Some(Block::Bars(Bars { bars: bars(drawn.collect()), title, grid }))
-    }
-
-    fn column(&self, line: &crate::view::LineView) -> ColumnView {
-        ColumnView {
-            id: line.id.clone(),
-            header: line.header.clone(),
-            unit: line.unit.clone(),
-            sum: None,
-            packages: 0,
-            left_out: 0,
-            last_year: None,
-        }
     }
 }

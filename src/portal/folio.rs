@@ -57,8 +57,6 @@ pub(super) enum Block {
     Shares(super::charts::Shares),
     Squares(Vec<Square>),
     Links(Vec<Link>),
-    /// A field to search with.
-    Search(String),
 }
 
 /// A headline number.

@@ -7,6 +7,8 @@
 //! - `api_view` the API of the consolidated view
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
+//! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages;
+//!   `division`, `division_tables` a division's year, `origin` what a sum is made of, `charts` shapes
 //! - [`escape`] the one way text enters a page; `text` small words
 //! - [`server`] the accept loop with its limits
 
@@ -17,18 +19,29 @@ pub mod source;
 
 pub(crate) mod api;
 mod api_view;
+mod charts;
+mod division;
+mod division_tables;
+mod folio;
 mod kind;
+mod origin;
 pub(crate) mod pages;
 pub(crate) mod reply;
 mod report;
 mod stall;
 pub(crate) mod text;
+mod turn;
+mod words;
 pub mod workbook;
 
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
+mod fake_view;
+#[cfg(test)]
 pub(crate) mod tests_api;
+#[cfg(test)]
+mod tests_division;
 #[cfg(test)]
 mod tests_pages;
 
@@ -42,6 +55,8 @@ use serde::{Deserialize, Serialize};
 use source::SourceError;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use turn::turned;
+use words::Lang;
 
 /// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
 const READS_AT_ONCE: usize = 64;
@@ -172,8 +187,16 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
         .route("/v1/series/{code}", get(api_view::series))
         .fallback(api::not_found);
+    let sums = |lang: Lang| {
+        Router::new()
+            .route("/{code}/{year}", turned(lang, division::page))
+            .route("/{code}/{year}/{scope}", turned(lang, division::page))
+            .route("/{code}/{year}/{scope}/{table}/{column}", turned(lang, origin::page))
+    };
     let routes = Router::new()
         .route("/", get(pages::start))
+        .merge(sums(Lang::Zh))
+        .nest("/en", sums(Lang::En))
         .route("/reports", get(pages::reports))
         .route("/a/{agency}/{year}", get(report::current))
         .route("/a/{agency}/{year}/{revision}", get(report::revision))

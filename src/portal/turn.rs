@@ -4,13 +4,12 @@
 use super::folio::{Block, Cell, Folio};
 use super::pages::Frame;
 use super::reply::{NO_CACHE, Problem, content};
-use super::text::grouped;
 use super::words::Lang;
 use super::{Portal, Source, pages, workbook};
 use crate::digest::Digest;
 use askama::Template;
-use axum::extract::{OriginalUri, Query, RawPathParams, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Query, RawPathParams, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use std::collections::BTreeMap;
@@ -67,7 +66,7 @@ struct FolioPage {
 pub(super) fn turned(lang: Lang, page: Page) -> MethodRouter<Portal> {
     get(
         move |State(portal): State<Portal>,
-              OriginalUri(uri): OriginalUri,
+              uri: Uri,
               parts: RawPathParams,
               query: Result<Query<BTreeMap<String, String>>, axum::extract::rejection::QueryRejection>,
               headers: HeaderMap| async move {
@@ -98,15 +97,13 @@ pub(super) fn turned(lang: Lang, page: Page) -> MethodRouter<Portal> {
                 let mut folio = folio?;
                 match form {
                     Form::Page => {
-                        let own = bare.strip_prefix(portal.base.as_ref()).unwrap_or(&bare);
+                        let own = bare.as_str();
                         let frame = Frame::new(&portal, node, "").within(lang, own);
                         let digest_root = frame.node.root_log.root_hash.base64();
                         Ok(pages::page(&FolioPage { frame, folio, digest_root }))
                     }
                     Form::Json => Ok(super::reply::json(&folio.json(), NO_CACHE)),
-                    Form::Csv => {
-                        Ok(content(folio.rows(lang).to_csv(), "text/csv; charset=utf-8", NO_CACHE))
-                    }
+                    Form::Csv => Ok(content(folio.rows(lang).to_csv(), "text/csv; charset=utf-8", NO_CACHE)),
                     Form::Workbook => {
                         let bytes = workbook::tidy(&folio.rows(lang)).ok_or(Problem::Unavailable)?;
                         let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

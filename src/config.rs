@@ -6,12 +6,15 @@
 //! to find out; nothing here touches more than the one file.
 
 mod load;
+mod rate;
 mod value;
 
 pub use crate::portal::Site;
 pub use load::{ConfigError, Loaded, Origin, Setting};
+pub use rate::{BYTES_PER_S_MAX, BYTES_PER_S_MIN, SyncRate};
 pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
 
+use crate::division::DivisionCode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The file's name in the data directory.
@@ -35,10 +38,14 @@ pub struct Config {
     pub announce: Announce,
     /// Whom this node dials.
     pub upstream: Upstream,
+    /// How fast each link between nodes may go.
+    pub sync: SyncRate,
     /// The public pages.
     pub portal: Portal,
     /// Who runs the site: what its footer must say.
     pub site: Site,
+    /// Drop folders for bundles.
+    pub bundle: Gateway,
     /// What is kept on the disk.
     pub store: Store,
     /// How reports from below are looked at.
@@ -85,6 +92,18 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
+}
+
+/// Drop folders for bundles, where files are moved by others: a one-way gateway, a courier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Directory whose files are imported; empty for none.
+    pub inbox: String,
+    /// Directory that bundles are written to; empty for none.
+    pub outbox: String,
+    /// Divisions of the nodes that bundles are written for.
+    pub peers: Vec<DivisionCode>,
 }
 
 /// What is kept on the disk.
@@ -210,7 +229,7 @@ impl Config {
 
     /// The text of a new file: every key with its value and a comment in both languages. It reads back as `self`.
     pub fn to_toml(&self) -> String {
-        let Self { listen, announce, upstream, portal, site, store, review, log } = self;
+        let Self { listen, announce, upstream, sync, portal, site, bundle, store, review, log } = self;
         let parent = upstream.address.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
             "\
@@ -235,6 +254,11 @@ addresses = {addresses}
 # 上级节点地址，省级（根）留空 / the parent; empty at the root
 address = {parent}
 
+[sync]
+# 每条链路的限速，字节/秒，0 为不限；至少 1000 / limit of each link in bytes a second, 0: none; at least 1000
+up_bytes_per_s = {up}
+down_bytes_per_s = {down}
+
 [portal]
 # 反向代理挂载路径，如 /gongshi / path under a proxy, such as /gongshi
 base_path = {base_path}
@@ -249,6 +273,13 @@ contact = {contact}
 icp = {icp}
 gongan = {gongan}
 identification_code = {identification_code}
+
+[bundle]
+# 数据包目录：导入 inbox 中的文件，为 peers 各节点写到 outbox；留空不用
+# Drop folders for bundles: inbox is imported, outbox is written for each of peers; empty: none
+inbox = {inbox}
+outbox = {outbox}
+peers = {peers}
 
 [store]
 # 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
@@ -272,6 +303,8 @@ audit_days = {audit_days}
             console = toml_text(&listen.console),
             addresses = toml_text(&announce.addresses),
             parent = toml_text(&parent),
+            up = sync.up_bytes_per_s,
+            down = sync.down_bytes_per_s,
             base_path = toml_text(&portal.base_path),
             trusted = toml_text(&portal.trusted),
             owner = toml_text(&site.owner),
@@ -279,6 +312,9 @@ audit_days = {audit_days}
             icp = toml_text(&site.icp),
             gongan = toml_text(&site.gongan),
             identification_code = toml_text(&site.identification_code),
+            inbox = toml_text(&bundle.inbox),
+            outbox = toml_text(&bundle.outbox),
+            peers = toml_text(&bundle.peers),
             free_mib_min = store.free_mib_min,
             review_mode = toml_text(&review.mode.as_str()),
             format = toml_text(&log.format),
@@ -338,13 +374,14 @@ mod tests {
         config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
         config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
         config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
+        config.sync = SyncRate { up_bytes_per_s: 8_000, down_bytes_per_s: 1_000_000 };
         config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
         config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
         let text = config.to_toml();
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
         let written = text.parse::<toml::Table>().unwrap();
         assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 64);
+        assert!(text.lines().count() < 77);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn run(inner: Arc<Inner>, address: String, key: PublicKey) {
         Ok(None) => {}
         Err(_) => return link.cut(CloseReason::Stopped),
     }
-    session::run(&inner.table, &inner.events, link, streams).await;
+    session::run(&inner.table, &inner.events, link, streams, inner.config.rate).await;
 }
 
 type Connected = (quinn::Connection, (SendStream, RecvStream));

@@ -7,7 +7,7 @@ use super::close::CloseReason;
 use super::frame::PREFIX_BYTES;
 use super::limits::{
     FRAME_BYTES_MAX, RECEIVE_WINDOW_BYTES, SEND_QUEUE_BYTES_MAX, SEND_QUEUE_FRAMES_MAX,
-    STRANGER_FRAME_BYTES_MAX, WRITE_BATCH_BYTES,
+    STRANGER_FRAME_BYTES_MAX,
 };
 use super::{ConnId, locked};
 use crate::trust::key::PublicKey;
@@ -35,7 +35,9 @@ pub(super) struct Link {
 #[derive(Default)]
 struct Queue {
     frames: VecDeque<Vec<u8>>,
-    /// Bytes in `frames` and with the writer, prefixes included.
+    /// Frames that go when no others are there.
+    yielding: VecDeque<Vec<u8>>,
+    /// Bytes in both and with the writer, prefixes included.
     bytes: usize,
     ending: bool,
 }
@@ -93,8 +95,8 @@ impl Link {
         if self.is_stranger() { STRANGER_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX }
     }
 
-    /// Queues a frame; false if the connection is ending, or is cut off by this very frame.
-    pub(super) fn send(&self, frame: Vec<u8>) -> bool {
+    /// Queues a frame, behind all others if it yields; false if the connection is ending, or is cut off by this very frame.
+    pub(super) fn send(&self, frame: Vec<u8>, yields: bool) -> bool {
         if frame.is_empty() {
             return true;
         }
@@ -108,9 +110,13 @@ impl Link {
                 return false;
             }
             let bytes = queue.bytes + frame.len() + PREFIX_BYTES;
-            if bytes <= SEND_QUEUE_BYTES_MAX && queue.frames.len() < SEND_QUEUE_FRAMES_MAX {
+            let count = queue.frames.len() + queue.yielding.len();
+            if bytes <= SEND_QUEUE_BYTES_MAX && count < SEND_QUEUE_FRAMES_MAX {
                 queue.bytes = bytes;
-                queue.frames.push_back(frame);
+                match yields {
+                    true => queue.yielding.push_back(frame),
+                    false => queue.frames.push_back(frame),
+                }
                 drop(queue);
                 self.wake.notify_one();
                 return true;
@@ -125,12 +131,15 @@ impl Link {
         locked(&self.queue).bytes
     }
 
-    /// The writer's next batch.
-    pub(super) fn work(&self) -> Work {
+    /// The writer's next batch, of about `most` bytes.
+    pub(super) fn work(&self, most: usize) -> Work {
         let mut queue = locked(&self.queue);
         let (mut frames, mut bytes) = (Vec::new(), 0);
-        while bytes < WRITE_BATCH_BYTES {
-            let Some(frame) = queue.frames.pop_front() else { break };
+        while bytes < most {
+            // One that yields goes alone: what comes meanwhile goes before the next.
+            let yielding =
+                |queue: &mut Queue| frames.is_empty().then(|| queue.yielding.pop_front()).flatten();
+            let Some(frame) = queue.frames.pop_front().or_else(|| yielding(&mut queue)) else { break };
             bytes += frame.len() + PREFIX_BYTES;
             frames.push(frame);
         }
@@ -184,6 +193,7 @@ impl Link {
         let mut queue = locked(&self.queue);
         queue.ending = true;
         queue.frames.clear();
+        queue.yielding.clear();
         drop(queue);
         self.wake.notify_one();
     }

@@ -10,7 +10,7 @@
 //! what a key may do, and the meaning of every byte.
 //!
 //! - `identity` TLS and keys · `transport` socket and settings · `accept`, `dial` ways into a session ·
-//!   `session` its tasks · `link` its shared state · `table` all of them · `frame` the framing · `close` reasons ·
+//!   `session` its tasks · `link` its shared state · `table` all of them · `frame` the framing · `close` reasons · `rate` limits of bytes a second ·
 //!   `warn` quiet warnings
 
 #![allow(
@@ -25,6 +25,7 @@ mod frame;
 mod identity;
 pub mod limits;
 mod link;
+mod rate;
 mod session;
 mod table;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod warn;
 
 pub use close::{CloseReason, code};
 pub use identity::TransportSecret;
+pub use rate::Rate;
 
 use crate::trust::key::PublicKey;
 use std::net::SocketAddr;
@@ -71,12 +73,21 @@ pub struct NetConfig {
     pub segmentation_offload: bool,
     /// Look for packets larger than 1,200 bytes; off for lines that drop what they should report.
     pub mtu_discovery: bool,
+    /// How fast each link may go.
+    pub rate: Rate,
 }
 
 impl NetConfig {
     /// The usual settings.
     pub fn new(listen: Option<SocketAddr>, secret: TransportSecret, admission: Admission) -> Self {
-        Self { listen, secret, admission, segmentation_offload: true, mtu_discovery: true }
+        Self {
+            listen,
+            secret,
+            admission,
+            segmentation_offload: true,
+            mtu_discovery: true,
+            rate: Rate::default(),
+        }
     }
 }
 
@@ -202,7 +213,12 @@ impl Net {
     /// because of this frame: 32 MiB or 65,536 frames are queued already, or the frame is too long. True is no
     /// promise of arrival.
     pub fn send(&self, conn: ConnId, frame: Vec<u8>) -> bool {
-        self.0.table.find(conn).is_some_and(|link| link.send(frame))
+        self.0.table.find(conn).is_some_and(|link| link.send(frame, false))
+    }
+
+    /// As [`Net::send`], for a frame that yields to all that are sent so.
+    pub fn send_yielding(&self, conn: ConnId, frame: Vec<u8>) -> bool {
+        self.0.table.find(conn).is_some_and(|link| link.send(frame, true))
     }
 
     /// Bytes queued that the transport has not taken yet, for drivers that pace themselves; `None` if the

@@ -7,10 +7,13 @@ use super::close::CloseReason;
 use super::frame::{Deframer, prefix};
 use super::limits::{
     CLOSE_FLUSH_TIMEOUT, COALESCE_BYTES_MAX, READ_CHUNKS, STRANGER_BYTES_MAX, STRANGER_LIFETIME,
+    WRITE_BATCH_BYTES,
 };
 use super::link::{Link, Work};
+use super::rate::{PIECE_BYTES, Pace, Rate};
 use super::table::Table;
 use super::{EventSender, NetEvent};
+use bytes::Bytes;
 use quinn::{ReadError, RecvStream, SendStream};
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -21,14 +24,15 @@ pub(super) async fn run(
     events: &EventSender,
     link: Arc<Link>,
     (writing, reading): (SendStream, RecvStream),
+    rate: Rate,
 ) {
     let (conn, key, dialled, remote) = (link.id, link.key, link.dialled, link.remote);
     tracing::debug!(conn = conn.0, %key, dialled, %remote, "connected");
     if events.send(NetEvent::Connected { conn, key, dialled, remote }).await.is_err() {
         link.cut(CloseReason::Stopped);
     }
-    let writer = tokio::spawn(write(link.clone(), writing));
-    if let Err(why) = read(&link, reading, events).await {
+    let writer = tokio::spawn(write(link.clone(), writing, Pace::new(rate.up)));
+    if let Err(why) = read(&link, reading, events, Pace::new(rate.down)).await {
         link.cut(why);
     }
     let why = link.over().await;
@@ -47,7 +51,12 @@ pub(super) async fn expire(link: Arc<Link>) {
 }
 
 /// Reads until the connection is over (`Ok`) or should be (`Err`).
-async fn read(link: &Link, mut stream: RecvStream, events: &EventSender) -> Result<(), CloseReason> {
+async fn read(
+    link: &Link,
+    mut stream: RecvStream,
+    events: &EventSender,
+    mut pace: Pace,
+) -> Result<(), CloseReason> {
     let mut deframer = Deframer::default();
     let mut total = 0_u64;
     let mut chunks: [_; READ_CHUNKS] = std::array::from_fn(|_| Default::default());
@@ -61,6 +70,8 @@ async fn read(link: &Link, mut stream: RecvStream, events: &EventSender) -> Resu
                 return closed.map(|_| ()).map_err(|_| CloseReason::Ended);
             }
         };
+        let bytes = chunks.iter().take(count).map(|chunk| chunk.len()).sum();
+        tokio::select! { () = pace.pass(bytes) => {}, _ = link.quic.closed() => {} }
         for chunk in chunks.iter_mut().take(count) {
             let chunk = std::mem::take(chunk);
             total = total.saturating_add(chunk.len() as u64);
@@ -77,12 +88,17 @@ async fn read(link: &Link, mut stream: RecvStream, events: &EventSender) -> Resu
 }
 
 /// Writes what is queued, in as few chunks as is sensible, until the link ends.
-async fn write(link: Arc<Link>, mut stream: SendStream) {
+async fn write(link: Arc<Link>, mut stream: SendStream, mut pace: Pace) {
+    let batch = if pace.is_limited() { PIECE_BYTES } else { WRITE_BATCH_BYTES };
     loop {
-        match link.work() {
+        match link.work(batch) {
             Work::Frames { frames, bytes } => {
-                let mut chunks: Vec<_> = coalesce(frames).into_iter().map(Into::into).collect();
-                if stream.write_all_chunks(&mut chunks).await.is_err() {
+                let mut chunks: Vec<Bytes> = coalesce(frames).into_iter().map(Into::into).collect();
+                let written = match pace.is_limited() {
+                    true => write_slowly(&mut stream, chunks, &mut pace).await,
+                    false => stream.write_all_chunks(&mut chunks).await,
+                };
+                if written.is_err() {
                     // Either the connection is over, and the reader knows; or the peer stopped the stream.
                     link.cut(CloseReason::Ended);
                     return;
@@ -99,6 +115,22 @@ async fn write(link: Arc<Link>, mut stream: SendStream) {
             }
         }
     }
+}
+
+/// Writes piece by piece, none before its time.
+async fn write_slowly(
+    stream: &mut SendStream,
+    chunks: Vec<Bytes>,
+    pace: &mut Pace,
+) -> Result<(), quinn::WriteError> {
+    for mut chunk in chunks {
+        while !chunk.is_empty() {
+            let piece = chunk.split_to(chunk.len().min(PIECE_BYTES));
+            pace.pass(piece.len()).await;
+            stream.write_chunk(piece).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Frames with their prefixes: small ones together, a large one as it is, uncopied.

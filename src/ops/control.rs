@@ -80,11 +80,11 @@ pub(super) async fn call(stream: &mut UnixStream, request: &Request) -> io::Resu
 
 /// Sends requests, many in flight, and hands each reply on in order.
 pub(super) async fn calls(
-    stream: UnixStream,
+    stream: &mut UnixStream,
     requests: Vec<Request>,
     mut on_reply: impl FnMut(Reply),
 ) -> io::Result<()> {
-    let (mut input, mut output) = stream.into_split();
+    let (mut input, mut output) = stream.split();
     let window = tokio::sync::Semaphore::new(IN_FLIGHT_MAX);
     let count = requests.len();
     let send = async {

@@ -6,6 +6,7 @@ use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
+use super::gateway;
 use super::metrics::counted;
 use super::notify;
 use super::portal_source::PortalSource;
@@ -13,7 +14,7 @@ use super::service::{Reply, Request};
 use super::sums::ViewTemplates;
 use crate::config::Config;
 use crate::console;
-use crate::net::NetError;
+use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, router};
 use std::io;
@@ -99,9 +100,10 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let signals = Signals::take()?;
         let portal = listener("portal", &config.listen.portal.to_string()).await?;
         let console_listener = listener("console", &config.listen.console.to_string()).await?;
+        let rate = Rate { up: config.sync.up_bytes_per_s, down: config.sync.down_bytes_per_s };
         let peer = resolve(&config.listen.peer.to_string()).await?;
         let (mut driver, ask) =
-            Driver::start(opened.engine, data, &opened.transport, Some(peer), clock).await?;
+            Driver::start(opened.engine, data, &opened.transport, Some(peer), rate, clock).await?;
         if let Err(error) = driver.audit.prune(config.log.audit_days, clock.now().wall) {
             tracing::warn!(%error, "old months of the audit log cannot be removed");
         }
@@ -128,6 +130,7 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
         spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
         spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+        gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
         spawn(notify::watch(ask.clone()));
         spawn(accept_control(control, ask));
         spawn(signals.stop(stop_sender));

@@ -328,7 +328,15 @@ impl DataDir {
             tracing::info!(bytes = found.cut_bytes, "an unacknowledged end of the record was cut");
         }
         let record = record.with_floor(self.1);
-        let guard = Guard::open(&self.0.join("guard")).map_err(EngineError::from)?;
+        let guard = match Guard::open(&self.0.join("guard")) {
+            // Nobody here remembers what was signed: the neighbours are asked.
+            Err(GuardError::NotFound(path)) => {
+                tracing::warn!("the guard is lost: nothing is signed before the neighbours were asked");
+                Guard::create_unsure(&path)
+            }
+            other => other,
+        };
+        let guard = guard.map_err(EngineError::from)?;
         let store = SledStore::open(&self.0.join("index")).map_err(EngineError::from)?;
         let engine = Engine::open(keys, Box::new(record), Box::new(guard), Arc::new(store), now)?;
         // If we stopped between a rotation and this, the new key is still beside the old one.

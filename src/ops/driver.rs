@@ -12,7 +12,7 @@ use super::known::Known;
 use super::metrics::{Direction, Metrics};
 use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
-use crate::net::{Net, NetConfig, NetEvent, TransportSecret};
+use crate::net::{Net, NetConfig, NetEvent, Rate, TransportSecret};
 use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
@@ -96,13 +96,15 @@ impl Driver {
         data: &DataDir,
         transport: &SecretKey,
         listen: Option<SocketAddr>,
+        rate: Rate,
         clock: Clock,
     ) -> Result<(Self, Ask), DaemonError> {
         let known = Known::default();
         engine.node().known_transports().into_iter().for_each(|key| known.add(key));
         let secret = TransportSecret::new(transport).map_err(|e| io::Error::other(e.to_string()))?;
         let (event_sender, events) = mpsc::channel(EVENT_COUNT_MAX);
-        let net = Net::start(NetConfig::new(listen, secret, known.admission()), event_sender).await?;
+        let config = NetConfig { rate, ..NetConfig::new(listen, secret, known.admission()) };
+        let net = Net::start(config, event_sender).await?;
         let (ask, questions) = mpsc::channel(REQUEST_COUNT_MAX);
         let current = Current::new(Snapshot::of(engine.node(), None));
         let long_reads = Arc::new(Semaphore::new(LONG_READ_COUNT_MAX));
@@ -316,9 +318,10 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Send(ConnId(conn), frame) => {
+                    let send = if frame.yields() { Net::send_yielding } else { Net::send };
                     let bytes = frame.to_bytes();
                     self.metrics.frame(Direction::Out, bytes.len());
-                    self.net.send(crate::net::ConnId(conn), bytes);
+                    send(&self.net, crate::net::ConnId(conn), bytes);
                 }
                 Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
                 Action::Dial { addresses, key } => match addresses.first() {
@@ -343,7 +346,7 @@ impl Input {
     fn bytes(&self) -> usize {
         match self {
             Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
-            Self::Question((Request::Publish(submission), ..)) => submission.content.len(),
+            Self::Question((request, ..)) => request.bytes(),
             _ => 0,
         }
     }

@@ -5,15 +5,15 @@
 //! different keepers.
 
 use crate::digest::Digest;
-use crate::record::{Guard, GuardError, Position, Record, RecordError, Room, Stream};
+use crate::record::{Guard, GuardError, Mark, Position, Record, RecordError, Room, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
-use crate::sync::body::{BODY_FRAME, PackedBody};
+use crate::sync::body::PackedBody;
 use crate::sync::fact::{Fact, FactError, Identity};
 use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
 use crate::wire;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -33,6 +33,22 @@ pub trait HighMarks: Send {
     /// [`GuardError`].
     fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
 
+    /// The highest marks there are.
+    fn marks(&self) -> BTreeMap<Digest, Mark>;
+
+    /// True when the marks may be old: they came here as a copy, or were lost.
+    fn is_unsure(&self) -> bool {
+        false
+    }
+
+    /// The neighbours have said what was signed: the marks are this node's own from here on.
+    ///
+    /// # Errors
+    /// [`GuardError`].
+    fn settle_here(&mut self) -> Result<(), GuardError> {
+        Ok(())
+    }
+
     /// Raises marks, durably.
     ///
     /// # Errors
@@ -47,6 +63,18 @@ impl HighMarks for Guard {
 
     fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         Self::raise(self, marks)
+    }
+
+    fn marks(&self) -> BTreeMap<Digest, Mark> {
+        Self::marks(self).clone()
+    }
+
+    fn is_unsure(&self) -> bool {
+        Self::is_unsure(self)
+    }
+
+    fn settle_here(&mut self) -> Result<(), GuardError> {
+        Self::settle_here(self)
     }
 }
 
@@ -128,7 +156,7 @@ impl Engine {
     pub fn open(
         keys: Vec<SecretKey>,
         mut record: Box<dyn Record>,
-        marks: Box<dyn HighMarks>,
+        mut marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
         now: Now,
     ) -> Result<Self, EngineError> {
@@ -146,10 +174,7 @@ impl Engine {
             let mut step = || -> Result<(), EngineError> {
                 match stream {
                     Stream::Bodies => {
-                        if frame.kind == BODY_FRAME {
-                            PackedBody::put_frame(&frame.payload, &mut turn.out.puts)
-                                .map_err(FactError::from)?;
-                        }
+                        PackedBody::enter(&frame, &mut turn.out.puts).map_err(FactError::from)?;
                         if index % REPLAY_COMMIT_BODIES == 0 {
                             commit(store.as_ref(), &mut turn)?;
                         }
@@ -200,7 +225,11 @@ impl Engine {
             forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
         }
         let behind = marks.check(&shown(&node)).is_err();
-        node.set_behind(behind);
+        node.set_floors(&marks.marks(), marks.is_unsure());
+        if !node.is_recovering() {
+            // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
+            marks.raise(&shown(&node))?;
+        }
         Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
     }
 
@@ -294,8 +323,10 @@ impl Engine {
             let done = count(self.store.as_ref(), layout::ERASURES)? + out.erased.len() as u64;
             forget(self.record.as_mut(), self.store.as_ref(), &out.erased, done)?;
         }
-        if self.node.is_behind() && self.marks.check(&shown(&self.node)).is_ok() {
-            self.node.set_behind(false);
+        if self.marks.is_unsure() && !self.node.is_recovering() {
+            // If we stop before this, the neighbours are asked once more.
+            self.marks.raise(&shown(&self.node))?;
+            self.marks.settle_here()?;
         }
         Ok((result, out.actions))
     }

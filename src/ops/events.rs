@@ -39,6 +39,11 @@ pub(super) fn log(event: &Event) {
                 "a release is due and held back: the clock disagrees with the children's"
             )
         }
+        Event::BodyHere(body) => tracing::debug!(%body, "an attachment is here"),
+        Event::Recovering => {
+            tracing::warn!("this node is behind its own signatures, or may be: it signs nothing yet");
+        }
+        Event::Recovered => tracing::info!("this node holds what it signed: it signs again"),
         Event::PeerFault(conn, why) => tracing::warn!(conn = conn.0, why, "a peer broke the protocol"),
     }
 }

@@ -4,12 +4,13 @@ use super::data_dir::{DataDir, DataDirError, Opened};
 use super::engine::{Engine, HighMarks};
 use super::keep::{Dump, dump, walk};
 use crate::digest::Digest;
-use crate::record::{FileRecord, GuardError, Inspection, RecordError, Sound, Stream, inspect};
+use crate::record::{FileRecord, GuardError, Inspection, Mark, RecordError, Sound, Stream, inspect};
 use crate::statement::Entry;
 use crate::store::{SledStore, StoreError};
 use crate::sync::body::{Assembled, Assembly};
 use crate::sync::fact::Fact;
 use crate::time::Now;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,6 +81,9 @@ struct NoMarks;
 impl HighMarks for NoMarks {
     fn check(&self, _: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         Ok(())
+    }
+    fn marks(&self) -> BTreeMap<Digest, Mark> {
+        BTreeMap::new()
     }
     fn raise(&mut self, _: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::data_dir::{DataDir, DataDirError, Opened};
 use crate::digest::Digest;
-use crate::record::{give_back, set_aside};
+use crate::record::{Guard, GuardError, give_back, set_aside};
 use crate::store::{Read, SledStore, StoreError, layout, prefix_end};
 use crate::time::Now;
 
@@ -65,6 +65,30 @@ impl DataDir {
         if give_back(&self.0.join(BALLAST)) {
             tracing::warn!("the room that was set aside for a full disk is given back");
         }
+    }
+
+    /// Makes the guard this directory's own, if it is not and `sure` agrees; false when it is already.
+    ///
+    /// # Errors
+    /// [`DataDirError`], and what `sure` says.
+    pub(super) fn accept_guard<E: From<DataDirError>>(
+        &self,
+        sure: impl FnOnce() -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let damaged = |error: GuardError| DataDirError::Damaged(error.to_string());
+        let _lock = self.lock()?;
+        let path = self.0.join("guard");
+        let guard = match Guard::open(&path) {
+            Err(GuardError::NotFound(_)) => Guard::create_unsure(&path),
+            other => other,
+        };
+        let mut guard = guard.map_err(damaged)?;
+        if !guard.is_unsure() {
+            return Ok(false);
+        }
+        sure()?;
+        guard.settle_here().map_err(damaged)?;
+        Ok(true)
     }
 
     /// Builds the index anew from the record. The old one is removed when the new one is whole.

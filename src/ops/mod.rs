@@ -1,9 +1,9 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+mod attachments;
 pub mod audit;
 mod backup;
 mod bundle;
-mod circular;
 pub mod cli;
 mod console_source;
 mod control;
@@ -13,6 +13,7 @@ mod driver;
 pub mod engine;
 mod events;
 mod explain;
+mod gateway;
 mod inspection;
 mod keep;
 mod known;

@@ -1,6 +1,7 @@
 //! Packages as documents: rows of the index, cards and contents turned into what the portal shows.
 
 use super::portal_source::PortalSource;
+use crate::agency::AGENCY_ID_BYTES_MAX;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::{Revision, RevisionState};
@@ -81,6 +82,29 @@ impl PortalSource {
         let digests = rows.iter().filter_map(|(_, value)| value.first_chunk::<32>());
         let found = digests.map(|digest| self.revision(&Digest::from_bytes(*digest)));
         found.filter_map(Result::transpose).collect()
+    }
+
+    /// Where an agency's year is found under another id, if it is.
+    pub(super) fn address_of(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
+        // Longer than any alias: not looked up, keys are bounded.
+        if agency_id.len() > AGENCY_ID_BYTES_MAX {
+            return Ok(None);
+        }
+        let alias = self.store.get(&layout::alias(agency_id))?;
+        let mut id = alias.and_then(|id| String::from_utf8(id).ok()).unwrap_or_else(|| agency_id.to_owned());
+        if self.history(&id, year)?.is_empty() {
+            let snapshot = self.current.get();
+            let Some((code, name)) = agency_id.split_once(':') else { return Ok(None) };
+            let Ok(code) = code.parse() else { return Ok(None) };
+            let Some(next) = snapshot.scope.tree.successor(&code) else { return Ok(None) };
+            id = format!("{next}:{name}");
+            if let Some(known) = self.store.get(&layout::alias(&id))? {
+                id = String::from_utf8(known).unwrap_or(id);
+            }
+        }
+        // An alias of what is not public yet is no address.
+        Ok(Some(id.clone())
+            .filter(|id| id != agency_id && self.history(id, year).is_ok_and(|all| !all.is_empty())))
     }
 
     pub(super) fn newest(&self) -> Result<Vec<PackageSummary>, SourceError> {

@@ -18,12 +18,15 @@ use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
 };
-use crate::portal::source::{ChildLink, Found, OverviewDoc, PackageQuery, PlaceDoc, SourceError, YearCount};
+use crate::portal::source::{
+    AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, PlaceDoc, SourceError, YearCount,
+};
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
+use crate::view::coverage::{Reader, coverage};
 use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
@@ -120,11 +123,15 @@ impl PortalSource {
         }
     }
 
-    fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
+    /// The reason of a withdrawal.
+    pub(super) fn why(&self, by: &Digest) -> String {
+        reason_of(self.store.as_ref(), by).unwrap_or_else(|| "未说明".to_owned())
+    }
+
+    pub(super) fn report(&self, digest: &Digest) -> Result<Found<(Revision, ReportCard)>, SourceError> {
         let Some(revision) = self.revision(digest)? else { return Ok(Found::Absent) };
         if let Some((_, by, _)) = revision.withdrawn {
-            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
-            return Ok(Found::Withdrawn { reason });
+            return Ok(Found::Withdrawn { reason: self.why(&by) });
         }
         let entry = read_entry(self.store.as_ref(), digest)?;
         let card = entry.and_then(|entry| entry.card.act.report().cloned());
@@ -132,8 +139,7 @@ impl PortalSource {
         if let Some(package) = card.as_ref().and_then(ReportCard::package)
             && let Some(by) = erased_by(self.store.as_ref(), &package.digest)?
         {
-            let reason = reason_of(self.store.as_ref(), &by).unwrap_or_else(|| "未说明".to_owned());
-            return Ok(Found::Withdrawn { reason });
+            return Ok(Found::Withdrawn { reason: self.why(&by) });
         }
         Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
     }
@@ -216,6 +222,25 @@ impl Source for PortalSource {
         Ok(self.history(agency_id, year)?.iter().map(summary).collect())
     }
 
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let scope = &self.current.get().scope;
+        let top = division.unwrap_or(&self.identity.division);
+        if *top != self.identity.division && scope.tree.place(top).is_none() {
+            return Ok(None);
+        }
+        let now = self.clock.now().wall;
+        let coverage = coverage(self.store.as_ref(), scope, top, year, now, Reader::Public)?;
+        Ok(Some(coverage.to_json(scope)))
+    }
+
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
+        self.address_of(agency_id, year)
+    }
+
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
         let snapshot = self.current.get();
         let (Some((index, _)), Some((text, size))) = (self.public_entry(digest)?, &snapshot.note) else {
@@ -252,14 +277,17 @@ impl Source for PortalSource {
         }
     }
 
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
-        match self.report(package)? {
-            Found::Here((_, card)) => match card.bodies.iter().find(|named| named.digest == *body) {
-                Some(named) => self.salted_body(&named.digest, named.bytes),
-                None => Ok(Found::Absent),
-            },
-            other => Ok(other.elsewhere()),
-        }
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError> {
+        self.attachment_head(package, body)
+    }
+
+    fn attachment_chunk(
+        &self,
+        package: &Digest,
+        body: &Digest,
+        at: u32,
+    ) -> Result<Found<Vec<u8>>, SourceError> {
+        self.attachment_bytes(package, body, at)
     }
 
     fn checkpoint(&self) -> Option<String> {
@@ -357,8 +385,7 @@ impl Source for PortalSource {
 
     fn overview(&self) -> OverviewDoc {
         let snapshot = self.current.get();
-        let years =
-            snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
+        let years = snapshot.released.iter().rev().map(|(&year, &count)| YearCount { year, count });
         let nodes = self.rollcall().nodes;
         OverviewDoc {
             years: years.collect(),

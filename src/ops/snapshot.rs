@@ -20,6 +20,8 @@ pub(super) struct Snapshot {
     pub(super) received: u64,
     /// Witnesses that the policy asks for, and the largest size that so many cosigned.
     pub(super) confirmed: (usize, u64),
+    /// The tree of divisions, the rosters, the years that are public.
+    pub(super) scope: Arc<Scope>,
     /// Public packages by year.
     pub(super) released: BTreeMap<u16, u64>,
     /// The newest checkpoint, with this node's cosignature, and its size.
@@ -30,13 +32,12 @@ pub(super) struct Snapshot {
     pub(super) own_key: PublicKey,
     /// The root node's signing key.
     pub(super) root_key: Option<PublicKey>,
-    /// The tree, the rosters and the public years, shared until they change.
-    pub(super) scope: Arc<Scope>,
 }
 
 impl Snapshot {
+    /// `before` lends what has not changed since.
     pub(super) fn of(node: &Node, before: Option<&Self>) -> Self {
-        let current = before.map(|before| &before.scope).filter(|scope| scope.is_current(node.ledger()));
+        let scope = before.map(|before| &before.scope).filter(|scope| scope.is_current(node.ledger()));
         let note = node.checkpoint_note().map(|(text, size)| (text.to_owned(), size));
         Self {
             own: node.own_log(),
@@ -45,10 +46,10 @@ impl Snapshot {
             view_root: node.ledger().view_root(),
             received: node.received(),
             confirmed: (node.quorum(), node.confirmed_size()),
+            scope: scope.map_or_else(|| Arc::new(Scope::of(node.ledger())), Arc::clone),
             released: node.ledger().disclosures().released().clone(),
             renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),
-            scope: current.map_or_else(|| Arc::new(Scope::of(node.ledger())), Arc::clone),
             note,
         }
     }

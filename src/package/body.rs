@@ -1,6 +1,7 @@
 //! The first body of a report card: its content as canonical JSON, its chunks and digest, and the fingerprint by
 //! which the same content is recognised. The format is `FORMAT.md` beside this file.
 
+use super::attachment::{ATTACHMENT_COUNT_MAX, Attachment};
 use super::cell::{Cell, State};
 use super::report::{Report, Scope, Status};
 use super::table::{CELLS_MAX, COLUMNS_MAX, Column, ROWS_MAX, TABLES_MAX, Table};
@@ -49,9 +50,12 @@ pub struct Body<'a> {
     /// Labels that every view shows (合成示例).
     #[serde(default, skip_serializing_if = "is_empty")]
     pub labels: Cow<'a, [String]>,
+    /// The attachments, in the order of the card's.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub attachments: Cow<'a, [Attachment]>,
 }
 
-fn is_empty(list: &[String]) -> bool {
+fn is_empty<T>(list: &[T]) -> bool {
     list.is_empty()
 }
 
@@ -93,6 +97,7 @@ impl<'a> Body<'a> {
             members: Cow::Borrowed(&report.members),
             notes: text(&report.notes),
             labels: Cow::Borrowed(&report.labels),
+            attachments: Cow::Borrowed(&[]),
         }
     }
 
@@ -144,6 +149,10 @@ fn check(body: &Body<'_>) -> Result<(), BodyError> {
     let too_many =
         |count: usize, most: usize, what| if count > most { Err(BodyError::TooLarge(what)) } else { Ok(()) };
     too_many(body.tables.len(), TABLES_MAX, "tables")?;
+    too_many(body.attachments.len(), ATTACHMENT_COUNT_MAX, "attachments")?;
+    if !body.attachments.iter().all(Attachment::is_harmless) {
+        return Err(BodyError::Malformed("a name of an attachment".to_owned()));
+    }
     let mut cells = 0_usize;
     for table in body.tables.iter() {
         too_many(table.columns.len(), COLUMNS_MAX, "columns")?;
@@ -171,6 +180,16 @@ fn fits(cell: &Cell, column: &Column) -> bool {
         _ => false,
     };
     figure && (cell.state == State::Blank) == cell.printed.is_empty()
+}
+
+/// A content that names attachments too, in the order in which the card will.
+///
+/// # Errors
+/// [`BodyError`].
+pub fn with_attachments(content: &[u8], attachments: &[Attachment]) -> Result<Vec<u8>, BodyError> {
+    let body = Body { attachments: Cow::Borrowed(attachments), ..parse(content)? };
+    check(&body)?;
+    Ok(body.to_bytes())
 }
 
 /// The hash of one leaf: RFC 6962 §2.1 over `salt ‖ chunk`.

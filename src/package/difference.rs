@@ -209,6 +209,7 @@ mod tests {
             members: Cow::Borrowed(&[]),
             notes: None,
             labels: Cow::Borrowed(&[]),
+            attachments: Cow::Borrowed(&[]),
         }
     }
 

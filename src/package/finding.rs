@@ -37,7 +37,10 @@ pub struct Finding {
     /// Row of the table's data, from 1; headers are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<u64>,
-    /// Spreadsheet-like name of the cell: column letters and the data row (`J1`).
+    /// The sheet of a workbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
+    /// The cell: in a workbook or a CSV file as a spreadsheet names it (`J7`), else column letters and the data row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<String>,
     /// What the figure should be, plain digits in base units.
@@ -59,6 +62,7 @@ impl Finding {
             table: String::new(),
             column: String::new(),
             row: None,
+            sheet: None,
             cell: None,
             expected: None,
             found: None,

@@ -3,10 +3,12 @@
 //! Reading a clerk's file: [`document`] (JSON as it stands), [`fields`] and [`report_file`] (a file to a
 //! [`report::Report`]), [`cell`], [`mod@unit`] and [`table`] (figures and their units), [`validate`] (which
 //! template a table follows, and what does not fit), [`total`] (合计 rows), [`privacy`], [`finding`] (what is wrong,
-//! where, what next). Publishing it: [`body`] (content, chunks, digests, fingerprint). Comparing two: [`difference`].
+//! where, what next). Publishing it: [`body`] (content, chunks, digests, fingerprint),
+//! [`attachment`] (files beside it). Comparing two: [`difference`].
 //! Nothing here does I/O or reads a clock.
 #![doc = include_str!("FORMAT.md")]
 
+pub mod attachment;
 pub mod body;
 pub mod cell;
 pub mod difference;

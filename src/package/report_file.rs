@@ -88,6 +88,27 @@ fn read(bytes: &[u8], options: &ReadOptions<'_>, findings: &mut Findings) -> Opt
             return None;
         }
     };
+    collect(members, options, findings)
+}
+
+/// Reads the members of a report file that another reader found in a workbook or a CSV file; `found` is what that
+/// reader found wrong. The report is there exactly when no finding must be fixed.
+pub fn read_members(
+    members: Vec<(String, Node)>,
+    found: Vec<Finding>,
+    options: &ReadOptions<'_>,
+) -> (Option<Report>, Vec<Finding>) {
+    let mut findings = Findings::new();
+    found.into_iter().for_each(|finding| findings.push(finding));
+    let report = collect(members, options, &mut findings).filter(|_| !findings.refuses());
+    (report, findings.into_list())
+}
+
+fn collect(
+    members: Vec<(String, Node)>,
+    options: &ReadOptions<'_>,
+    findings: &mut Findings,
+) -> Option<Report> {
     let mut file = BTreeMap::new();
     for (key, node) in members {
         if !KEYS.contains(&key.as_str()) {

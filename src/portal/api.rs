@@ -132,20 +132,6 @@ pub(super) async fn body(State(portal): State<Portal>, Path(digest): Path<String
     Ok(content(bytes, BYTES, ERASABLE))
 }
 
-/// `GET /api/v1/packages/{digest}/attachments/{body}`: always a download, never shown in place.
-pub(super) async fn attachment(
-    State(portal): State<Portal>,
-    Path((digest, attachment)): Path<(String, String)>,
-) -> Answer {
-    let attachment: Digest = attachment.parse().map_err(|_| Problem::NotFound)?;
-    let bytes = found(&portal, &digest, move |source, digest| source.attachment(digest, &attachment)).await?;
-    let mut response = content(bytes, BYTES, ERASABLE);
-    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{attachment}.bin\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
-}
-
 /// Reads something addressed by a package digest; what is no digest names nothing.
 async fn found<T: Send + 'static>(
     portal: &Portal,

@@ -200,6 +200,30 @@ impl Source for Fake {
         let all = self.here().map(|doc| &doc.summary);
         Ok(all.filter(|p| p.agency.id == agency_id && p.year == year).cloned().collect())
     }
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let counts = serde_json::json!({
+            "expected": 2, "reported": 1, "nil": 0, "not_applicable": 0, "returned": 0, "missing": 1, "late": 1,
+            "unexpected": 0,
+        });
+        let known = division.is_none_or(|code| code.as_str() == "331126");
+        Ok(known.then(|| {
+            serde_json::json!({
+                "schema": "gongshi.coverage/1", "division": {"code": "331126", "name": "庆元县"}, "year": year,
+                "basis": "roster", "withheld": false, "counts": counts, "divisions": [], "agencies": [
+                    {"division": "331126", "agency_name": "庆元县<b>", "expected": true, "standing": "missing", "days_late": 3},
+                ],
+            })
+        }))
+    }
+    fn moved(&self, agency_id: &str, _: u16) -> Result<Option<String>, SourceError> {
+        Ok((agency_id == "331126:旧名")
+            .then(|| self.here().next().map(|doc| doc.summary.agency.id.clone()))
+            .flatten())
+    }
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
         Ok(self.package(digest)?.map(|_| "c2sp.org/tlog-proof@v1\n".into()))
     }
@@ -212,8 +236,13 @@ impl Source for Fake {
     fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
         self.bytes(digest, b"body")
     }
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
-        if *body == digest(200) { self.bytes(package, b"att") } else { Ok(Found::Absent) }
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError> {
+        let head = AttachmentHead { name: "附表.xlsx".into(), bytes: 5, chunks: 2, salt: [9; 32] };
+        let found = self.bytes(package, b"")?;
+        Ok(if *body == digest(200) { found.map(|_| head) } else { Found::Absent })
+    }
+    fn attachment_chunk(&self, package: &Digest, _: &Digest, at: u32) -> Result<Found<Vec<u8>>, SourceError> {
+        self.bytes(package, if at == 0 { b"att" } else { b"ac" })
     }
     fn checkpoint(&self) -> Option<String> {
         (!self.empty).then(|| "gongshi/root/x\n99\nAAAA\n\n— x\n".into())

@@ -6,6 +6,7 @@
 //! - [`source`] the trait the node implements; [`doc`] the documents of the API
 //! - `api_view` the API of the consolidated view
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
+//! - `download` attachments, chunk by chunk
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
 //! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages;
 //!   `division`, `division_tables` a division's year, `origin` what a sum is made of, `charts` shapes
@@ -20,8 +21,11 @@ pub mod source;
 pub(crate) mod api;
 mod api_view;
 mod charts;
+pub(crate) mod circular;
+mod coverage;
 mod division;
 mod division_tables;
+mod download;
 mod folio;
 mod kind;
 mod origin;
@@ -61,6 +65,9 @@ use words::Lang;
 /// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
 const READS_AT_ONCE: usize = 64;
 
+/// Downloads waiting at once for what is not here: each asks the node ten times a second.
+const WAITS_AT_ONCE: usize = 64;
+
 /// How a portal is mounted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortalConfig {
@@ -96,6 +103,7 @@ pub struct BadBasePath(pub String);
 pub(crate) struct Portal {
     source: Arc<dyn Source>,
     reads: Arc<Semaphore>,
+    waits: Arc<Semaphore>,
     /// Base path without a trailing slash.
     base: Arc<str>,
     assets: Arc<[Asset]>,
@@ -131,6 +139,7 @@ impl Portal {
         Ok(Self {
             source,
             reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            waits: Arc::new(Semaphore::new(WAITS_AT_ONCE)),
             base: base.into(),
             assets,
             site: Arc::new(site.clone()),
@@ -177,7 +186,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/statement", get(api::statement))
         .route("/card", get(api::card))
         .route("/body", get(api::body))
-        .route("/attachments/{body}", get(api::attachment));
+        .route("/attachments/{body}", get(download::attachment));
     let api = Router::new()
         .route("/v1/node", get(api::node))
         .route("/v1/packages", get(api::packages))
@@ -186,6 +195,8 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/v1/view/{code}/{year}", get(api_view::view))
         .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
         .route("/v1/series/{code}", get(api_view::series))
+        // Written as a route, so that no page's address of several parts takes what is unknown here.
+        .route("/{*unknown}", get(api::not_found))
         .fallback(api::not_found);
     let sums = |lang: Lang| {
         Router::new()
@@ -203,6 +214,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/p/{digest}", get(report::by_digest))
         .route("/verify", get(pages::verify))
         .route("/rollcall", get(pages::rollcall))
+        .route("/coverage/{year}", get(coverage::coverage))
         .nest("/api", api)
         .route("/.well-known/gongshi.json", get(api::identity))
         .route("/checkpoint", get(api::checkpoint))

@@ -7,11 +7,11 @@ use super::doc::{
 };
 use super::pages::{Frame, page, shown, year_link};
 use super::reply::{Problem, here};
-use super::text::{grouped, same_number, web_url};
+use super::text::{grouped, same_number, segment, web_url};
 use crate::digest::Digest;
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
 /// The label that everything not real carries.
 const SYNTHETIC_LABEL: &str = "合成示例";
@@ -101,7 +101,16 @@ async fn of_year(
     pick: impl FnOnce(&[PackageSummary]) -> Option<Digest>,
 ) -> Result<Response, Problem> {
     let year = api::year(year).ok_or(Problem::NotFound)?;
-    let revisions = portal.read(move |source| source.agency_year(&agency, year)).await?;
+    let found = portal.read(move |source| {
+        let revisions = source.agency_year(&agency, year)?;
+        let moved = if revisions.is_empty() { source.moved(&agency, year)? } else { None };
+        Ok((revisions, moved))
+    });
+    let (revisions, moved) = found.await?;
+    if let Some(id) = moved {
+        let to = format!("{}/a/{}/{year}", portal.base, segment(&id));
+        return Ok(Redirect::permanent(&to).into_response());
+    }
     report(portal, pick(&revisions).ok_or(Problem::NotFound)?).await
 }
 

@@ -151,6 +151,19 @@ pub struct PlaceDoc {
     pub years: Vec<u16>,
 }
 
+/// What a download begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttachmentHead {
+    /// The file's name, harmless.
+    pub name: String,
+    /// Length of the content in bytes.
+    pub bytes: u64,
+    /// Chunks of the content.
+    pub chunks: u32,
+    /// The body's salt; zeros while its outline is on its way.
+    pub salt: [u8; 32],
+}
+
 /// The node, as the public portal reads it.
 pub trait Source: Send + Sync + 'static {
     /// `/api/v1/node`; size 0 and the empty roots before the first tail.
@@ -171,8 +184,16 @@ pub trait Source: Send + Sync + 'static {
     fn card(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
     /// salt ‖ content of the card's first body.
     fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
-    /// salt ‖ content of another body that the package's card names.
-    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<Vec<u8>>, SourceError>;
+    /// What a download of an attachment begins with. What is not here is asked for: here, while it is on its way;
+    /// missing, when nobody gives it now.
+    fn attachment(&self, package: &Digest, body: &Digest) -> Result<Found<AttachmentHead>, SourceError>;
+    /// A chunk of an attachment's content, checked; missing while it is on its way.
+    fn attachment_chunk(
+        &self,
+        package: &Digest,
+        body: &Digest,
+        at: u32,
+    ) -> Result<Found<Vec<u8>>, SourceError>;
     /// The newest checkpoint of the root log as a signed note; none before the first tail.
     fn checkpoint(&self) -> Option<String>;
     /// A tile of hashes; `width` is none for a full tile.
@@ -198,6 +219,16 @@ pub trait Source: Send + Sync + 'static {
     ) -> Result<Option<CellPage>, SourceError>;
     /// A table over the years; none when there is no such table.
     fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError>;
+    /// Who owed a report of a year, and who gave one, as the public may know it; none for a division that nothing of
+    /// this federation names. Without a division: this node's own and all below.
+    fn coverage(
+        &self,
+        division: Option<&DivisionCode>,
+        year: u16,
+    ) -> Result<Option<serde_json::Value>, SourceError>;
+    /// Where an agency's year is found that is not under `agency_id`: the id that stands for an alias, or the agency
+    /// of the same name in the one division that goes on with the duties of a closed one.
+    fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError>;
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
 }

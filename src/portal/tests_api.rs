@@ -179,13 +179,18 @@ async fn proofs_and_bytes_are_served_with_their_caching() {
         ("/statement", "leaf", immutable),
         ("/card", "card", immutable),
         ("/body", "body", "public, max-age=300, must-revalidate"),
-        (&attachment, "att", "public, max-age=300, must-revalidate"),
+        (&attachment, "attac", "public, max-age=300, must-revalidate"),
     ] {
         let answer = get(one(), &format!("{at}{part}")).await;
         assert_eq!((answer.text().as_str(), answer.header("cache-control")), (body, cache), "{part}");
     }
     let answer = get(one(), &format!("{at}{attachment}")).await;
     assert!(answer.header("content-disposition").starts_with("attachment; filename=\""));
+    assert_eq!(
+        (answer.header("content-length"), answer.header("content-type")),
+        ("5", "application/octet-stream")
+    );
+    assert_eq!(answer.header("gongshi-salt"), "09".repeat(32));
     assert_eq!(get(one(), &format!("{at}/attachments/{}", digest(3))).await.status, StatusCode::NOT_FOUND);
 }
 

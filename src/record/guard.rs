@@ -8,7 +8,7 @@
 //! The file is a row of cells of 128 bytes, so that none crosses a disk sector (512 bytes) and each is written
 //! wholly or not at all; integers are little-endian, unused bytes 0.
 //!
-//! | offset | bytes | mark (the first cell is `GSGUARD1`, then zeros and the same checksum) |
+//! | offset | bytes | mark (the first cell is `GSGUARD1`, inode and time of birth of the file, zeros, the same checksum) |
 //! | ---: | ---: | --- |
 //! | 0 | 32 | origin |
 //! | 32 | 8 | size |
@@ -22,6 +22,7 @@
 //! whole. Anything else is damage: a cell that is neither valid nor zero, or a mark of a later raise behind an
 //! incomplete one. When the file is large and mostly superseded it is written anew beside itself and renamed.
 
+use self::place::{NOWHERE, Place, header, place_of, read_header};
 use super::{disk, sync_dir};
 use crate::bytes::{LayoutError, Reader};
 use crate::digest::Digest;
@@ -94,6 +95,8 @@ pub struct Guard {
     bytes: u64,
     compact_bytes: u64,
     poisoned: bool,
+    /// The file says that it was written elsewhere: it is a copy, or stands in for one that was lost.
+    unsure: bool,
 }
 
 impl Guard {
@@ -106,9 +109,48 @@ impl Guard {
             return Err(GuardError::AlreadyThere(path.to_path_buf()));
         }
         // If we stop before the rename, no guard is here, and create begins again.
-        let file = write_anew(path, &BTreeMap::new(), 0).map_err(from_write)?;
+        let file = write_anew(path, &BTreeMap::new(), 0, None).map_err(from_write)?;
         rename_anew(path)?;
         Ok(Self::with(path, file, BTreeMap::new(), 0, CELL_BYTES as u64))
+    }
+
+    /// Creates an empty guard in the stead of one that was lost, durably: it is unsure until the neighbours were asked.
+    ///
+    /// # Errors
+    /// As [`Guard::create`].
+    pub fn create_unsure(path: &Path) -> Result<Self, GuardError> {
+        if path.try_exists()? {
+            return Err(GuardError::AlreadyThere(path.to_path_buf()));
+        }
+        let file = write_anew(path, &BTreeMap::new(), 0, Some(NOWHERE)).map_err(from_write)?;
+        rename_anew(path)?;
+        Ok(Self { unsure: true, ..Self::with(path, file, BTreeMap::new(), 0, CELL_BYTES as u64) })
+    }
+
+    /// The highest marks, by origin.
+    pub const fn marks(&self) -> &BTreeMap<Digest, Mark> {
+        &self.marks
+    }
+
+    /// True when the marks may be old: the file is a copy, or stands in for a lost one.
+    pub const fn is_unsure(&self) -> bool {
+        self.unsure
+    }
+
+    /// Makes the marks this place's own: the neighbours have said what was signed.
+    ///
+    /// # Errors
+    /// [`GuardError::Full`], [`GuardError::Io`]: it stays unsure.
+    pub fn settle_here(&mut self) -> Result<(), GuardError> {
+        // If we stop before the rename, the old file stands and is as unsure as it was.
+        let file = write_anew(&self.path, &self.marks, self.raise, None).map_err(from_write)?;
+        if let Err(error) = rename_anew(&self.path) {
+            self.poisoned = true;
+            return Err(error.into());
+        }
+        self.bytes = (1 + self.marks.len() as u64) * CELL_BYTES as u64;
+        (self.file, self.unsure) = (file, false);
+        Ok(())
     }
 
     /// Opens a guard and cuts a raise that was interrupted.
@@ -133,12 +175,13 @@ impl Guard {
         }
         // A leftover of an interrupted rewriting; the next one would overwrite it anyway.
         let _ = std::fs::remove_file(beside(path));
-        Ok(Self::with(path, file, found.marks, found.raise, found.bytes))
+        let unsure = found.place != (0, 0) && found.place != place_of(&file)?;
+        Ok(Self { unsure, ..Self::with(path, file, found.marks, found.raise, found.bytes) })
     }
 
     fn with(path: &Path, file: File, marks: BTreeMap<Digest, Mark>, raise: u64, bytes: u64) -> Self {
         let path = path.to_path_buf();
-        Self { path, file, marks, raise, bytes, compact_bytes: COMPACT_BYTES, poisoned: false }
+        Self { path, file, marks, raise, bytes, compact_bytes: COMPACT_BYTES, poisoned: false, unsure: false }
     }
 
     /// The highest mark of an origin.
@@ -208,7 +251,8 @@ impl Guard {
         }
         // If we stop before the rename, the old file holds everything. Room may be short: it is tried again
         // when the file has doubled.
-        let Ok(file) = write_anew(&self.path, &self.marks, self.raise) else {
+        let place = self.unsure.then_some(NOWHERE);
+        let Ok(file) = write_anew(&self.path, &self.marks, self.raise, place) else {
             self.compact_bytes = self.bytes.saturating_mul(2);
             return Ok(());
         };
@@ -230,11 +274,16 @@ fn beside(path: &Path) -> PathBuf {
     path.with_added_extension("new")
 }
 
-/// Writes header and marks to the file beside `path`, synced.
-fn write_anew(path: &Path, marks: &BTreeMap<Digest, Mark>, raise: u64) -> io::Result<File> {
-    let mut bytes = cell(MAGIC);
-    bytes.extend(raise_cells(marks, raise));
+/// Writes header and marks to the file beside `path`, synced. It says where it is, or the place that it is given.
+fn write_anew(
+    path: &Path,
+    marks: &BTreeMap<Digest, Mark>,
+    raise: u64,
+    place: Option<Place>,
+) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(beside(path))?;
+    let mut bytes = header(place.map_or_else(|| place_of(&file), Ok)?);
+    bytes.extend(raise_cells(marks, raise));
     file.write_all_at(&bytes, 0)?;
     file.sync_all()?;
     Ok(file)
@@ -289,6 +338,7 @@ fn read_cell(bytes: &[u8]) -> Option<Cell> {
 }
 
 struct Found {
+    place: Place,
     marks: BTreeMap<Digest, Mark>,
     raise: u64,
     bytes: u64,
@@ -296,11 +346,9 @@ struct Found {
 
 /// What the file holds, without an interrupted raise; or the offset of damage.
 fn scan(bytes: &[u8]) -> Result<Found, u64> {
-    let (header, rest) = bytes.split_at_checked(CELL_BYTES).ok_or(0_u64)?;
-    if header != cell(MAGIC) {
-        return Err(0);
-    }
-    let mut found = Found { marks: BTreeMap::new(), raise: 0, bytes: CELL_BYTES as u64 };
+    let (first, rest) = bytes.split_at_checked(CELL_BYTES).ok_or(0_u64)?;
+    let place = read_header(first).ok_or(0_u64)?;
+    let mut found = Found { place, marks: BTreeMap::new(), raise: 0, bytes: CELL_BYTES as u64 };
     let mut pending: Vec<Cell> = Vec::new();
     let mut at = CELL_BYTES as u64;
     // Set when a cell is missing: the raise that follows the last whole one was interrupted.
@@ -332,5 +380,6 @@ fn scan(bytes: &[u8]) -> Result<Found, u64> {
     Ok(found)
 }
 
+mod place;
 #[cfg(test)]
 mod tests;

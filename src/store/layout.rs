@@ -61,6 +61,14 @@ pub fn body(digest: &Digest) -> Vec<u8> {
 pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
     key(b'c', &[digest.as_bytes(), &chunk.to_be_bytes()])
 }
+/// The last key that a chunk of a body can have.
+pub fn body_chunks_end(digest: &Digest) -> Vec<u8> {
+    key(b'c', &[digest.as_bytes(), &[u8::MAX; 5]])
+}
+/// A body's outline.
+pub fn body_outline(digest: &Digest) -> Vec<u8> {
+    key(b'g', &[digest.as_bytes()])
+}
 /// That a body was erased.
 pub fn erased(digest: &Digest) -> Vec<u8> {
     key(b'z', &[digest.as_bytes()])
@@ -76,6 +84,10 @@ pub fn refused(index: u64) -> Vec<u8> {
 /// That this node has looked at a report.
 pub fn reviewed(statement: &Digest) -> Vec<u8> {
     key(b'k', &[statement.as_bytes()])
+}
+/// The id that stands for another name or a later code of an agency.
+pub fn alias(alias: &str) -> Vec<u8> {
+    key(b'y', &[alias.as_bytes()])
 }
 /// The parent's receipt for a log of our own at a size.
 pub fn receipt(origin: &PublicKey, size: u64) -> Vec<u8> {

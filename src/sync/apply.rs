@@ -101,6 +101,7 @@ impl Node {
             log.beyond = true;
         }
         self.learn(turn, entry);
+        self.note_attachments(turn, entry)?;
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
                 self.waiting.entry((id, report.year)).or_default().insert(index);
@@ -207,6 +208,9 @@ impl Node {
                     Act::Rotate(rotation) => Some(rotation.signing),
                     _ => None,
                 };
+                for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
+                    self.fetches.forget(&body.digest);
+                }
                 self.refused_keys.extend(key);
                 if self.is_root() {
                     self.ready.extend(key);
@@ -285,6 +289,12 @@ fn put_revision(turn: &mut Turn<'_>, revision: &Revision) {
     let Revision { digest, index, division, year, agency_id, revision: number, .. } = revision;
     let short = IndexRow::of(revision).to_value();
     let puts = &mut turn.out.puts;
+    let named = format!("{division}:{}", revision.agency_name);
+    for alias in
+        [&named, &revision.agency_code].into_iter().filter(|alias| !alias.is_empty() && *alias != agency_id)
+    {
+        puts.put(layout::alias(alias), agency_id.as_bytes().to_vec());
+    }
     puts.put(layout::revision(digest), wire::encode(revision));
     puts.put(layout::by_index(*index), short.clone());
     puts.put(layout::by_division(division.as_str(), *year, agency_id, *number), short.clone());

@@ -109,7 +109,7 @@ impl Node {
     /// Signs and sends what changed, at most once a second.
     pub(super) fn attest(&mut self, turn: &mut Turn<'_>) {
         self.compare_with_root(turn);
-        if !self.attestation_is_due() {
+        if !self.attestation_is_due() || self.is_recovering() {
             return;
         }
         if let Some((last, _)) = &self.attested
@@ -140,7 +140,7 @@ impl Node {
 
     /// When the attestation that is held back by the rate limit is due, on the steady clock.
     pub(super) fn attest_due_ms(&self) -> Option<u64> {
-        let due = self.attestation_is_due();
+        let due = self.attestation_is_due() && !self.is_recovering();
         self.attested.as_ref().filter(|_| due).map(|(last, _)| last + ATTEST_MS_MIN)
     }
 

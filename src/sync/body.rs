@@ -6,6 +6,7 @@ use super::climb::Outcome;
 use super::erase::erased_by;
 use super::limits::BODY_BYTES_MAX;
 use super::node::Step;
+use super::outline::{OUTLINE_FRAME, Outline, chunks_held};
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
@@ -146,21 +147,33 @@ impl PackedBody {
     /// The digest that a frame of the record belongs to; none when it is no body's.
     pub fn digest_of(frame: &Frame) -> Option<Digest> {
         type Fields = (Digest, [u8; 32], u64, u32, u32, ByteBuf);
-        let fields: Fields = (frame.kind == BODY_FRAME)
-            .then(|| wire::decode(&frame.payload, FRAME_BYTES_MAX).ok())
-            .flatten()?;
-        Some(fields.0)
+        match frame.kind {
+            BODY_FRAME => wire::decode::<Fields>(&frame.payload, FRAME_BYTES_MAX).ok().map(|fields| fields.0),
+            OUTLINE_FRAME => Outline::digest_of(frame),
+            _ => None,
+        }
+    }
+
+    /// Enters a frame of the record's bodies into the index; other kinds are none of ours.
+    ///
+    /// # Errors
+    /// [`WireError`] when the frame is damaged.
+    pub fn enter(frame: &Frame, puts: &mut Batch) -> Result<(), WireError> {
+        match frame.kind {
+            BODY_FRAME => Self::put_frame(&frame.payload, puts),
+            OUTLINE_FRAME => Outline::put_frame(&frame.payload, puts),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a body out of the index.
     pub(super) fn delete(turn: &mut Turn<'_>, digest: &Digest) -> Step {
-        let Some(head) = turn.get(&layout::body(digest))? else { return Ok(()) };
-        let (_, _, count): ([u8; 32], u64, u32) =
-            wire::decode(&head, 64).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        for at in 0..count {
+        // Of a body on its way there are chunks and an outline, and no head.
+        for at in 0..chunks_held(&turn.read(), digest)? {
             turn.out.puts.delete(layout::body_chunk(digest, at));
         }
         turn.out.puts.delete(layout::body(digest));
+        turn.out.puts.delete(layout::body_outline(digest));
         Ok(())
     }
 

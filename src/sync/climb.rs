@@ -143,6 +143,9 @@ impl Node {
         let Some(note) = self.origins.get(origin).and_then(|log| log.note.clone()) else {
             return Ok(Err("have_of_unknown_log"));
         };
+        if origin == self.own_key() && size.is_some_and(|size| size > self.own_size()) {
+            self.doubt(turn, conn);
+        }
         let Some(session) = self.sessions.get_mut(&conn) else { return Ok(Ok(())) };
         match size {
             Some(size) => {
@@ -349,6 +352,9 @@ impl Node {
 
     /// Cosigns what was taken in this turn, once for each log and session.
     pub(super) fn send_receipts(&mut self, turn: &mut Turn<'_>) {
+        if self.is_recovering() {
+            return;
+        }
         let mut due = Vec::new();
         for (conn, session) in &mut self.sessions {
             due.extend(std::mem::take(&mut session.receipts_due).into_iter().map(|origin| (*conn, origin)));

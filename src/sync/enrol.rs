@@ -334,7 +334,13 @@ impl Node {
         }
     }
 
-    fn enrol(&mut self, turn: &mut Turn<'_>, conn: ConnId, secret: &Digest, request: &JoinRequest) -> Step {
+    pub(super) fn enrol(
+        &mut self,
+        turn: &mut Turn<'_>,
+        conn: ConnId,
+        secret: &Digest,
+        request: &JoinRequest,
+    ) -> Step {
         let Some(state) = self.invites.get(secret).cloned() else { return Ok(()) };
         let delegation = self.delegation_for(&state.invite, request, turn.now.wall);
         let judged = self.registry.judge_delegate(&self.federation(), self.own_key(), &delegation);

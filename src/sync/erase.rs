@@ -20,7 +20,7 @@ pub fn erased_by(store: &dyn Read, body: &Digest) -> Result<Option<Digest>, Stor
 impl Node {
     /// Follows an accepted withdrawal: drops the bodies of the revision it names and of the earlier ones of that
     /// agency and year.
-    pub(super) fn erase(&self, turn: &mut Turn<'_>, withdrawal: &Entry) -> Step {
+    pub(super) fn erase(&mut self, turn: &mut Turn<'_>, withdrawal: &Entry) -> Step {
         let Some(report) = withdrawal.card.act.report() else { return Ok(()) };
         if (report.act, report.reason) != (ReportAct::Withdraw, ERASES) {
             return Ok(());
@@ -31,6 +31,7 @@ impl Node {
             let Some((_, entry)) = self.entry_by_digest(turn, &revision.digest)? else { continue };
             for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
                 PackedBody::delete(turn, &body.digest)?;
+                self.fetches.forget(&body.digest);
                 turn.out.puts.put(layout::erased(&body.digest), withdrawal.digest().as_bytes().to_vec());
                 turn.out.erased.push(body.digest);
             }

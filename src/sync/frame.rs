@@ -2,6 +2,7 @@
 
 use super::body::PackedBody;
 use super::limits::FRAME_BYTES_MAX;
+use super::outline::Outline;
 use crate::digest::Digest;
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
@@ -192,10 +193,63 @@ pub enum Frame {
     },
     /// Down: propose every log again.
     Again,
+    /// Either way: chunks of a body of a report are wanted.
+    WantChunks {
+        /// The statement whose card names the body.
+        statement: Digest,
+        /// The body.
+        body: Digest,
+        /// The first chunk.
+        from: u32,
+        /// How many from there, at most [`super::limits::CHUNKS_IN_FLIGHT_MAX`].
+        count: u32,
+        /// The outline is wanted before them.
+        outline: bool,
+    },
+    /// Either way: salt, length and leaf hashes of a body.
+    Outline {
+        /// The body.
+        body: Digest,
+        /// What its chunks are checked against.
+        outline: Box<Outline>,
+    },
+    /// Either way: one chunk of a body.
+    Chunk {
+        /// The body.
+        body: Digest,
+        /// Which chunk.
+        at: u32,
+        /// The chunk, compressed.
+        packed: ByteBuf,
+    },
+    /// Either way: the body is not here and not on its way.
+    Lack {
+        /// The body.
+        body: Digest,
+    },
     /// Up, when a session opens and with every checkpoint held; answered down: what the sender's clock shows.
     Clock {
         /// The sender's wall clock.
         at: WallMs,
+    },
+    /// Up: a node asks its parent for its own log, from an index on. Down, without an origin: the root asks a node below
+    /// for the root log, which comes as `Leaves` and is answered with `Held`.
+    Want {
+        /// Whose log; none for the root log.
+        origin: Option<PublicKey>,
+        /// Index of the first entry or leaf wanted.
+        first: u64,
+    },
+    /// Down: what the sender holds of the receiver's own log.
+    Back {
+        /// Whose log.
+        origin: PublicKey,
+        /// Index of the first entry.
+        first: u64,
+        /// The entries.
+        entries: Vec<ClimbingEntry>,
+        /// Entries held in all.
+        size: u64,
     },
     /// There is no room for what was sent: nothing of it was taken. Send it again after a pause.
     RetryAfter {
@@ -208,6 +262,16 @@ impl Frame {
     /// The frame as bytes (bincode, canonical).
     pub fn to_bytes(&self) -> Vec<u8> {
         wire::encode(self)
+    }
+
+    /// True for what is said of bodies by the chunk.
+    pub const fn is_of_bodies(&self) -> bool {
+        self.yields() || matches!(self, Self::WantChunks { .. } | Self::Lack { .. })
+    }
+
+    /// True for what yields to everything else on its way.
+    pub const fn yields(&self) -> bool {
+        matches!(self, Self::Chunk { .. } | Self::Outline { .. })
     }
 
     /// Reads a frame.

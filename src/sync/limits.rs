@@ -12,6 +12,20 @@ pub const PACKS_IN_FLIGHT_MAX: u64 = 4;
 /// Longest body carried with its statement, in bytes of content. Real reports have a few KB; attachments do
 /// not travel this way.
 pub const BODY_BYTES_MAX: u64 = 8 << 20;
+/// Longest attachment, in bytes of content: a scanned report of some hundred pages. Its leaf hashes are 50 KiB.
+pub const ATTACHMENT_BYTES_MAX: u64 = 100 << 20;
+/// Chunks of one body asked for and not yet here: 256 KiB keep a line of 30 ms at 8 MB/s, and are what a statement waits
+/// behind at most.
+pub const CHUNKS_IN_FLIGHT_MAX: u32 = 4;
+/// Chunks that one neighbour may be waiting for; what it asks beyond is not heard, and it asks again.
+pub const WANTS_COUNT_MAX: usize = 32;
+/// A neighbour that sends nothing of a body for so long is given up, in milliseconds: a chunk over a line of 1 KB/s takes
+/// a minute.
+pub const FETCH_STALL_MS: u64 = 120_000;
+/// Shortest and longest pause before neighbours that lack a body are asked again, in milliseconds.
+pub const FETCH_RETRY_MS: (u64, u64) = (10_000, 600_000);
+/// Rounds after which a body that only somebody here asked for is given up.
+pub const FETCH_DEMAND_TRIES: u32 = 3;
 /// Longest signed note accepted, in bytes: a checkpoint with cosignatures of five levels is under 2 KiB.
 pub const NOTE_BYTES_MAX: usize = 64 << 10;
 /// Longest frame in bytes: one body at its longest, and a pack around it.
@@ -36,6 +50,8 @@ pub const OTHER_PATH_AFTER_MS: u64 = 600_000;
 pub const SWALLOWED_AFTER_MS: u64 = 60_000;
 /// Without a newer cosignature of the root for so long its log is stale, in milliseconds: two renewals and a half.
 pub const STALE_AFTER_MS: u64 = RENEW_MS * 5 / 2;
+/// How long a node below has to show the larger root log that it claims to hold, in milliseconds.
+pub const CLAIM_WITHIN_MS: u64 = 60_000;
 /// When whoever brings something to a full disk comes again, in milliseconds.
 pub const RETRY_AFTER_MS: u64 = 10_000;
 /// Longest pause that a neighbour may ask for, in milliseconds.

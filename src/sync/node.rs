@@ -5,9 +5,11 @@
 
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
+use super::fetch::Fetches;
 use super::lateral::Lateral;
 use super::path::Paths;
 use super::quorum::Quorum;
+use super::recover::Recovery;
 use super::redial::Redial;
 use super::session::Session;
 use super::turn::Turn;
@@ -94,9 +96,11 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    /// Bodies on their way here.
+    pub(super) fetches: Fetches,
     pub(super) lateral: Lateral,
     pub(super) quorum: Quorum,
-    pub(super) behind: bool,
+    pub(super) recovery: Recovery,
     pub(super) room: Room,
     pub(super) room_looked_ms: u64,
     /// Why the root refused our own Delegate, if it did: then nothing we sign is ever answered.
@@ -146,9 +150,10 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            fetches: Fetches::default(),
             lateral,
             quorum: Quorum::default(),
-            behind: false,
+            recovery: Recovery::default(),
             room: Room::Enough,
             room_looked_ms: 0,
             own_refusal: None,

@@ -8,6 +8,7 @@ use super::turn::Turn;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::RevisionState;
+use crate::package::attachment::{ATTACHMENT_COUNT_MAX, attachments_of};
 use crate::package::body::{body_digest, content_fingerprint};
 use crate::statement::card::RefusalCode;
 use crate::statement::{Act, BodyRef, BodyRole, ReportAct, ReportCard, Scope, Status};
@@ -35,6 +36,17 @@ pub struct Submission {
     /// The package's content (src/package/FORMAT.md).
     #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
+    /// Attachments that are kept already, in the order in which the content names them.
+    pub attachments: Vec<Attached>,
+}
+
+/// An attachment that this node keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Attached {
+    /// The body's digest.
+    pub digest: Digest,
+    /// Length of the content in bytes.
+    pub bytes: u64,
 }
 
 /// What `publish` answers.
@@ -83,6 +95,12 @@ pub enum PublishError {
     /// It is no report that this node holds.
     #[error("{0} is no report held here")]
     NoReport(Digest),
+    /// An attachment is not kept here, or its content does not name it so.
+    #[error("attachment {0} is not kept here, or is not as the report names it")]
+    NoAttachment(Digest),
+    /// More attachments than a card names.
+    #[error("{0} attachments; at most {ATTACHMENT_COUNT_MAX} are allowed")]
+    TooManyAttachments(usize),
     /// The statement could not be said.
     #[error(transparent)]
     Say(#[from] SayError),
@@ -143,6 +161,7 @@ impl Node {
         if submission.year > turn.now.wall.year() {
             return Err(SayError::Refused(RefusalCode::BadYear).into());
         }
+        self.check_attachments(turn, submission)?;
         let (package, packed) = self.body(BodyRole::Package, 0, &submission.content);
         let mut card = ReportCard {
             act: ReportAct::Submit,
@@ -179,6 +198,12 @@ impl Node {
             card.act = ReportAct::Correct;
             self.give_reason(turn, &mut card, reason)?;
         }
+        let attached = submission.attachments.iter();
+        card.bodies.extend(attached.map(|Attached { digest, bytes }| BodyRef {
+            role: BodyRole::Attachment,
+            digest: *digest,
+            bytes: *bytes,
+        }));
         let revision = card.revision;
         turn.keep_body(&package.digest, &packed);
         let entry = self.say(turn, Act::Report(Box::new(card)))?;
@@ -275,5 +300,6 @@ impl Node {
 }
 
 fn fingerprint(card: &ReportCard, content: &[u8]) -> Digest {
-    content_fingerprint(content, &card.agency_id(), card.year, card.scope, card.status, &[])
+    let attached: Vec<Digest> = attachments_of(content).iter().map(|attachment| attachment.sha256).collect();
+    content_fingerprint(content, &card.agency_id(), card.year, card.scope, card.status, &attached)
 }

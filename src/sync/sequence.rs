@@ -23,6 +23,12 @@ pub enum SayError {
     /// A field is over its bound.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// This node is behind its own signatures, or may be: it signs nothing before it has asked its neighbours.
+    #[error("this node is recovering and signs nothing yet")]
+    Recovering,
+    /// Two histories of our own log were seen: the key that signed both signs nothing more.
+    #[error("two histories of our own log were seen: it is ended")]
+    Stopped,
     /// The index could not be read.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -74,7 +80,9 @@ impl Node {
             Ok(_) => Ok(()),
             Err(SayError::Store(error)) => Err(error),
             // Our own refusal is always within the rules; were it not, the entry would wait and be seen.
-            Err(SayError::Refused(_) | SayError::Card(_)) => Ok(()),
+            Err(SayError::Refused(_) | SayError::Card(_) | SayError::Recovering | SayError::Stopped) => {
+                Ok(())
+            }
         }
     }
 
@@ -84,6 +92,12 @@ impl Node {
     /// # Errors
     /// [`SayError`].
     pub fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
+        if self.is_recovering() {
+            return Err(SayError::Recovering);
+        }
+        if self.origins.get(self.own_key()).is_some_and(|log| log.stopped) {
+            return Err(SayError::Stopped);
+        }
         let index = self.own_size();
         let salt = *self.signing.derive(&format!("card salt {index}"));
         let entry = Entry::sign(&self.signing, &self.identity.federation(), index, salt, act)?;
@@ -142,7 +156,7 @@ impl Node {
     pub(super) fn may_sign_own_log(&self) -> bool {
         let tailed = self.root_note.as_ref().map_or(0, |note| note.size);
         let stopped = self.origins.get(self.own_key()).is_some_and(|log| log.stopped);
-        tailed >= self.root_frontier.size() && !stopped
+        tailed >= self.root_frontier.size() && !stopped && !self.is_recovering()
     }
 
     /// Signs our own log if it grew.

@@ -5,7 +5,7 @@ use super::node::{ConnId, Node, Step};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::trust::key::PublicKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,14 @@ pub(super) struct Session {
     pub(super) send_all: bool,
     /// Origins whose receipts are due at the end of the turn.
     pub(super) receipts_due: BTreeSet<PublicKey>,
+    /// Chunks of bodies that the neighbour waits for; no number stands for the outline.
+    pub(super) chunk_wants: VecDeque<(Digest, Option<u32>)>,
     /// The other end has no room until then, on the steady clock: nothing is sent that it would have to keep.
     pub(super) paused_until_ms: Option<u64>,
+    /// An ancestor asked for the root log.
+    pub(super) wants: bool,
+    /// When a node below was last asked for a larger root log that it claims to hold, on the steady clock.
+    pub(super) asked_ms: Option<u64>,
 }
 
 impl Session {
@@ -80,7 +86,10 @@ impl Session {
             sent_up: BTreeMap::new(),
             send_all: false,
             receipts_due: BTreeSet::new(),
+            chunk_wants: VecDeque::new(),
             paused_until_ms: None,
+            wants: false,
+            asked_ms: None,
         }
     }
 }
@@ -127,6 +136,7 @@ impl Node {
             self.sessions.iter().filter(|(_, s)| s.transport == transport).map(|(id, _)| *id).collect();
         for old in older {
             self.sessions.remove(&old);
+            self.fetches.lost(old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
         let session = Session::new(peer, transport);
@@ -135,9 +145,8 @@ impl Node {
             self.show_checkpoint(turn, conn, key);
         }
         if let Peer::Above(key) = peer {
-            if self.parent().is_some_and(|(parent, _)| parent != key) {
-                turn.send(conn, self.introduction(&key));
-            }
+            // An ancestor that was restored from an old copy may not know us any more, the parent neither.
+            turn.send(conn, self.introduction(&key));
             self.say_hello(turn, conn);
         }
         Ok(())
@@ -151,6 +160,7 @@ impl Node {
     /// A connection ended, or dialling failed (then `conn` is none).
     pub fn disconnected(&mut self, turn: &mut Turn<'_>, conn: Option<ConnId>) {
         let session = conn.and_then(|conn| self.sessions.remove(&conn));
+        conn.into_iter().for_each(|conn| self.fetches.lost(conn));
         let lost = match session.as_ref().map(|session| session.peer) {
             Some(Peer::Above(key)) => Some(key),
             Some(_) => None,
@@ -193,9 +203,15 @@ impl Node {
     /// When the node next wants a turn of its own, on the steady clock; none while only others can move it.
     pub fn wake_at_ms(&self) -> Option<u64> {
         let renew = self.is_root().then_some(self.renew_due_ms);
-        let own = [renew, self.release_due_ms].into_iter().flatten().min().filter(|_| self.has_room());
-        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms(), self.room_due_ms()]
+        let own = [renew, self.release_due_ms]
             .into_iter()
+            .flatten()
+            .min()
+            .filter(|_| self.has_room() && !self.is_recovering());
+        let more = [self.room_due_ms(), self.recovery_due_ms(), self.fetches.due_ms()];
+        [self.path_due_ms(), self.lateral_due_ms(), own, self.attest_due_ms()]
+            .into_iter()
+            .chain(more)
             .flatten()
             .min()
     }
@@ -207,6 +223,7 @@ impl Node {
     pub fn frame(&mut self, turn: &mut Turn<'_>, conn: ConnId, frame: Frame) -> Step {
         let Some(session) = self.sessions.get(&conn) else { return Ok(()) };
         let (peer, open) = (session.peer, session.open);
+        let (asked, wants) = (session.asked_ms.is_some(), session.wants);
         if self.sends_away(turn, conn, &frame) {
             return Ok(());
         }
@@ -242,6 +259,17 @@ impl Node {
             (Peer::Below(_), Frame::Push { origin, first, entries, note }) => {
                 self.on_push(turn, conn, &origin, first, entries, note)?
             }
+            (_, Frame::Want { origin, first }) => self.on_want(turn, conn, origin, first)?,
+            (Peer::Above(_), Frame::Back { origin, first, entries, size }) => {
+                self.on_back(turn, conn, &origin, first, entries, size)?
+            }
+            (Peer::Below(_), Frame::Leaves { first, leaves, note, proof }) if asked => {
+                self.on_leaves(turn, conn, first, leaves, &note, &proof)?
+            }
+            (Peer::Above(_), Frame::Held { root_size, send_all }) if wants => {
+                self.on_held(conn, root_size, send_all);
+                Ok(())
+            }
             (Peer::Below(_), Frame::Held { root_size, send_all }) => {
                 self.on_held(conn, root_size, send_all);
                 Ok(())
@@ -269,6 +297,7 @@ impl Node {
                 self.on_clock(turn, conn, at);
                 Ok(())
             }
+            (_, frame) if frame.is_of_bodies() => self.on_body_frame(turn, conn, frame)?,
             (_, Frame::RetryAfter { ms }) => {
                 self.on_retry_after(turn, conn, ms);
                 Ok(())
@@ -310,6 +339,7 @@ impl Node {
             return Ok(Err("second_hello"));
         }
         session.open = true;
+        self.fetches.stirred = true;
         session.theirs = root_size;
         let peer = session.peer;
         if let Some(division) = self.division_of(&peer) {
@@ -322,10 +352,12 @@ impl Node {
                     turn.send(conn, self.own_chain());
                 }
                 self.begin_tail(turn, conn, root_size)?;
+                self.ask_back(turn, conn);
             }
             Peer::Above(key) => {
                 // The ancestor may have been restored from an older copy.
                 self.propose_all(conn);
+                self.ask_back(turn, conn);
                 self.redial.reached(&key);
                 self.attested = None;
                 self.cosign_again(conn);
@@ -344,7 +376,8 @@ impl Node {
     /// [`crate::store::StoreError`].
     pub fn settle(&mut self, turn: &mut Turn<'_>) -> Step {
         self.resume(turn);
-        if self.has_room() {
+        self.end_recovery(turn);
+        if self.has_room() && !self.is_recovering() {
             self.release_due(turn)?;
             self.sequence(turn)?;
             self.sign_root_log(turn)?;
@@ -353,6 +386,8 @@ impl Node {
         self.send_receipts(turn);
         self.climb(turn)?;
         self.fan_out(turn)?;
+        self.fetch(turn)?;
+        self.serve_wants(turn)?;
         self.attest(turn);
         self.send_cosignature(turn);
         self.choose_paths(turn);

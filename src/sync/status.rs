@@ -110,15 +110,6 @@ impl Node {
     pub const fn received(&self) -> u64 {
         self.received
     }
-    /// True when the record, as it was opened, ended before what this node has signed, and the rest has not come
-    /// back yet.
-    pub const fn is_behind(&self) -> bool {
-        self.behind
-    }
-    /// Said by the engine, which keeps the guard.
-    pub const fn set_behind(&mut self, behind: bool) {
-        self.behind = behind;
-    }
     /// Why the root refused our own Delegate, if it did.
     pub const fn own_refusal(&self) -> Option<RefusalCode> {
         self.own_refusal

@@ -51,7 +51,9 @@ impl Node {
         let below: Vec<ConnId> = self
             .sessions
             .iter()
-            .filter(|(_, s)| s.open && matches!(s.peer, Peer::Below(_)) && s.tail_sent < note.size)
+            .filter(|(_, s)| {
+                s.open && (s.wants || matches!(s.peer, Peer::Below(_))) && s.tail_sent < note.size
+            })
             .filter(|(_, s)| s.paused_until_ms.is_none())
             .map(|(conn, _)| *conn)
             .collect();
@@ -74,7 +76,7 @@ impl Node {
                         .map_err(|error| StoreError::Damaged(error.to_string()))?
                 };
                 turn.send(conn, Frame::Leaves { first, leaves, note: note.text.clone(), proof });
-                if end == note.size {
+                if end == note.size && self.sessions.get(&conn).is_some_and(|s| !s.wants) {
                     self.send_root_attestation(turn, conn);
                 }
                 if let Some(session) = self.sessions.get_mut(&conn) {
@@ -203,6 +205,13 @@ impl Node {
             self.compare_now(turn);
             return Ok(Err("leaves_do_not_fit_checkpoint"));
         }
+        if self.is_root() {
+            // Signed by this very node: the proof that it is behind itself.
+            self.learn_floor(&checkpoint.origin, checkpoint.size);
+            if let Some(session) = self.sessions.get_mut(&conn) {
+                session.asked_ms = Some(turn.now.steady_ms);
+            }
+        }
         for (leaf, entry, bodies) in entries {
             if let Some(bodies) = bodies
                 && keep_bodies(turn, &entry, bodies)?.is_err()
@@ -222,7 +231,8 @@ impl Node {
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);
             self.record(turn, Fact::Leaf { sequenced_at, received_at, statement: leaf.statement })?;
         }
-        if end == checkpoint.size {
+        self.end_recovery(turn);
+        if end == checkpoint.size && !self.is_root() {
             self.cosign_root(turn, note, &checkpoint)?;
         }
         turn.send(conn, Frame::Held { root_size: end, send_all: false });
@@ -279,6 +289,9 @@ impl Node {
 
     /// Keeps a root checkpoint of all the leaves held, with this node's cosignature.
     fn cosign_root(&mut self, turn: &mut Turn<'_>, mut note: Note, checkpoint: &Checkpoint) -> Step {
+        if self.is_recovering() || !self.may_cosign(&checkpoint.origin, checkpoint.size) {
+            return Ok(());
+        }
         turn.out.marks.push((Digest::of(&[checkpoint.origin.as_bytes()]), checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);
         note.signatures.retain(|signature| signature.name != name);

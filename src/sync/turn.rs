@@ -92,6 +92,12 @@ pub enum Event {
     Released(u16),
     /// A release is due and held back: our clock disagrees with the children's by so many milliseconds.
     ReleaseHeldBack(u64),
+    /// The last chunk of a body is here.
+    BodyHere(Digest),
+    /// This node is behind its own signatures, or may be: it signs nothing.
+    Recovering,
+    /// It holds what it signed again.
+    Recovered,
     /// A peer broke the protocol.
     PeerFault(ConnId, &'static str),
 }

@@ -210,4 +210,25 @@ impl Coverage {
             })
             .collect();
     }
+
+    /// The document of `gongshi coverage --json` and of `/coverage/{year}.json`.
+    pub fn to_json(&self, scope: &Scope) -> serde_json::Value {
+        let coverage = self;
+        let levels: Vec<serde_json::Value> = coverage
+            .levels
+            .iter()
+            .map(|(level, counts)| {
+                let mut line = serde_json::json!(counts);
+                line["level"] = serde_json::json!(level);
+                line
+            })
+            .collect();
+        serde_json::json!({
+            "schema": "gongshi.coverage/1",
+            "division": {"code": coverage.division, "name": scope.tree.name(&coverage.division)},
+            "year": coverage.year, "basis": coverage.basis, "earlier_year": coverage.earlier_year,
+            "withheld": coverage.withheld, "counts": coverage.counts, "levels": levels,
+            "divisions": coverage.divisions, "agencies": coverage.lines, "unread": coverage.unread,
+        })
+    }
 }

@@ -14,6 +14,7 @@
     reason = "a test stops at its first surprise, also inside what tests share"
 )]
 
+mod attachments;
 mod federation;
 mod http;
 mod keys;
@@ -23,7 +24,9 @@ mod reports;
 
 mod audit;
 mod backups;
+
 mod bundles;
+mod by_files;
 mod damage;
 mod demo;
 mod disk;

@@ -109,7 +109,21 @@ fn a_roster_says_who_owes_what_and_coverage_says_who_gave_it() {
     federation.wait_agreement(10);
     for node in &federation.nodes {
         node.run(&["verify", "--all"]).expect_exit(0);
+        let document = node.api("/coverage/2024.json?division=330200");
+        assert_eq!(counts(&document), [4, 2, 1, 1, 0, 1], "{}: {document}", node.code);
+        let shown = node.get("/coverage/2024?division=330200").text();
+        for word in ["宁波市海事局", "未报", "零报告", "不适用", "有更正", "名册外"] {
+            assert!(shown.contains(word), "{}: {word}", node.code);
+        }
+        assert!(node.get("/coverage/2024.csv").text().starts_with('\u{feff}'));
+        assert!(node.get("/coverage/2024.xlsx").body.starts_with(b"PK"));
+        assert_eq!(node.get("/coverage/2024?division=999999").status, 404);
+        assert_eq!(node.get("/coverage/x").status, 404);
     }
+    let book = federation.dir.path().join("circular.xlsx");
+    let words = ["coverage", "--year", "2024", "--xlsx", "-o", book.to_str().expect("a plain path")];
+    city.run(&words).expect_exit(3);
+    assert!(std::fs::read(&book).expect("the circular").starts_with(b"PK"));
 }
 
 /// A figure whose parts do not add up, published as printed: valid, and worth a look.

@@ -22,6 +22,7 @@ mod network;
 mod story;
 mod world;
 
+mod attachments;
 mod attacks;
 mod bundles;
 mod climbing;
@@ -33,6 +34,7 @@ mod full;
 mod paths;
 mod random;
 mod release;
+mod restore;
 mod sums;
 mod trust;
 mod witnesses;

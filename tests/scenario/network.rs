@@ -63,6 +63,10 @@ pub struct Network {
     stalled: BTreeSet<(usize, usize)>,
     /// Of a hundred frames, how many arrive twice.
     pub doubled_percent: u64,
+    /// Machines that send other chunks of bodies than they hold.
+    pub liars: BTreeSet<usize>,
+    /// Chunks of bodies that were sent, by machine.
+    pub chunks_sent: BTreeMap<usize, u64>,
     /// Of a hundred frames, how many are lost and sent again after [`RETRANSMISSION_MS`], once or several times.
     pub lost_percent: u64,
     /// From, to: copies of what was sent are kept, to come again later.
@@ -211,11 +215,17 @@ impl Sim {
 
     /// Sends a frame from an end of a connection.
     pub fn send(&mut self, id: u64, from: usize, frame: &Frame) {
-        let bytes = frame.to_bytes();
+        let mut bytes = frame.to_bytes();
         assert!(bytes.len() <= FRAME_BYTES_MAX, "a frame of {} bytes", bytes.len());
         let Some(conn) = self.network.conns.get(&id) else { return };
         if conn.dead || conn.ends[from] != End::Open {
             return;
+        }
+        if let (Frame::Chunk { .. }, Party::Site(sender)) = (frame, conn.parties[from]) {
+            *self.network.chunks_sent.entry(sender).or_default() += 1;
+            if let Some(last) = bytes.last_mut().filter(|_| self.network.liars.contains(&sender)) {
+                *last ^= 1;
+            }
         }
         let again = !matches!(frame, Frame::Hello { .. } | Frame::Join(_) | Frame::Introduce { .. });
         if let [Party::Site(a), Party::Site(b)] = conn.parties {
@@ -410,6 +420,12 @@ fn brief(frame: &Frame) -> String {
         }
         Frame::Renewed { note } => format!("Renewed {}", note.lines().nth(1).unwrap_or_default()),
         Frame::Held { root_size, send_all } => format!("Held {root_size} all {send_all}"),
+        Frame::WantChunks { from, count, outline, .. } => {
+            format!("WantChunks {from}+{count} outline {outline}")
+        }
+        Frame::Outline { outline, .. } => format!("Outline of {} bytes", outline.bytes),
+        Frame::Chunk { at, .. } => format!("Chunk {at}"),
+        Frame::Lack { .. } => "Lack".to_owned(),
         Frame::Attest { note } => format!("Attest {}", note.lines().nth(2).unwrap_or_default()),
         Frame::Join(_) => "Join".to_owned(),
         Frame::JoinPending { digits } => format!("JoinPending {digits}"),
@@ -417,6 +433,8 @@ fn brief(frame: &Frame) -> String {
         Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
+        Frame::Want { origin, first } => format!("Want {:?} {first}", origin.as_ref().map(short)),
+        Frame::Back { first, entries, size, .. } => format!("Back {first}+{} of {size}", entries.len()),
         Frame::RetryAfter { ms } => format!("RetryAfter {ms}"),
         Frame::Compare { .. } => "Compare".to_owned(),
         Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),

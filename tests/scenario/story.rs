@@ -371,6 +371,7 @@ impl Office {
             template: String::new(),
             as_printed: false,
             content: content(figures),
+            attachments: Vec::new(),
         };
         let mut sim = self.sim();
         let answer = sim.turn(self.at, |node, turn| Ok(node.publish(turn, &submission)));
@@ -401,6 +402,7 @@ impl Office {
             template: String::new(),
             as_printed: false,
             content,
+            attachments: Vec::new(),
         };
         self.sim().turn(self.at, |node, turn| Ok(node.publish(turn, &submission)))
     }
@@ -417,6 +419,7 @@ impl Office {
             template: String::new(),
             as_printed: false,
             content,
+            attachments: Vec::new(),
         };
         let said =
             self.sim().turn(self.at, |node, turn| Ok(node.correct(turn, &submission, "数字有误").is_ok()));
@@ -526,6 +529,7 @@ fn content(figures: &str) -> Vec<u8> {
         members: Cow::Owned(Vec::new()),
         notes: None,
         labels: Cow::Owned(Vec::new()),
+        attachments: Cow::Owned(Vec::new()),
     };
     body.to_bytes()
 }

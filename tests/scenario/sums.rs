@@ -148,6 +148,7 @@ pub fn content(seed: u64, consolidated: bool) -> Vec<u8> {
         members: members.into(),
         notes: None,
         labels: Vec::new().into(),
+        attachments: Vec::new().into(),
     };
     body.to_bytes()
 }

@@ -33,7 +33,7 @@ fn lies_to(world: &World, province: &Office, deceived: &Office, others: &[&Offic
     let honest = &sim.sites[province.at];
     let mut twin = Site::new(code("330001"), [honest.signing, honest.transport], None);
     twin.disk = Disk(Arc::new(Mutex::new(honest.disk.with(|record| record.clone()))));
-    twin.marks = Marks(Arc::new(Mutex::new(honest.marks.0.lock().expect("marks").clone())));
+    twin.marks = Marks(Arc::new(Mutex::new(honest.marks.0.lock().expect("marks").clone())), Arc::default());
     twin.store = Arc::new(MemoryStore::new());
     let keepers = (Box::new(twin.disk.clone()), Box::new(twin.marks.clone()));
     let store = Arc::clone(&twin.store) as Arc<dyn Store>;

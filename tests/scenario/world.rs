@@ -13,6 +13,7 @@ use gongshi::sync::{self, Action, Event, Node, Turn};
 use gongshi::time::{Now, WallMs};
 use gongshi::trust::key::{PublicKey, SecretKey};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// 2025-01-15T08:00:00Z: the year 2024 is over everywhere.
@@ -77,9 +78,22 @@ impl Record for Disk {
 
 /// The guard: refuses forks, and outlives its engine.
 #[derive(Clone, Default)]
-pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>);
+pub struct Marks(pub Arc<Mutex<BTreeMap<Digest, Mark>>>, pub Arc<AtomicBool>);
 
 impl HighMarks for Marks {
+    fn marks(&self) -> BTreeMap<Digest, Mark> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_unsure(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
+    }
+
+    fn settle_here(&mut self) -> Result<(), GuardError> {
+        self.1.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         raise(&mut held, marks)

@@ -15,6 +15,11 @@ const CAGES: &[(&str, &[&str])] = &[
     ("sled", &["src/store/sled.rs"]),
     ("ed25519_dalek", &["src/trust/key.rs"]),
     ("bincode", &["src/wire.rs"]),
+    ("calamine", &["src/intake/"]),
+    ("rust_xlsxwriter", &["src/intake/", "src/portal/workbook.rs", "src/portal/circular.rs"]),
+    ("zip", &["src/intake/"]),
+    ("csv", &["src/intake/"]),
+    ("encoding_rs", &["src/intake/"]),
     ("clap", &["src/ops/", "src/ops.rs", "src/main.rs"]),
     ("clap_complete", &["src/ops/", "src/ops.rs", "src/main.rs"]),
 ];

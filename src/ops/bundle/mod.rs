@@ -9,7 +9,8 @@ mod read;
 mod write;
 
 pub(super) use import::{Line, import};
-pub(super) use write::{Exported, export};
+pub(super) use read::peek;
+pub(super) use write::{Exported, export, plan};
 
 use super::service::{Bundled, Bundling, Failure, Reply, Request};
 use std::io;

@@ -38,6 +38,11 @@ enum Flaw {
     Trailing,
 }
 
+/// Header and introduction of a bundle that is whole.
+pub(in crate::ops) fn peek(path: &Path) -> Result<(Header, Vec<PackedEntry>), Failure> {
+    BundleFile::open(path).map(|file| (file.header, file.introduction))
+}
+
 impl BundleFile {
     /// Opens a file and checks all of it.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {

@@ -37,10 +37,9 @@ pub(in crate::ops) fn export(
     output: &Path,
     split_bytes: Option<u64>,
 ) -> Result<Exported, Failure> {
-    let Bundled::Plan(plan) = ask(door, Bundling::Plan { to: to.clone(), since })? else {
-        return Err(unexpected());
-    };
-    let mut parts = Parts { door, plan: &plan, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
+    let plan = plan(door, to, since)?;
+    let mut parts =
+        Parts { door, plan: &plan, to, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
     for leg in &plan.legs {
         parts.leg(leg)?;
     }
@@ -63,10 +62,23 @@ pub(in crate::ops) fn export(
     })
 }
 
+/// What the node of a division lacks.
+pub(in crate::ops) fn plan(
+    door: &mut dyn Door,
+    to: &DivisionCode,
+    since: Option<u64>,
+) -> Result<Plan, Failure> {
+    match ask(door, Bundling::Plan { to: to.clone(), since })? {
+        Bundled::Plan(plan) => Ok(*plan),
+        _ => Err(unexpected()),
+    }
+}
+
 /// The parts of one export.
 struct Parts<'a> {
     door: &'a mut dyn Door,
     plan: &'a Plan,
+    to: &'a DivisionCode,
     output: &'a Path,
     split_bytes: Option<u64>,
     open: Option<Part>,
@@ -151,7 +163,7 @@ impl Parts<'_> {
         let Some(mut part) = self.open.take() else { return Ok(()) };
         let failed = |path: &Path, error: io::Error| file_failure(path, &error);
         let digest = part.end().map_err(|error| failed(&part.temporary, error))?;
-        let Bundled::Seal(signature) = ask(self.door, Bundling::Seal(digest))? else {
+        let Bundled::Seal(signature) = ask(self.door, Bundling::Seal { digest, to: self.to.clone() })? else {
             return Err(unexpected());
         };
         part.close(&signature).map_err(|error| failed(&part.path, error))?;

@@ -70,6 +70,8 @@ pub(super) enum Command {
     Publish(Publish),
     /// 更正已公示的报告（须说明理由）/ publish the next revision of a report, with a reason
     Correct(Correct),
+    /// 列出或取回报告的附件 / list or fetch the attachments of a report
+    Attachment(super::attachment::WhichAttachment),
     /// 撤回报告（须说明理由）/ take a report back, with a reason
     Withdraw(Withdraw),
     /// 零报告：该年度没有此类执法活动 / an agency had no activity in a year
@@ -236,12 +238,20 @@ pub(super) struct Check {
     /// 区划代码（补缺或替代文件中的）/ division, in place of the file's
     #[arg(long)]
     pub(super) division: Option<DivisionCode>,
+    /// 机关名称（表格中没有时补上）/ the agency, where a workbook or CSV file does not name it
+    #[arg(long, value_name = "NAME")]
+    pub(super) agency: Option<String>,
+    /// 年度（表格中没有时补上）/ the year, where a workbook or CSV file does not say it
+    #[arg(long)]
+    pub(super) year: Option<u16>,
 }
 
 #[derive(ClapArgs)]
 pub(super) struct Publish {
     #[command(flatten)]
     pub(super) check: Check,
+    #[command(flatten)]
+    pub(super) attach: super::attach::Attach,
     /// 等到省级编号 / wait until sequenced
     #[arg(long, value_name = "sequenced", value_parser = ["sequenced"])]
     pub(super) wait: Option<String>,
@@ -251,6 +261,8 @@ pub(super) struct Publish {
 pub(super) struct Correct {
     #[command(flatten)]
     pub(super) check: Check,
+    #[command(flatten)]
+    pub(super) attach: super::attach::Attach,
     /// 更正理由（公开）/ why; public
     #[arg(long)]
     pub(super) reason: String,

@@ -60,6 +60,9 @@ pub(super) fn restore(global: &Global, options: &Restore) -> Result<Outcome, Fai
         "root_log": {"size": manifest.root_log}, "log": {"size": manifest.own_log}, "bytes": restored.bytes,
         "dry_run": options.dry_run, "has_keys": restored.has_keys,
     });
+    if !options.dry_run {
+        super::note(&data, "restore", &manifest.code);
+    }
     let what = format!("{} {} {}", manifest.code, manifest.name, manifest.created_at);
     let (zh, en) = match (options.dry_run, restored.has_keys) {
         (true, _) => (format!("备份完好：{what}"), format!("the backup is whole: {what}")),

@@ -2,9 +2,10 @@
 
 use super::args::Global;
 use super::link::Link;
-use super::{FINDINGS, Outcome, runtime, usage};
+use super::{FINDINGS, Outcome, runtime, unexpected, usage};
 use crate::division::DivisionCode;
 use crate::ops::bundle::{Door, Exported, Line, export, import};
+use crate::ops::data_dir::{Clock, DataDir, Opened};
 use crate::ops::service::{Failure, Reply, Request};
 use crate::sync::bundle::Direction;
 use clap::Subcommand;
@@ -43,6 +44,19 @@ pub(super) struct CommandDoor {
 }
 
 impl CommandDoor {
+    /// The way to a node that was opened already.
+    pub(super) fn of(runtime: tokio::runtime::Runtime, opened: Opened, data: &DataDir, clock: Clock) -> Self {
+        Self { runtime, link: Link::Offline(Box::new(opened), data.clone(), clock) }
+    }
+
+    /// Root-log leaves held.
+    pub(super) fn root_size(&mut self) -> Result<u64, Failure> {
+        match self.ask(Request::Inventory)? {
+            Reply::Inventory(inventory) => Ok(inventory.root_log),
+            _ => Err(unexpected()),
+        }
+    }
+
     pub(super) fn open(global: &Global) -> Result<Self, Failure> {
         let runtime = runtime()?;
         let link = runtime.block_on(Link::open(&global.data()))?;

@@ -9,6 +9,7 @@ use super::{DONE, FINDINGS, Outcome};
 use crate::division::DivisionCode;
 use crate::ops::query::Query;
 use crate::ops::service::{Failure, Request};
+use crate::portal::circular;
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub(super) struct Coverage {
     /// 以 CSV 输出（UTF-8 带 BOM）/ CSV, to stdout or to the file of -o
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// 通报：XLSX 工作簿，写入 -o 所指文件 / the circular as a workbook, to the file of -o
+    #[arg(long, requires = "output", conflicts_with = "csv")]
+    xlsx: bool,
     /// 写入文件 / write to a file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,12 +50,14 @@ pub(super) fn run(global: &Global, coverage: &Coverage) -> Result<Outcome, Failu
         let lines = array(&document["agencies"]).iter().filter(|line| needs_someone(line)).cloned();
         document["agencies"] = lines.collect::<Vec<Value>>().into();
     }
-    let said = match coverage.csv {
-        true => crate::ops::circular::csv(&document),
-        false => screen(global, &document),
+    let said = match (coverage.csv, coverage.xlsx) {
+        (true, _) => circular::csv(&document).into_bytes(),
+        (_, true) => circular::workbook(&document)
+            .ok_or_else(|| Failure::new(1, "no_workbook", "无法生成工作簿 / the workbook cannot be made"))?,
+        _ => screen(global, &document).into_bytes(),
     };
     let Some(path) = &coverage.output else {
-        let said = said.trim_end().to_owned();
+        let said = String::from_utf8_lossy(&said).trim_end().to_owned();
         return Ok(Outcome { exit, document, text: said });
     };
     let written = std::fs::write(path, said);
@@ -142,7 +148,7 @@ fn row(line: &Value, english: bool) -> Vec<String> {
     vec![
         text(&line["division"]),
         text(&line["agency_name"]),
-        crate::ops::circular::standing(line, english).join(if english { ", " } else { "、" }),
+        circular::standing(line, english).join(if english { ", " } else { "、" }),
         received,
         late.map(|days| days.to_string()).unwrap_or_default(),
     ]

@@ -4,6 +4,7 @@
 //! operator runs, real QUIC, a process, a record and an index for each node.
 
 use super::args::{Addresses, Check, Demo, Global, Init, Publish};
+use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
@@ -218,11 +219,15 @@ fn start(
             }
             Some(parent) => {
                 let (level, hosting) = (station.level, Hosting::Own);
-                let invite = Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true };
+                let invite =
+                    Request::Invite { level, code, name, hosting, ttl_ms: None, auto: true, by_file: false };
                 let document =
                     runtime()?.block_on(async { Link::open(&parent.data).await?.document(invite).await })?;
                 let token = document["token"].as_str().ok_or_else(unexpected)?.to_owned();
-                join::run(&global_of(&data), &Join { token, addresses })?;
+                join::run(
+                    &global_of(&data),
+                    &Join { token: Some(token), addresses, request: None, answer: None },
+                )?;
             }
         }
     }
@@ -310,7 +315,8 @@ fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
         let written = fs::File::create(&path).and_then(|mut out| out.write_all(text.as_bytes()));
         written.map_err(|error| failed(&path, &error))?;
         let division = division.map(str::parse).transpose().map_err(|_| unexpected())?;
-        let publish = Publish { check: Check { paths: vec![path.clone()], division }, wait: None };
+        let check = Check { paths: vec![path.clone()], division, agency: None, year: None };
+        let publish = Publish { check, attach: Attach::default(), wait: None };
         let outcome = publish::publish(&global_of(&node.data), &publish)?;
         if outcome.exit != 0 {
             let message = format!("{}: {}", path.display(), outcome.text);

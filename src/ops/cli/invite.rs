@@ -1,13 +1,15 @@
 //! `gongshi invite`: tokens for lower nodes, their list, approval and taking back.
 
 use super::args::Global;
+use super::bundle::CommandDoor;
 use super::link::Link;
-use super::{Outcome, runtime, usage};
+use super::{Outcome, join_file, runtime, usage};
 use crate::division::{DivisionCode, Level};
 use crate::ops::service::{Failure, Request};
 use crate::trust::delegation::Hosting;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::Value;
+use std::path::PathBuf;
 
 #[derive(ClapArgs)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -35,6 +37,9 @@ pub(super) struct Invite {
     /// 为该区划换一台机器（层级、名称、托管沿用）/ a new machine takes the place of this division's node
     #[arg(long, value_name = "CODE", conflicts_with_all = ["level", "code", "name"])]
     pub(super) replace: Option<DivisionCode>,
+    /// 邀请码写入文件，供无网络的节点以文件方式加入 / write the token to a file, for a node that joins by files
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -44,7 +49,17 @@ pub(super) enum InviteAction {
     /// 批准等待中的加入请求 / approve a pending request
     Approve {
         /// 区划代码 / division code
-        code: DivisionCode,
+        #[arg(required_unless_present = "request")]
+        code: Option<DivisionCode>,
+        /// 以文件方式加入：下级的请求文件 / the request file of a node that joins by files
+        #[arg(long, value_name = "FILE", requires = "output")]
+        request: Option<PathBuf>,
+        /// 答复写入文件（含授权链与根日志）/ where the answer goes: its Delegates and the root log
+        #[arg(short, long, value_name = "FILE", requires = "request")]
+        output: Option<PathBuf>,
+        /// 与下级核对过的六位码 / the six digits, compared with the new node's operator
+        #[arg(long, value_name = "DIGITS", requires = "request")]
+        digits: Option<String>,
     },
     /// 收回邀请 / take invitations back
     Revoke {
@@ -56,12 +71,26 @@ pub(super) enum InviteAction {
 pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> {
     let request = match &invite.action {
         Some(InviteAction::List) => Request::Invitations,
-        Some(InviteAction::Approve { code }) => Request::Approve(code.clone()),
+        Some(InviteAction::Approve { request: Some(request), output: Some(output), digits, .. }) => {
+            let mut door = CommandDoor::open(global)?;
+            let document = join_file::approve(&mut door, request, output, digits.as_deref())?;
+            let (code, place) = (text_of(&document, "code"), output.display());
+            let zh =
+                format!("已批准 {code}\n  答复 {place}\n下一步：在 {code} 执行 gongshi join --answer 文件");
+            let en =
+                format!("{code} approved\n  answer {place}\nNext, at {code}: gongshi join --answer FILE");
+            return Ok(Outcome::done(document, global.words(&zh, &en)));
+        }
+        Some(InviteAction::Approve { code, .. }) => match code {
+            Some(code) => Request::Approve(code.clone()),
+            None => return Err(usage("--request 须与 -o 一起使用 / --request wants -o")),
+        },
         Some(InviteAction::Revoke { code }) => Request::RevokeInvite(code.clone()),
         None if let Some(code) = &invite.replace => Request::Replace {
             code: code.clone(),
             ttl_ms: invite.ttl.as_deref().map(milliseconds).transpose()?,
             auto: invite.auto,
+            by_file: invite.output.is_some(),
         },
         None => {
             let (Some(level), Some(code), Some(name)) = (invite.level, &invite.code, &invite.name) else {
@@ -76,15 +105,33 @@ pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> 
                 hosting: hosting(&invite.hosts)?,
                 ttl_ms: invite.ttl.as_deref().map(milliseconds).transpose()?,
                 auto: invite.auto,
+                by_file: invite.output.is_some(),
             }
         }
     };
     let document =
         runtime()?.block_on(async { Link::open(&global.data()).await?.document(request).await })?;
     let text = match &invite.action {
-        None => document["token"].as_str().unwrap_or_default().to_owned(),
+        None => {
+            let token = text_of(&document, "token");
+            match &invite.output {
+                Some(path) => {
+                    join_file::write_secret(path, &token)?;
+                    let place = path.display();
+                    let zh = format!(
+                        "邀请码已写入 {place}\n下一步：在新节点执行 gongshi join @{place} --request 请求文件"
+                    );
+                    let en = format!(
+                        "token written to {place}\nNext, at the new node: gongshi join @{place} --request FILE"
+                    );
+                    global.words(&zh, &en).to_owned()
+                }
+                None => token,
+            }
+        }
         Some(InviteAction::List) => list(&document),
-        Some(InviteAction::Approve { code }) => {
+        Some(InviteAction::Approve { .. }) => {
+            let code = text_of(&document, "code");
             let digits = document["digits"].as_str().unwrap_or_default();
             let zh = format!("已批准 {code}，核对码 {digits}（两端应一致）");
             let en = format!("{code} approved; both screens must show {digits}");
@@ -96,6 +143,10 @@ pub(super) fn run(global: &Global, invite: &Invite) -> Result<Outcome, Failure> 
         }
     };
     Ok(Outcome::done(document, text))
+}
+
+fn text_of(document: &Value, name: &str) -> String {
+    document[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn list(document: &Value) -> String {

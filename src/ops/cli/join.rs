@@ -3,8 +3,8 @@
 use super::args::{Addresses, Global};
 use super::init::{announced, configure};
 use super::progress::Progress;
-use super::{Outcome, REFUSED, UNREACHABLE, runtime, say};
-use crate::net::{Admit, Net, NetConfig, NetEvent, TransportSecret};
+use super::{Outcome, REFUSED, UNREACHABLE, join_file, runtime, say};
+use crate::net::{Admit, Net, NetConfig, NetEvent, Rate, TransportSecret};
 use crate::ops::data_dir::{Clock, DataDir};
 use crate::ops::driver::Driver;
 use crate::ops::engine::{Engine, EngineError};
@@ -19,6 +19,7 @@ use crate::trust::key::SecretKey;
 use clap::Args as ClapArgs;
 use serde_json::json;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -26,9 +27,16 @@ use tokio::sync::{mpsc, watch};
 #[derive(ClapArgs)]
 pub(super) struct Join {
     /// 邀请码；- 从标准输入读，@FILE 从文件读 / token, - for stdin, @FILE
-    pub(super) token: String,
+    #[arg(required_unless_present = "answer")]
+    pub(super) token: Option<String>,
     #[command(flatten)]
     pub(super) addresses: Addresses,
+    /// 以文件方式加入，第一步：写出请求文件，交给上级批准 / join by files: write the request for the parent to approve
+    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
+    pub(super) request: Option<PathBuf>,
+    /// 以文件方式加入，第二步：导入上级的答复 / join by files: take the parent's answer
+    #[arg(long, value_name = "FILE")]
+    pub(super) answer: Option<PathBuf>,
 }
 
 /// A parent that cannot be reached within this time is not reached.
@@ -39,12 +47,21 @@ const PROGRESS_WITHIN: Duration = Duration::from_secs(25);
 const TOKEN_BYTES_MAX: u64 = 4096;
 
 pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
-    let token = Token::parse(&token_text(&join.token)?).map_err(|error| {
+    let data = global.data();
+    let text = match (&join.token, &join.answer) {
+        (Some(token), _) => token_text(token)?,
+        (None, _) => join_file::kept_token(&data)?,
+    };
+    let token = Token::parse(&text).map_err(|error| {
         Failure::new(2, "bad_token", format!("邀请码无法识别，请完整复制：{error} / {error}"))
     })?;
     let mut loaded = configure(&join.addresses)?;
-    loaded.set([("TOKEN", "upstream.address", token.address.as_str())])?;
-    let data = global.data();
+    if !token.address.is_empty() {
+        loaded.set([("TOKEN", "upstream.address", token.address.as_str())])?;
+    } else if join.request.is_none() && join.answer.is_none() {
+        let message = "邀请码中没有上级地址，只能以文件方式加入：加 --request 文件 / the token names no address, it is for joining by files: add --request FILE";
+        return Err(Failure::new(REFUSED, "no_address", message));
+    }
     let clock = Clock::start();
     let lock = data.begin()?;
     // Keys are kept before they are shown to anyone, so that a join that was interrupted can be run again.
@@ -60,6 +77,16 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
         transport_proof: *transport_proof.as_bytes(),
         addresses: announced(&loaded),
     };
+    if let Some(path) = &join.request {
+        let digits = six_digits(&request);
+        join_file::write_request(&data, path, &token, request)?;
+        return Ok(requested(global, &token, path, &digits));
+    }
+    if let Some(path) = &join.answer {
+        let (keys, config) = ((signing, transport), loaded.config().to_toml());
+        let size = join_file::take_answer(&data, path, &token, keys, &config, lock)?;
+        return Ok(joined_as(global, &token, size));
+    }
     let runtime = runtime()?;
     let joined = runtime.block_on(ask(global, &token, request, &transport))?;
     let identity = check_joined(&joined, &token.federation, &signing.public(), &transport.public())
@@ -73,8 +100,26 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
     let caught_up = catch_up(&runtime, &data, identity, signing, &transport, &joined, clock);
     drop((lock, seen));
     let size = caught_up?;
-    let (code, name, path) = (&token.division, &token.name, data.path().display());
-    super::note(&data, "join", &format!("{code} {name}"));
+    Ok(joined_as(global, &token, size))
+}
+
+fn requested(global: &Global, token: &Token, path: &Path, digits: &str) -> Outcome {
+    let (code, place) = (&token.division, path.display());
+    let document = json!({
+        "schema": "gongshi.join.request/1", "code": code, "request": place.to_string(), "digits": digits,
+    });
+    let zh = format!(
+        "请求已写入 {place}，核对码 {digits}\n下一步：交上级执行 gongshi invite approve --request 文件 -o 答复 --digits {digits}（口头核对）"
+    );
+    let en = format!(
+        "request written to {place}, digits {digits}\nNext, at the parent: gongshi invite approve --request FILE -o ANSWER --digits {digits} (tell them by word of mouth)"
+    );
+    Outcome::done(document, global.words(&zh, &en))
+}
+
+fn joined_as(global: &Global, token: &Token, size: u64) -> Outcome {
+    let (code, name, path) = (&token.division, &token.name, global.data.display());
+    super::note(&global.data(), "join", &format!("{code} {name}"));
     let document = json!({
         "schema": "gongshi.join/1", "code": code, "level": token.level, "name": name,
         "federation": token.federation, "root_log": {"size": size},
@@ -83,7 +128,7 @@ pub(super) fn run(global: &Global, join: &Join) -> Result<Outcome, Failure> {
     let en = format!(
         "joined as {code} {name}, {size} root-log entries verified\nNext: gongshi serve --data {path}"
     );
-    Ok(Outcome::done(document, global.words(&zh, &en)))
+    Outcome::done(document, global.words(&zh, &en))
 }
 
 fn token_text(argument: &str) -> Result<String, Failure> {
@@ -193,7 +238,8 @@ fn catch_up(
     let wanted = joined.root_size;
     let (stop_sender, stop) = watch::channel(false);
     let (progress_sender, progress) = watch::channel(0);
-    let (driver, _ask) = runtime.block_on(Driver::start(engine, data, transport, None, clock))?;
+    let (driver, _ask) =
+        runtime.block_on(Driver::start(engine, data, transport, None, Rate::default(), clock))?;
     runtime.spawn(watch_progress(progress, stop_sender));
     let engine = driver.run(runtime.handle(), stop, |node| {
         let size = node.root_log().0;

@@ -49,7 +49,7 @@ impl Link {
 
     /// Sends requests and hands each reply on, in order.
     pub(super) async fn calls(
-        self,
+        &mut self,
         requests: Vec<Request>,
         mut on_reply: impl FnMut(Reply),
     ) -> Result<(), Failure> {
@@ -57,11 +57,11 @@ impl Link {
             Self::Daemon(stream) => {
                 control::calls(stream, requests, on_reply).await.map_err(|error| gone(&error))
             }
-            Self::Offline(mut opened, data, clock) => {
+            Self::Offline(opened, data, clock) => {
                 for group in requests.chunks(TURN_REQUEST_COUNT) {
                     let (replies, _) = opened.engine.turn(clock.now(), |node, turn| {
                         let replies: Result<Vec<Answer>, _> =
-                            group.iter().map(|request| answer(node, turn, request, &data)).collect();
+                            group.iter().map(|request| answer(node, turn, request, data)).collect();
                         node.settle(turn)?;
                         replies
                     })?;
@@ -69,7 +69,7 @@ impl Link {
                         .iter()
                         .zip(&replies)
                         .filter_map(|(request, answer)| acted(request, Caller::here(), answer));
-                    audit(&data, &acts.collect::<Vec<_>>(), clock.now().wall);
+                    audit(data, &acts.collect::<Vec<_>>(), clock.now().wall);
                     data.promote_key(opened.engine.node().own_key())?;
                     let store = opened.engine.store();
                     let reply = |answer| match answer {
@@ -98,6 +98,8 @@ impl Link {
                     node.settle(turn)?;
                     reply
                 })?;
+                let act = acted(&request, Caller::here(), &reply);
+                audit(data, act.as_slice(), clock.now().wall);
                 data.promote_key(opened.engine.node().own_key())?;
                 match reply {
                     Answer::Now(reply) => reply,
@@ -113,7 +115,7 @@ impl Link {
 
     /// Sends one request.
     #[allow(clippy::disallowed_methods, reason = "the command line bounds its own waits, at the edge")]
-    pub(super) async fn call(self, request: Request) -> Result<Reply, Failure> {
+    pub(super) async fn call(&mut self, request: Request) -> Result<Reply, Failure> {
         let (mut reply, within) = (None, if request.is_long() { READ_WITHIN } else { ANSWER_WITHIN });
         let call = self.calls(vec![request], |answer| reply = Some(answer));
         tokio::time::timeout(within, call).await.map_err(|_| silent())??;
@@ -124,7 +126,7 @@ impl Link {
     }
 
     /// Sends a request whose answer is a document.
-    pub(super) async fn document(self, request: Request) -> Result<Value, Failure> {
+    pub(super) async fn document(&mut self, request: Request) -> Result<Value, Failure> {
         match self.call(request).await? {
             Reply::Document(text) => serde_json::from_str(&text).map_err(|_| unexpected()),
             _ => Err(unexpected()),

@@ -1,8 +1,11 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod attach;
+mod attachment;
 mod audit;
 mod backup;
+mod blank;
 mod bundle;
 mod config;
 mod coverage;
@@ -15,6 +18,7 @@ mod grid;
 mod init;
 mod invite;
 mod join;
+mod join_file;
 mod link;
 mod locale;
 mod look;
@@ -119,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => publish::check(&global, &check),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
+        Command::Attachment(attachment) => attachment::run(&global, &attachment),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
         Command::Nil(nothing) => nothing::run(&global, &nothing, false),
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),

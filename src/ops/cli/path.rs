@@ -5,6 +5,7 @@ use super::grid::grid;
 use super::link::{Link, ask, pause};
 use super::packages::{array, text};
 use super::{Outcome, UNREACHABLE, runtime};
+use crate::net::Rate;
 use crate::ops::data_dir::{Clock, DataDir, Opened};
 use crate::ops::driver::Driver;
 use crate::ops::explain::{Kind, word};
@@ -68,7 +69,7 @@ fn exchange(
     let first = runtime.block_on(async {
         match Link::open(&global.data()).await? {
             Link::Offline(opened, _, clock) => Ok(Err((opened, clock))),
-            daemon => daemon.document(begin.clone()).await.map(Ok),
+            mut daemon => daemon.document(begin.clone()).await.map(Ok),
         }
     })?;
     match first {
@@ -117,7 +118,8 @@ fn alone(
     })?;
     let Opened { engine, transport, lock } = *opened;
     let (stop_sender, stop) = watch::channel(false);
-    let (driver, _ask) = runtime.block_on(Driver::start(engine, data, &transport, None, clock))?;
+    let (driver, _ask) =
+        runtime.block_on(Driver::start(engine, data, &transport, None, Rate::default(), clock))?;
     runtime.spawn(stop_later(stop_sender));
     let engine = driver.run(runtime.handle(), stop, done)?;
     let reached = done(engine.node());

@@ -1,17 +1,19 @@
 //! `gongshi check` and `gongshi publish`: from report files to findings or statements.
 
 use super::args::{Check, Correct, Global, Publish};
+use super::attach::Attach;
 use super::link::{Link, pause};
 use super::progress::Progress;
 use super::template;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
+use crate::intake::{self, Given};
 use crate::ops::data_dir::Clock;
 use crate::ops::service::{Failure, Reply, Request};
 use crate::package::body;
 use crate::package::finding::{Finding, Grade};
-use crate::package::report_file::{ReadOptions, read_json};
+use crate::package::report_file::ReadOptions;
 use crate::sync::publish::Submission;
 use serde_json::{Value, json};
 use std::fs;
@@ -20,8 +22,10 @@ use std::path::{Path, PathBuf};
 
 /// Most files in one call.
 const FILE_COUNT_MAX: usize = 20_000;
-/// Longest report file in bytes.
-const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Report files by the ends of their names.
+const ENDS: [&str; 3] = ["json", "csv", "xlsx"];
+/// Bytes of a file that are read: one more than a file may have tells that it is longer.
+const BYTES_READ_MAX: u64 = intake::FILE_BYTES_MAX as u64 + 1;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
 
@@ -52,23 +56,26 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {
-    say_all(global, &publish.check, publish.wait.is_some(), Request::Publish)
+    say_all(global, &publish.check, &publish.attach, publish.wait.is_some(), Request::Publish)
 }
 
 pub(super) fn correct(global: &Global, correct: &Correct) -> Result<Outcome, Failure> {
     let reason = correct.reason.as_str();
     let say = |submission| Request::Correct(submission, reason.to_owned());
-    say_all(global, &correct.check, correct.wait.is_some(), say)
+    say_all(global, &correct.check, &correct.attach, correct.wait.is_some(), say)
 }
 
 /// Validates files and says each valid one by `say`.
 fn say_all(
     global: &Global,
     check: &Check,
+    attach: &Attach,
     wait: bool,
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
     let mut files = read_all(global, check)?;
+    let mut submissions = files.iter_mut().filter_map(|file| file.submission.as_mut()).collect::<Vec<_>>();
+    attach.to(global, &mut submissions)?;
     let data_refused = files.iter().any(|file| file.submission.is_none());
     let mut requests = Vec::new();
     let mut places = Vec::new();
@@ -183,8 +190,12 @@ fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
         Grade::Hint => global.words("提示", "hint").to_owned(),
     };
     let line = |finding: &Finding| {
-        let place =
-            [finding.table.as_str(), finding.column.as_str(), finding.cell.as_deref().unwrap_or_default()];
+        let place = [
+            finding.sheet.as_deref().unwrap_or_default(),
+            finding.table.as_str(),
+            finding.column.as_str(),
+            finding.cell.as_deref().unwrap_or_default(),
+        ];
         let place: Vec<&str> = place.into_iter().filter(|part| !part.is_empty()).collect();
         let place = place.join(" · ");
         format!("{}  {} [{}] {place} {}", grade(finding.grade), file.file, finding.code, finding.message)
@@ -210,10 +221,11 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         current_year,
         templates: &templates,
     };
+    let given = Given { agency_name: check.agency.as_deref(), year: check.year };
     let progress = Progress::of(global, paths.len() as u64, "校验", "checking");
     let read = |path: &PathBuf| {
         progress.step();
-        read_one(path, &options)
+        read_one(path, given, &options)
     };
     let mut files: Vec<ReadFile> = paths.iter().map(read).collect();
     drop(progress);
@@ -222,7 +234,7 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
     {
         options.own_division = Some(&own);
         for (file, path) in files.iter_mut().zip(&paths).filter(|(file, _)| file.names_no_division()) {
-            *file = read_one(path, &options);
+            *file = read_one(path, given, &options);
         }
     }
     Ok(files)
@@ -259,38 +271,32 @@ fn collect(path: &Path, named: bool, out: &mut Vec<PathBuf>) -> Result<(), Failu
                 collect(&path, false, out)?;
             }
         }
-    } else if named || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
+    } else if named || is_report(path) {
         out.push(path.to_path_buf());
     }
     Ok(())
 }
 
-fn read_one(path: &Path, options: &ReadOptions<'_>) -> ReadFile {
+/// By its name. Excel keeps a hidden `~$` file beside every workbook that is open.
+fn is_report(path: &Path) -> bool {
+    let ends = path.extension().is_some_and(|end| ENDS.iter().any(|one| end.eq_ignore_ascii_case(one)));
+    ends && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("~$"))
+}
+
+fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFile {
     let file = path.display().to_string();
     let unreadable = |code: &'static str, zh: &str, en: &str| ReadFile {
         file: file.clone(),
         submission: None,
         findings: vec![Finding::must_fix(code, zh, en)],
     };
-    let other = path
-        .extension()
-        .is_some_and(|end| ["csv", "xlsx", "xls"].iter().any(|e| end.eq_ignore_ascii_case(e)));
-    if other {
-        return unreadable(
-            "format_not_supported",
-            "此版本只接受 JSON 报告文件，请另存为 JSON 后重试",
-            "this version takes JSON report files only: convert the file and try again",
-        );
-    }
     let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
     if let Err(error) = read {
         return unreadable("unreadable", &format!("无法读取文件：{error}"), "the file cannot be read");
     }
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return unreadable("file_too_long", "文件超过 8 MB", "the file is over 8 MB");
-    }
-    let (report, findings) = read_json(&bytes, options);
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let (report, findings) = intake::read(&bytes, &name, given, options);
     let submission = report.map(|report| Submission {
         content: body::encode(&report),
         template: report.main_template().to_owned(),
@@ -301,6 +307,7 @@ fn read_one(path: &Path, options: &ReadOptions<'_>) -> ReadFile {
         scope: report.scope,
         status: report.status,
         as_printed: report.as_printed.is_some(),
+        attachments: Vec::new(),
     });
     ReadFile { file, submission, findings }
 }

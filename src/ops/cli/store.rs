@@ -4,7 +4,8 @@ use super::args::Global;
 use super::grid::grid;
 use super::link::ask;
 use super::packages::array;
-use super::{DAMAGED, DONE, LOCKED, Outcome, config, say, unexpected};
+use super::sure::sure;
+use super::{DAMAGED, DONE, LOCKED, Outcome, REFUSED, config, say, unexpected};
 use crate::ops::data_dir::{Clock, DataDir, DataDirError};
 use crate::ops::inspection::inspect_record;
 use crate::ops::keep::dump;
@@ -23,6 +24,8 @@ pub(super) enum StoreAction {
     Check,
     /// 由记录重建索引 / build the index anew from the record
     Rebuild,
+    /// 确认此副本为最新，之后没有其他副本签署过（无法向相邻节点核实时）/ vouch that no other copy has signed since
+    Accept,
 }
 
 pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Outcome, Failure> {
@@ -34,6 +37,7 @@ pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Outcome, Fail
         StoreAction::Stats => stats(global, &data),
         StoreAction::Check => check(global, &data),
         StoreAction::Rebuild => rebuild(global, &data),
+        StoreAction::Accept => accept(global, &data),
     }
 }
 
@@ -177,6 +181,23 @@ fn rebuild(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
         false => format!("索引已重建：{} 条事实，{} 行，根日志 {}", position.facts, dump.rows, root_log.0),
     };
     Ok(Outcome::done(document, text))
+}
+
+/// A person says what no neighbour can: that nothing was signed since this copy was made.
+fn accept(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
+    let done = data.accept_guard(|| {
+        let what = global.words(
+            "确认此副本之后没有任何签署；若有，日志将分叉且无法挽回",
+            "vouches that nothing was signed since this copy was made; if something was, the log forks for good",
+        );
+        sure(global, what, "accept")
+    })?;
+    if !done {
+        let message = "签署记录属于本目录，无需确认 / the guard belongs to this directory: nothing to accept";
+        return Err(Failure::new(REFUSED, "guard_sure", message));
+    }
+    let text = global.words("已确认", "accepted");
+    Ok(Outcome::done(json!({"schema": "gongshi.store.accept/1", "accepted": true}), text))
 }
 
 fn record_failure(error: RecordError) -> Failure {

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::args::Global;
+use super::blank::{self, BlankArgs, Form};
 use super::grid::grid;
 use super::link::ask;
 use crate::ops::service::{Failure, Request, bad_template};
@@ -17,6 +18,12 @@ const FILE_BYTES_MAX: u64 = 65_536;
 
 #[derive(Subcommand)]
 pub(super) enum TemplateAction {
+    /// 生成空白工作簿 / a blank workbook to fill in
+    Xlsx(BlankArgs),
+    /// 生成空白 CSV / a blank CSV file
+    Csv(BlankArgs),
+    /// 生成空白报告文件（JSON）/ a blank report file
+    Json(BlankArgs),
     /// 列出在用模板 / the templates that stand
     List,
     /// 查看一个模板的内容 / the text of a template
@@ -33,6 +40,9 @@ pub(super) enum TemplateAction {
 
 pub(super) fn run(global: &Global, action: &TemplateAction) -> Result<Outcome, Failure> {
     match action {
+        TemplateAction::Xlsx(args) => blank::run(global, Form::Workbook, args),
+        TemplateAction::Csv(args) => blank::run(global, Form::Separated, args),
+        TemplateAction::Json(args) => blank::run(global, Form::Json, args),
         TemplateAction::List => list(global),
         TemplateAction::Show { id } => show(global, id),
         TemplateAction::Add { file } => add(global, file),

@@ -5,6 +5,13 @@ use super::Row;
 /// Findings of `check` and `publish`.
 pub(super) const FINDINGS: &[Row] = &[
     (
+        "body_format",
+        "正文格式无法识别",
+        "退回并请发布机关重新公示",
+        "the body is not of its format",
+        "send it back: the publisher publishes it again",
+    ),
+    (
         "agency_code",
         "统一社会信用代码有误",
         "核对 18 位代码与校验位",
@@ -59,20 +66,12 @@ pub(super) const FINDINGS: &[Row] = &[
     ("duplicate_table", "两张表同名", "改名或合并", "two tables have one name", "rename or join them"),
     ("empty_report", "报告没有表格", "至少填一张表", "the report has no tables", "fill one at least"),
     ("file_too_large", "文件过大", "拆分，附件另附", "the file is too large", "split it"),
-    ("file_too_long", "文件超过 8 MB", "拆分", "the file is over 8 MB", "split it"),
     (
         "final_before_year_end",
         "年度未结束却标为最终",
         "改为 provisional，或说明理由",
         "final before the year is over",
         "mark it provisional, or give the reason",
-    ),
-    (
-        "format_not_supported",
-        "文件格式不受支持",
-        "另存为受支持的格式",
-        "the format is not supported",
-        "save it in a supported format",
     ),
     (
         "header_text",

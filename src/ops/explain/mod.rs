@@ -2,9 +2,11 @@
 //!
 //! A test reads the sources, so that no code that a person can meet lacks an entry and none is stale.
 
+mod attachments;
 mod failures;
 mod files;
 mod findings;
+mod intake;
 mod keys;
 mod refusals;
 mod scope;
@@ -63,7 +65,10 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Package, states::PACKAGES),
         (Kind::Link, states::LINKS),
         (Kind::Finding, findings::FINDINGS),
+        (Kind::Finding, intake::FINDINGS),
         (Kind::Failure, failures::FAILURES),
+        (Kind::Failure, attachments::FAILURES),
+        (Kind::Failure, intake::FAILURES),
         (Kind::Failure, files::FAILURES),
         (Kind::Failure, keys::FAILURES),
         (Kind::Failure, view::FAILURES),

@@ -4,6 +4,7 @@ use super::Row;
 
 /// Failures of `nil`, `not-applicable`, `roster`, `coverage` and `review`.
 pub(super) const FAILURES: &[Row] = &[
+    ("no_workbook", "无法生成工作簿", "改用 --csv", "the workbook cannot be made", "use --csv"),
     (
         "bad_roster",
         "名册有误",

@@ -3,19 +3,51 @@
 use super::Row;
 
 /// Why a command was not done.
-pub(super) const FAILURES: &[Row] = &[(
-    "disk_full",
-    "磁盘已满，暂不接收新内容",
-    "腾出空间：df -h 数据目录；之后自动恢复",
-    "the disk is full: nothing new is taken",
-    "make room: df -h DIR; it resumes by itself",
-)];
+pub(super) const FAILURES: &[Row] = &[
+    (
+        "disk_full",
+        "磁盘已满，暂不接收新内容",
+        "腾出空间：df -h 数据目录；之后自动恢复",
+        "the disk is full: nothing new is taken",
+        "make room: df -h DIR; it resumes by itself",
+    ),
+    (
+        "recovering",
+        "本节点可能落后于自己签署过的内容，暂不签署",
+        "在上级（根节点：多数下级）在线时运行 gongshi serve，核实后自动恢复",
+        "this node may be behind its own signatures and signs nothing yet",
+        "run gongshi serve with the parent up (at the root: most children); it recovers by itself",
+    ),
+    (
+        "own_log_stopped",
+        "本节点的日志出现两个版本，不再签署",
+        "停用副本；请上级用 gongshi invite --replace 重新邀请",
+        "two histories of this node's log were seen: it signs nothing more",
+        "stop the copy; ask the parent for gongshi invite --replace",
+    ),
+    (
+        "guard_sure",
+        "签署记录属于本目录，无需确认",
+        "无需处理",
+        "the guard belongs to this directory: there is nothing to accept",
+        "nothing to do",
+    ),
+];
 
 /// What `doctor` found.
-pub(super) const DOCTOR: &[Row] = &[(
-    "disk_full",
-    "磁盘已满，暂不接收新内容，查询照常",
-    "腾出空间：df -h 数据目录；之后自动恢复",
-    "the disk is full: nothing new is taken, reading goes on",
-    "make room: df -h DIR; it resumes by itself",
-)];
+pub(super) const DOCTOR: &[Row] = &[
+    (
+        "disk_full",
+        "磁盘已满，暂不接收新内容，查询照常",
+        "腾出空间：df -h 数据目录；之后自动恢复",
+        "the disk is full: nothing new is taken, reading goes on",
+        "make room: df -h DIR; it resumes by itself",
+    ),
+    (
+        "recovering",
+        "此目录是副本，正向相邻节点核实，暂不签署",
+        "确认上级（根节点：多数下级）在线；确无其他副本时可用 gongshi store accept",
+        "this directory is a copy: the neighbours are asked, nothing is signed yet",
+        "see that the parent is up (at the root: most children); if no other copy signed since, gongshi store accept",
+    ),
+];

@@ -14,6 +14,7 @@ const CALLS: &[(&str, usize, Kind)] = &[
     ("Finding::new(", 1, Kind::Finding),
     ("grade(", 0, Kind::Finding),
     ("unreadable(", 0, Kind::Finding),
+    ("refuse_at(", 0, Kind::Finding),
     ("check_text(", 3, Kind::Finding),
     ("text_fault(", 1, Kind::Finding),
     ("Failure::new(", 1, Kind::Failure),

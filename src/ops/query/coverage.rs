@@ -5,7 +5,7 @@ use crate::division::DivisionCode;
 use crate::ops::service::{Failure, duty_json};
 use crate::store::Read;
 use crate::time::WallMs;
-use crate::view::coverage::{self, Coverage, Reader};
+use crate::view::coverage::{self, Reader};
 use crate::view::scope::Scope;
 use serde_json::{Value, json};
 
@@ -20,27 +20,7 @@ pub(super) fn coverage(
     let scope = glance.scope();
     let top = known(glance, scope, division)?;
     let coverage = coverage::coverage(store, scope, &top, year, now, Reader::Office)?;
-    Ok(coverage_json(scope, &coverage))
-}
-
-/// The document of coverage, for programs here and over HTTP.
-fn coverage_json(scope: &Scope, coverage: &Coverage) -> Value {
-    let levels: Vec<Value> = coverage
-        .levels
-        .iter()
-        .map(|(level, counts)| {
-            let mut line = json!(counts);
-            line["level"] = json!(level);
-            line
-        })
-        .collect();
-    json!({
-        "schema": "gongshi.coverage/1",
-        "division": {"code": coverage.division, "name": scope.tree.name(&coverage.division)},
-        "year": coverage.year, "basis": coverage.basis, "earlier_year": coverage.earlier_year,
-        "withheld": coverage.withheld, "counts": coverage.counts, "levels": levels,
-        "divisions": coverage.divisions, "agencies": coverage.lines, "unread": coverage.unread,
-    })
+    Ok(coverage.to_json(scope))
 }
 
 /// The document of `gongshi roster show --json`: the rosters that stand, and what they say of one division and below.

@@ -33,13 +33,14 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
         Request::AddTemplate { file, .. } => ("template add", file.clone()),
         Request::Rotate => ("keys rotate", String::new()),
         Request::Approve(code) => ("invite approve", code.to_string()),
+        Request::ApproveFile { .. } => ("invite approve", "--request".to_owned()),
         Request::RevokeInvite(code) => ("invite revoke", code.to_string()),
         Request::Schedule { year, at, .. } => {
             let at = at.map_or_else(|| "now".to_owned(), |at| at.to_string());
             ("release set", format!("{year} {at}"))
         }
         Request::Bundle(bundling) => match &**bundling {
-            Bundling::Plan { to, .. } => ("bundle export", to.to_string()),
+            Bundling::Seal { to, .. } => ("bundle export", to.to_string()),
             Bundling::Open { .. } => ("bundle import", String::new()),
             _ => return None,
         },
@@ -53,6 +54,8 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
                 ("roster import", division.as_ref().map(ToString::to_string).unwrap_or_default())
             }
         },
+        // Nothing is said by a file alone: the report that names it is.
+        Request::Attach(_) => return None,
         Request::Review(reviewing) => match &**reviewing {
             Reviewing::Return { dry_run: true, .. } => return None,
             Reviewing::Return { digest, reason, .. } => ("review return", format!("{digest}: {reason}")),

@@ -1,11 +1,12 @@
 //! Alarms: what a node noticed that someone must look at, each with a code that `explain` knows.
 
 use crate::record::Room;
-use crate::sync::Node;
+use crate::sync::{Node, Recovering};
 use serde_json::{Value, json};
 
 /// Every code that [`alarms`] may name, the gravest first.
-pub(in crate::ops) const ALARM_CODES: [&str; 9] = [
+pub(in crate::ops) const ALARM_CODES: [&str; 10] = [
+    "recovering",
     "record_behind",
     "disk_full",
     "delegate_refused",
@@ -36,8 +37,12 @@ impl Alarm {
 /// What stands now, the gravest first.
 pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     let mut alarms = Vec::new();
-    if node.is_behind() {
-        alarms.push(Alarm::new("record_behind", format!("{} / {}", node.own_log().0, node.root_log().0)));
+    if let Some(Recovering { own, root, unsure }) = node.recovering() {
+        let seen = format!("{}/{} {}/{}", own.0, own.1.max(own.0), root.0, root.1.max(root.0));
+        alarms.push(match unsure {
+            true => Alarm::new("recovering", seen),
+            false => Alarm::new("record_behind", seen),
+        });
     }
     if node.room() != Room::Enough {
         alarms.push(Alarm::new("disk_full", node.own_log().0));

@@ -1,15 +1,17 @@
 //! Bundles: what the edge that reads and writes their files asks of the node.
 
-use super::{Failure, Reply};
+use super::{Failure, Reply, document};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::store::StoreError;
-use crate::sync::bundle::{BundleError, Direction, Header, Leg, Plan, Taken};
+use crate::sync::bundle::{BundleError, Direction, Header, Leg, NotAdmitted, Plan, Taken};
+use crate::sync::enrol::six_digits;
 use crate::sync::frame::{Frame, PackedEntry};
 use crate::sync::{Node, Turn};
 use crate::trust::key::PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use serde_json::json;
 
 /// A request about a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,12 @@ pub(in crate::ops) enum Bundling {
         bytes_target: usize,
     },
     /// The signature over a bundle's digest.
-    Seal(Digest),
+    Seal {
+        /// The digest.
+        digest: Digest,
+        /// Whom the bundle is for.
+        to: DivisionCode,
+    },
     /// Whether a bundle is for this node.
     Open {
         /// Its header.
@@ -81,7 +88,7 @@ pub(super) fn bundle(node: &mut Node, turn: &mut Turn<'_>, bundling: &Bundling) 
             let pack = node.pack(turn, root_note, leg, *bytes_target)?;
             Bundled::Pack(pack.map(|(frame, rest)| (ByteBuf::from(frame.to_bytes()), rest)))
         }
-        Bundling::Seal(digest) => {
+        Bundling::Seal { digest, .. } => {
             Bundled::Seal(ByteBuf::from(node.seal_bundle(digest).as_bytes().as_slice()))
         }
         Bundling::Open { header, introduction } => match node.open_bundle(turn, header, introduction) {
@@ -100,6 +107,39 @@ pub(super) fn bundle(node: &mut Node, turn: &mut Turn<'_>, bundling: &Bundling) 
         }
     };
     Ok(Reply::Bundled(Box::new(answer)))
+}
+
+/// Approves a request to join that came in a file.
+pub(super) fn approve(
+    node: &mut Node,
+    turn: &mut Turn<'_>,
+    frame: &[u8],
+    digits: Option<&str>,
+) -> Result<Reply, StoreError> {
+    let Ok(Frame::Join(request)) = Frame::from_bytes(frame) else {
+        return Ok(Reply::Failure(not_verified("bad_frame")));
+    };
+    let failure = match node.admit_by_file(turn, &request, digits)? {
+        Ok(code) => {
+            return Ok(document(&json!({
+                "schema": "gongshi.invite.approve/1", "code": code, "digits": six_digits(&request),
+            })));
+        }
+        Err(NotAdmitted::Refused { code, message }) => Failure::new(6, &code, message),
+        Err(NotAdmitted::DigitsWanted(shown)) => Failure::new(
+            6,
+            "digits_wanted",
+            format!(
+                "请先与新节点的操作员核对六位码：两端均为 {shown} 才可批准，然后加 --digits {shown} / compare the six digits with the new node's operator; if both see {shown}, run it again with --digits {shown}"
+            ),
+        ),
+        Err(NotAdmitted::DigitsDiffer) => Failure::new(
+            6,
+            "digits_differ",
+            "两端核对码不一致，未批准：请求可能被调换 / the six digits differ, nothing was approved: the request may be another's",
+        ),
+    };
+    Ok(Reply::Failure(failure))
 }
 
 fn not_verified(why: &str) -> Failure {

@@ -63,6 +63,20 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
             "too_long",
             format!("报告内容 {bytes} 字节，超过上限 / the report is too long: {bytes} bytes"),
         ),
+        PublishError::NoAttachment(digest) => Failure::new(
+            5,
+            "attachment_missing",
+            format!(
+                "附件 {digest} 尚未完整存入本节点：请重新运行同一命令 / attachment {digest} is not kept here whole: run the command again"
+            ),
+        ),
+        PublishError::TooManyAttachments(count) => Failure::new(
+            5,
+            "too_many_attachments",
+            format!(
+                "{count} 个附件，最多 14 个：请合并后重试 / {count} attachments, at most 14: join some and try again"
+            ),
+        ),
         PublishError::Say(error) => say_failure(error)?,
     })
 }
@@ -81,6 +95,16 @@ pub(super) fn reason_failure(bytes: usize) -> Failure {
 pub(super) fn say_failure(error: SayError) -> Result<Failure, StoreError> {
     match error {
         SayError::Store(error) => Err(error),
+        SayError::Recovering => Ok(Failure::new(
+            7,
+            "recovering",
+            "本节点可能落后于自己签署过的内容，须先向相邻节点核实，暂不签署：请在上级在线时运行 gongshi serve / this node may be behind its own signatures and asks its neighbours before it signs: run gongshi serve while the parent is up",
+        )),
+        SayError::Stopped => Ok(Failure::new(
+            6,
+            "own_log_stopped",
+            "本节点的日志出现两个版本，不再签署：请上级用 gongshi invite --replace 重新邀请 / two histories of this node's log were seen, it signs nothing more: ask the parent for gongshi invite --replace",
+        )),
         SayError::Refused(code) => Ok(Failure::new(
             6,
             code.as_str(),

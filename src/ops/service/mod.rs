@@ -1,17 +1,14 @@
 //! The service: what the command line and the console ask of a node, whether a daemon runs or not.
 
-use super::data_dir::{DataDir, random_seed};
+use super::data_dir::DataDir;
 use super::query::{Glance, Query, Reading};
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::record::Room;
 use crate::store::StoreError;
-use crate::sync::enrol::InviteError;
 use crate::sync::fact::Invite;
 use crate::sync::govern::Governing;
-use crate::sync::limits::INVITE_MS;
 use crate::sync::publish::Submission;
-use crate::sync::token::Token;
 use crate::sync::{Node, Turn};
 use crate::time::WallMs;
 use crate::trust::delegation::Hosting;
@@ -20,16 +17,19 @@ use serde_json::{Value, json};
 
 mod act;
 mod alarms;
+mod attach;
 mod backup;
 mod bundle;
 mod failures;
 mod govern;
+mod invite;
 mod paths;
 mod release;
 mod review;
 mod scope;
 mod state;
 mod template;
+mod weight;
 mod withdraw;
 mod witness;
 
@@ -41,6 +41,7 @@ pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
 
+pub(super) use attach::Attaching;
 pub(super) use failures::disk_full;
 use failures::{invite_failure, publish_failure};
 pub(super) use paths::{is_pulled, is_pushed};
@@ -82,6 +83,8 @@ pub(super) enum Request {
         ttl_ms: Option<u64>,
         /// No approval needed.
         auto: bool,
+        /// The new node joins by files: an address is not needed.
+        by_file: bool,
     },
     /// Give out an invitation for the machine that takes the place of a division's node.
     Replace {
@@ -91,6 +94,8 @@ pub(super) enum Request {
         ttl_ms: Option<u64>,
         /// No approval needed.
         auto: bool,
+        /// The new node joins by files.
+        by_file: bool,
     },
     /// Say something about the tree of nodes.
     Govern(Box<Governing>),
@@ -116,6 +121,13 @@ pub(super) enum Request {
     Invitations,
     /// Approve a pending request.
     Approve(DivisionCode),
+    /// Approve a request to join that came in a file.
+    ApproveFile {
+        /// Its frame.
+        frame: serde_bytes::ByteBuf,
+        /// The digits that the new node shows.
+        digits: Option<String>,
+    },
     /// Take back open invitations.
     RevokeInvite(DivisionCode),
     /// The roll call.
@@ -145,6 +157,8 @@ pub(super) enum Request {
     Pull,
     /// How far that has come.
     PullProgress,
+    /// Attach a file, or fetch and read one.
+    Attach(Box<Attaching>),
     /// What is to be backed up.
     Inventory,
     /// Something about a bundle.
@@ -153,31 +167,6 @@ pub(super) enum Request {
     Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
-}
-
-impl Request {
-    /// True when the answer may take as long as there is to read.
-    pub(super) const fn is_long(&self) -> bool {
-        matches!(self, Self::Query(_))
-    }
-
-    /// True when answering it takes room on the disk.
-    const fn writes(&self) -> bool {
-        matches!(
-            self,
-            Self::Publish(_)
-                | Self::Correct(..)
-                | Self::Withdraw { dry_run: false, .. }
-                | Self::Invite { .. }
-                | Self::Replace { .. }
-                | Self::Govern(_)
-                | Self::AddTemplate { .. }
-                | Self::Rotate
-                | Self::Approve(_)
-                | Self::RevokeInvite(_)
-                | Self::Schedule { dry_run: false, .. }
-        )
-    }
 }
 
 /// One line of the roll call.
@@ -209,6 +198,8 @@ pub(super) enum Reply {
     RollCall(Vec<RollCallRow>),
     /// A JSON document.
     Document(String),
+    /// Bytes as they are.
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
     /// What is to be backed up.
     Inventory(Box<super::backup::Inventory>),
     /// About a bundle.
@@ -285,7 +276,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             Reply::Outcome(outcome.map(|known| known.map_err(|code| code.as_str().to_owned())))
         }
         Request::Status => document(&status(node)),
-        Request::Invite { level, code, name, hosting, ttl_ms, auto } => {
+        Request::Invite { level, code, name, hosting, ttl_ms, auto, by_file } => {
             let made = |secret, expires| {
                 Ok(Invite {
                     secret,
@@ -298,12 +289,12 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
                     replaces: None,
                 })
             };
-            invite(node, turn, *ttl_ms, made)?
+            invite::invite(node, turn, *ttl_ms, *by_file, made)?
         }
-        Request::Replace { code, ttl_ms, auto } => {
+        Request::Replace { code, ttl_ms, auto, by_file } => {
             let found = node.replacement(code, Digest::ZERO, WallMs(0), *auto);
             let made = |secret, expires| Ok(Invite { secret, expires, ..found? });
-            invite(node, turn, *ttl_ms, made)?
+            invite::invite(node, turn, *ttl_ms, *by_file, made)?
         }
         Request::Govern(governing) => govern::govern(node, turn, governing)?,
         Request::Review(reviewing) => review::review(node, turn, reviewing)?,
@@ -318,6 +309,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             }
             Err(error) => Reply::Failure(invite_failure(error)?),
         },
+        Request::ApproveFile { frame, digits } => bundle::approve(node, turn, frame, digits.as_deref())?,
         Request::RevokeInvite(code) => match node.revoke_invite(turn, code) {
             Ok(()) => document(&json!({"schema": "gongshi.invite.revoke/1", "code": code})),
             Err(error) => Reply::Failure(invite_failure(error)?),
@@ -335,6 +327,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             document(&paths::pulled(node))
         }
         Request::PullProgress => document(&paths::pulled(node)),
+        Request::Attach(attaching) => attach::attach(node, turn, attaching)?,
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate | Request::Inventory => {
@@ -343,57 +336,6 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
     })
 }
 
-/// Gives out the invitation that `made` makes of the digest of a new secret and its end.
-fn invite(
-    node: &mut Node,
-    turn: &mut Turn<'_>,
-    ttl_ms: Option<u64>,
-    made: impl FnOnce(Digest, WallMs) -> Result<Invite, InviteError>,
-) -> Result<Reply, StoreError> {
-    let Ok(secret) = random_seed() else {
-        return Ok(Reply::Failure(Failure::new(1, "no_randomness", "操作系统没有随机数 / no randomness")));
-    };
-    let secret = Digest::from_bytes(secret);
-    let expires = WallMs(turn.now.wall.0.saturating_add(ttl_ms.unwrap_or(INVITE_MS)));
-    let invite = match made(Digest::of(&[secret.as_bytes()]), expires) {
-        Ok(invite) => invite,
-        Err(error) => return Ok(Reply::Failure(invite_failure(error)?)),
-    };
-    let text = match token(node, &invite, secret) {
-        Ok(text) => text,
-        Err(failure) => return Ok(Reply::Failure(failure)),
-    };
-    let given = json!({
-        "schema": "gongshi.invite/1", "token": text, "code": invite.division, "level": invite.level,
-        "expires": expires.to_string(), "auto": invite.auto,
-    });
-    Ok(match node.invite(turn, invite) {
-        Ok(()) => document(&given),
-        Err(error) => Reply::Failure(invite_failure(error)?),
-    })
-}
-
 fn document(value: &Value) -> Reply {
     Reply::Document(value.to_string())
-}
-
-fn token(node: &Node, invite: &Invite, secret: Digest) -> Result<String, Failure> {
-    let own = node.registry().delegation(node.own_key());
-    let address = own.and_then(|own| own.addresses.first().cloned());
-    let Some(address) = address else {
-        let message = "本节点没有可供下级连接的地址：请在初始化时用 --listen 或 --announce 指定 / this node announces no address for children to dial";
-        return Err(Failure::new(6, "no_address", message));
-    };
-    let token = Token {
-        address,
-        parent_transport: node.identity().transport,
-        parent_signing: *node.own_key(),
-        federation: node.federation(),
-        secret,
-        level: invite.level,
-        division: invite.division.clone(),
-        name: invite.name.clone(),
-        expires: invite.expires,
-    };
-    token.to_text().map_err(|error| Failure::new(2, "bad_name", format!("名称过长或含控制字符 / {error}")))
 }

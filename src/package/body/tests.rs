@@ -60,6 +60,7 @@ fn example() -> Body<'static> {
         members: Cow::Owned(vec![]),
         notes: None,
         labels: Cow::Owned(vec![]),
+        attachments: Cow::Borrowed(&[]),
     }
 }
 

@@ -137,3 +137,30 @@ fn an_interrupted_rewriting_leaves_the_old_file_in_force() -> Tested {
     assert!(!beside(&path).exists());
     Ok(())
 }
+
+#[test]
+fn a_copy_of_a_guard_is_unsure_until_it_is_settled_and_a_moved_one_is_not()
+-> Result<(), Box<dyn std::error::Error>> {
+    let dir = tempfile::tempdir()?;
+    let (path, copy, moved) = (dir.path().join("guard"), dir.path().join("copy"), dir.path().join("moved"));
+    let origin = Digest::of(&[b"a log"]);
+    let mut guard = Guard::create(&path)?;
+    guard.raise(&[(origin, 3, origin)])?;
+    assert!(!guard.is_unsure() && !Guard::open(&path)?.is_unsure());
+    std::fs::copy(&path, &copy)?;
+    let mut found = Guard::open(&copy)?;
+    assert!(found.is_unsure() && found.mark(&origin).is_some_and(|mark| mark.size == 3));
+    found.settle_here()?;
+    found.raise(&[(origin, 4, origin)])?;
+    assert!(
+        !Guard::open(&copy)?.is_unsure()
+            && Guard::open(&copy)?.mark(&origin).is_some_and(|mark| mark.size == 4)
+    );
+    std::fs::rename(&path, &moved)?;
+    assert!(!Guard::open(&moved)?.is_unsure());
+    assert!(
+        Guard::create_unsure(&path)?.is_unsure() && Guard::open(&path)?.is_unsure(),
+        "over a restart too"
+    );
+    Ok(())
+}

@@ -5,9 +5,11 @@
 //! neighbour, by the same handlers. Reading and writing files, and in which order, is left to the edge.
 #![doc = include_str!("../BUNDLE.md")]
 
+mod admit;
 mod file;
 mod take;
 
+pub use admit::NotAdmitted;
 pub use file::{
     BUNDLE_BYTES_MAX, BUNDLE_FRAMES_MAX, ContainerError, HEAD_BYTES, Header, MAGIC, SEAL_BYTES, check_seal,
     seal,
@@ -98,6 +100,8 @@ pub struct Plan {
     pub closing: Vec<Frame>,
     /// How many of them are receipts.
     pub receipts: u64,
+    /// Entries of the receiver's log that they cover.
+    pub receipted: u64,
 }
 
 /// Why there is no bundle, or it is not for this node.
@@ -145,17 +149,34 @@ impl Node {
             root_size: self.root_frontier.size(),
             part: 1,
         };
-        let opening = vec![Frame::Introduce { chain: self.chain_of(turn, &own)? }];
+        let mut chain = self.chain_of(turn, &own)?;
         if self.ancestors().contains(&key) {
             let legs = self.lacking_above(turn, &key, since)?;
             let below = self.attestations.iter().filter(|(key, _)| self.registry.is_ancestor(&own, key));
             let closing = below.map(|(_, said)| Frame::Attest { note: said.note.clone() }).collect();
             let (direction, root_note) = (Direction::Up, String::new());
-            return Ok(Plan { header, direction, root_note, legs, opening, closing, receipts: 0 });
+            let opening = vec![Frame::Introduce { chain }];
+            return Ok(Plan {
+                header,
+                direction,
+                root_note,
+                legs,
+                opening,
+                closing,
+                receipts: 0,
+                receipted: 0,
+            });
         }
         if key == own || !self.registry.is_ancestor(&own, &key) {
             return Err(BundleError::NotOnPath(to.clone()));
         }
+        // A node that joins by files finds its own Delegate here.
+        for packed in self.chain_of(turn, &key)? {
+            if !chain.contains(&packed) {
+                chain.push(packed);
+            }
+        }
+        let opening = vec![Frame::Introduce { chain }];
         let mut plan = Plan {
             header,
             direction: Direction::Down,
@@ -164,6 +185,7 @@ impl Node {
             opening,
             closing: Vec::new(),
             receipts: 0,
+            receipted: 0,
         };
         if let Some(note) = self.root_note.clone() {
             let known = match since {
@@ -180,6 +202,8 @@ impl Node {
         plan.closing.extend(root.map(|said| Frame::Attest { note: said.note.clone() }));
         let receipt = self.receipt_for(turn, &key);
         plan.receipts = u64::from(receipt.is_some());
+        let log = self.origins.get(&key).and_then(|log| log.note.as_ref());
+        plan.receipted = log.filter(|_| receipt.is_some()).map_or(0, |note| note.size);
         plan.closing.extend(receipt);
         Ok(plan)
     }
@@ -207,6 +231,10 @@ impl Node {
     pub(super) fn cosigned(&self, turn: &mut Turn<'_>, text: &str) -> Option<String> {
         let mut note = Note::parse(text).ok()?;
         let checkpoint = Checkpoint::parse(&note.text).ok()?;
+        // After a restore the log comes back first: no cosignature goes below an earlier one.
+        if self.is_recovering() || !self.may_cosign(&checkpoint.origin, checkpoint.size) {
+            return None;
+        }
         let origin = Digest::of(&[checkpoint.origin.as_bytes()]);
         turn.out.marks.push((origin, checkpoint.size, checkpoint.root));
         let (name, seconds) = (self.own_origin(), turn.now.wall.0 / 1000);

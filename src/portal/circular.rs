@@ -1,5 +1,7 @@
 //! The words and the rows of the circular (通报): coverage as people read it, from its document.
 
+use crate::template::normal::harmless;
+use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use serde_json::Value;
 
 /// The heads of the rows.
@@ -27,7 +29,7 @@ fn text(value: &Value) -> String {
 
 /// Where an agency stands, and what is to be said beside it. Nothing, no duty, missing, provisional and corrected never
 /// look alike.
-pub(super) fn standing(line: &Value, english: bool) -> Vec<String> {
+pub(crate) fn standing(line: &Value, english: bool) -> Vec<String> {
     let (zh, en) = match line["standing"].as_str() {
         Some("reported") => ("已报", "reported"),
         Some("nil") => ("零报告", "nil"),
@@ -53,7 +55,7 @@ pub(super) fn standing(line: &Value, english: bool) -> Vec<String> {
 }
 
 /// One agency's cells, in the order of [`HEADS`].
-pub(super) fn cells(document: &Value, line: &Value) -> [String; 11] {
+fn cells(document: &Value, line: &Value) -> [String; 11] {
     let divisions = document["divisions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let code = text(&line["division"]);
     let name = divisions.binary_search_by(|row| row["code"].as_str().unwrap_or_default().cmp(&code));
@@ -90,7 +92,7 @@ fn csv_cell(cell: &str) -> String {
 }
 
 /// One row an agency, UTF-8 with BOM.
-pub(super) fn csv(document: &Value) -> String {
+pub(crate) fn csv(document: &Value) -> String {
     let agencies = document["agencies"].as_array().map(Vec::as_slice).unwrap_or_default();
     let row = |cells: Vec<String>| cells.iter().map(|cell| csv_cell(cell)).collect::<Vec<_>>().join(",");
     let mut out = format!("\u{feff}{}\r\n", HEADS.join(","));
@@ -100,6 +102,68 @@ pub(super) fn csv(document: &Value) -> String {
     }
     out
 }
+
+/// The circular as a workbook: counts by division, then one row an agency. None when it cannot be made.
+pub(crate) fn workbook(document: &Value) -> Option<Vec<u8>> {
+    write(document).ok()
+}
+
+/// The heads and keys of the counts.
+const COUNTS: [(&str, &str); 8] = [
+    ("应报", "expected"),
+    ("已报", "reported"),
+    ("零报告", "nil"),
+    ("不适用", "not_applicable"),
+    ("退回", "returned"),
+    ("未报", "missing"),
+    ("迟报", "late"),
+    ("名册外", "unexpected"),
+];
+
+fn write(document: &Value) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let bold = Format::new().set_bold();
+    let list = |key: &str| document[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let sheet = book.add_worksheet();
+    sheet.set_name("按区划")?;
+    let title =
+        format!("{} {} 年度行政执法数据年报报送情况", text(&document["division"]["name"]), document["year"]);
+    sheet.write_string_with_format(0, 0, harmless(&title), &bold)?;
+    for (at, head) in (0..).zip(["区划代码", "区划"].into_iter().chain(COUNTS.map(|(head, _)| head))) {
+        sheet.write_string_with_format(1, at, head, &bold)?;
+    }
+    let mut all = document["counts"].clone();
+    all["code"] = document["division"]["code"].clone();
+    all["name"] = Value::from("合计");
+    for (row, line) in (2..).zip(list("divisions").iter().chain([&all])) {
+        sheet.write_string(row, 0, text(&line["code"]))?;
+        sheet.write_string(row, 1, harmless(&text(&line["name"])))?;
+        for (at, (_, key)) in (2..).zip(COUNTS) {
+            // Counts of agencies: far below what a spreadsheet keeps exactly.
+            let count = line[key].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX);
+            sheet.write_number(row, at, count)?;
+        }
+    }
+    sheet.set_freeze_panes(2, 2)?;
+    let sheet = book.add_worksheet();
+    sheet.set_name("按机关")?;
+    for (at, head) in (0..).zip(HEADS) {
+        sheet.write_string_with_format(0, at, head, &bold)?;
+    }
+    for (row, line) in (1..).zip(list("agencies")) {
+        for (at, cell) in (0..).zip(cells(document, line)) {
+            match cell.parse::<u32>().ok().filter(|_| at == DAYS_LATE_AT) {
+                Some(days) => sheet.write_number(row, at, days)?,
+                None => sheet.write_string(row, at, harmless(&cell))?,
+            };
+        }
+    }
+    sheet.set_freeze_panes(1, 3)?;
+    book.save_to_buffer()
+}
+
+/// The column of days late, the one number of the rows.
+const DAYS_LATE_AT: u16 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -121,5 +185,6 @@ mod tests {
         let csv = csv(&document);
         assert!(csv.starts_with('\u{feff}') && csv.contains("330282,慈溪市,\"'=1+1,\"\"x\"\"\""), "{csv}");
         assert!(csv.contains("零报告,预报、名册外"), "{csv}");
+        assert!(workbook(&document).is_some_and(|book| book.starts_with(b"PK")));
     }
 }

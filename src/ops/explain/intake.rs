@@ -1,0 +1,186 @@
+//! What can be wrong with workbooks and CSV files, and with writing blank ones.
+
+use super::Row;
+
+/// Findings of the reader of sheets, beside those that every report file can have.
+pub(super) const FINDINGS: &[Row] = &[
+    (
+        "column_inserted",
+        "空白工作簿里多了一列，或改了栏目名",
+        "删去插入的列，或改回原栏目名",
+        "a column was inserted into our workbook or renamed",
+        "remove it, or restore its name",
+    ),
+    (
+        "column_removed",
+        "空白工作簿里少了一列",
+        "恢复该列；没有此项职权的填“不适用”",
+        "a column of our workbook is missing",
+        "restore it; write 不适用 where there is no such power",
+    ),
+    (
+        "csv_encoding",
+        "CSV 文件不是 UTF-8 也不是 GB18030 文字",
+        "另存为“CSV UTF-8”或 .xlsx",
+        "the CSV file is no text in UTF-8 or GB18030",
+        "save it as CSV UTF-8 or .xlsx",
+    ),
+    (
+        "csv_syntax",
+        "CSV 无法读取",
+        "按所示行改正引号，或另存为 .xlsx",
+        "the CSV cannot be read",
+        "correct the quotes at the line named, or save it as .xlsx",
+    ),
+    (
+        "formula_not_computed",
+        "公式不是简单求和，未能复核",
+        "核对数字；确认后粘贴为数值",
+        "a formula that is no plain sum was not computed again",
+        "check the figure; better paste it as a value",
+    ),
+    (
+        "formula_stale",
+        "公式保存的结果与重新计算的不同",
+        "无须处理；重新打开并保存后一致",
+        "a formula's stored result was out of date",
+        "nothing to do; opening and saving the file renews it",
+    ),
+    (
+        "formula_unusable",
+        "公式引用其他表或文件，或没有结果",
+        "粘贴为数值",
+        "a formula refers elsewhere or has no result",
+        "paste it as a value",
+    ),
+    (
+        "merged_figure",
+        "合并单元格里有数字",
+        "取消合并，逐格填写",
+        "a figure stands in merged cells",
+        "unmerge them and fill in each one",
+    ),
+    (
+        "no_header",
+        "数字上方没有表头",
+        "补上表头，或删去",
+        "figures without a header above them",
+        "add the header, or remove them",
+    ),
+    (
+        "not_a_workbook",
+        "文件不是电子表格",
+        "用 Excel 或 WPS 另存为 .xlsx，或报送 .csv、.json",
+        "the file is no spreadsheet",
+        "save it as .xlsx, or send .csv or .json",
+    ),
+    (
+        "outside_table",
+        "表格栏目之外另有内容",
+        "补上表头，或删去",
+        "something stands beside the table's columns",
+        "add a header, or remove it",
+    ),
+    (
+        "sheet_without_table",
+        "工作表里没有统计表",
+        "无须处理；应有统计表的，检查表头",
+        "a sheet holds no table",
+        "nothing, or check its header",
+    ),
+    (
+        "table_left_out",
+        "空白工作簿里整张表没有填",
+        "没有此项职权的无须处理；没有案件的填 0",
+        "a sheet of our workbook was left blank",
+        "nothing where there is no such power; else write 0",
+    ),
+    (
+        "workbook_damaged",
+        "工作簿损坏，无法读取",
+        "用 Excel 或 WPS 打开后另存为新的 .xlsx",
+        "the workbook is damaged",
+        "open it and save it as a new .xlsx",
+    ),
+    (
+        "workbook_hostile",
+        "工作簿含有自定义实体",
+        "重新制作工作簿",
+        "the workbook declares entities",
+        "make the workbook anew",
+    ),
+    (
+        "workbook_old_format",
+        "旧格式或二进制工作簿（.xls、.xlsb）",
+        "另存为 .xlsx",
+        "an old or binary format (.xls, .xlsb)",
+        "save it as .xlsx",
+    ),
+    (
+        "workbook_old_template",
+        "空白工作簿用的是旧版表式",
+        "用 gongshi template xlsx 重新生成",
+        "the blank workbook follows an older layout",
+        "make a new one: gongshi template xlsx",
+    ),
+    (
+        "workbook_password",
+        "工作簿有打开密码",
+        "去掉密码后再报",
+        "the workbook has a password",
+        "remove the password",
+    ),
+    (
+        "workbook_too_large",
+        "工作簿过大",
+        "明细作为附件，只留统计表",
+        "the workbook is too large",
+        "attach item lists, keep only the tables",
+    ),
+    (
+        "workbook_year",
+        "空白工作簿是另一年度的",
+        "用该年度的空白工作簿，或改回年度",
+        "the blank workbook is for another year",
+        "take that year's, or correct the year",
+    ),
+    (
+        "year_differs",
+        "表名中的年份与报送年度不同",
+        "核对年度",
+        "the titles name another year than the report",
+        "check the year",
+    ),
+    (
+        "year_from_title",
+        "年度取自表名",
+        "如不对请写明年度",
+        "the year was taken from the titles",
+        "say it if that is wrong",
+    ),
+];
+
+/// Failures of `template xlsx|csv|json`.
+pub(super) const FAILURES: &[Row] = &[
+    (
+        "file_exists",
+        "文件已存在，未覆盖",
+        "换个名字，或加 --force",
+        "the file exists and was not written over",
+        "another name, or --force",
+    ),
+    (
+        "not_written",
+        "无法写入文件",
+        "检查目录、权限和空间",
+        "the file cannot be written",
+        "check directory, permissions, space",
+    ),
+    (
+        "template_not_written",
+        "无法按此表式生成工作簿",
+        "检查表式的标题和栏目",
+        "a workbook of this layout cannot be made",
+        "check the layout's title and columns",
+    ),
+];

@@ -10,11 +10,12 @@ use crate::portal::doc::{
     AgencyDoc, AttachmentDoc, DivisionDoc, PackageDoc, PackageKind, PackagePage, PackageState,
     PackageSummary, ReportScope, ReportStatus, RevisionDoc, TableDoc,
 };
-use crate::portal::source::SourceError;
+use crate::portal::source::{PlaceDoc, PlaceName, SourceError};
 use crate::statement::{BodyRef, BodyRole, ReportAct, ReportCard, Scope, Status};
-use crate::store::{Read, layout, prefix_end};
+use crate::store::{Read, StoreError, layout, prefix_end};
 use crate::sync::body::PackedBody;
 use crate::sync::read_entry;
+use crate::view::{DivisionName, Reader, ViewScope};
 use data_encoding::BASE64URL_NOPAD;
 
 /// Rows read at once while a list is filtered.
@@ -125,6 +126,25 @@ impl PortalSource {
         }
         Ok(newest)
     }
+}
+
+/// Where a division stands, with names to show.
+pub(super) fn place(reader: &Reader<'_>, code: &DivisionCode) -> Result<Option<PlaceDoc>, StoreError> {
+    let Some(own) = reader.division(code)? else { return Ok(None) };
+    let shown = |found: DivisionName| {
+        let name = if found.name.is_empty() { found.code.to_string() } else { found.name };
+        PlaceName { code: found.code, name }
+    };
+    let mut above = Vec::new();
+    for code in reader.above(code)? {
+        above.extend(reader.division(&code)?.map(shown));
+    }
+    Ok(Some(PlaceDoc {
+        name: shown(own).name,
+        above,
+        children: reader.children(code)?.into_iter().map(shown).collect(),
+        years: reader.years(code, ViewScope::All)?,
+    }))
 }
 
 /// The document of a package: its row, its card, the content of its body, if it has one, and its history.

@@ -19,7 +19,7 @@ use crate::portal::doc::{
     RollcallDoc, RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{
-    AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, SourceError, YearCount,
+    AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, PlaceDoc, SourceError, YearCount,
 };
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
@@ -346,6 +346,10 @@ impl Source for PortalSource {
         }
     }
 
+    fn place(&self, code: &DivisionCode) -> Result<Option<PlaceDoc>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| super::packages::place(reader, code))?)
+    }
+
     fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
         let store = self.store.as_ref();
         let Some(mut view) = self.templates.read(store, |reader| view::view(reader, query))? else {
@@ -381,8 +385,7 @@ impl Source for PortalSource {
 
     fn overview(&self) -> OverviewDoc {
         let snapshot = self.current.get();
-        let years =
-            snapshot.released.iter().rev().map(|(year, count)| YearCount { year: *year, count: *count });
+        let years = snapshot.released.iter().rev().map(|(&year, &count)| YearCount { year, count });
         let nodes = self.rollcall().nodes;
         OverviewDoc {
             years: years.collect(),

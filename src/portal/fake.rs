@@ -16,6 +16,8 @@ pub(crate) struct Fake {
     pub(crate) digests: Vec<Digest>,
     pub(crate) empty: bool,
     pub(crate) broken: bool,
+    /// The name of everything in the consolidated view.
+    pub(crate) payload: Option<String>,
 }
 
 /// A division code that is one.
@@ -129,6 +131,10 @@ impl Fake {
 
     pub(crate) fn shared(self) -> Arc<dyn Source> {
         Arc::new(self)
+    }
+
+    fn payload(&self) -> &str {
+        self.payload.as_deref().unwrap_or("庆元县")
     }
 
     fn here(&self) -> impl DoubleEndedIterator<Item = &PackageDoc> {
@@ -263,24 +269,27 @@ impl Source for Fake {
         let nodes = if self.empty { vec![] } else { vec![node("330000", true), node("331126", false)] };
         RollcallDoc { size: 99, root_hash: digest(1), view_root: digest(2), nodes }
     }
-    fn view(&self, _: &ViewQuery) -> Result<Option<View>, SourceError> {
-        Ok(None)
+    fn place(&self, of: &DivisionCode) -> Result<Option<PlaceDoc>, SourceError> {
+        Ok((!self.empty).then(|| super::fake_view::place(of, self.payload())))
     }
-    fn view_parts(&self, _: &ViewQuery, _: By) -> Result<Vec<PartOfView>, SourceError> {
-        Ok(Vec::new())
+    fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {
+        Ok((!self.empty).then(|| super::fake_view::view(query, self.payload())))
+    }
+    fn view_parts(&self, query: &ViewQuery, _: By) -> Result<Vec<PartOfView>, SourceError> {
+        Ok(super::fake_view::parts(query, self.payload()))
     }
     fn provenance(
         &self,
-        _: &ViewQuery,
+        query: &ViewQuery,
         _: &str,
         _: &str,
         _: Option<&str>,
         _: usize,
     ) -> Result<Option<CellPage>, SourceError> {
-        Ok(None)
+        Ok((!self.empty).then(|| super::fake_view::cells(query, self.payload())))
     }
-    fn series(&self, _: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
-        Ok(None)
+    fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
+        Ok((!self.empty).then(|| super::fake_view::series(query, self.payload())))
     }
     fn overview(&self) -> OverviewDoc {
         if self.empty {

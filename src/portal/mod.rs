@@ -8,6 +8,8 @@
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `download` attachments, chunk by chunk
 //! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
+//! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages;
+//!   `division`, `division_tables` a division's year, `origin` what a sum is made of, `charts` shapes
 //! - [`escape`] the one way text enters a page; `text` small words
 //! - [`server`] the accept loop with its limits
 
@@ -18,21 +20,32 @@ pub mod source;
 
 pub(crate) mod api;
 mod api_view;
+mod charts;
 pub(crate) mod circular;
 mod coverage;
+mod division;
+mod division_tables;
 mod download;
+mod folio;
 mod kind;
+mod origin;
 pub(crate) mod pages;
 pub(crate) mod reply;
 mod report;
 mod stall;
 pub(crate) mod text;
+mod turn;
+mod words;
 pub mod workbook;
 
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
+mod fake_view;
+#[cfg(test)]
 pub(crate) mod tests_api;
+#[cfg(test)]
+mod tests_division;
 #[cfg(test)]
 mod tests_pages;
 
@@ -46,6 +59,8 @@ use serde::{Deserialize, Serialize};
 use source::SourceError;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use turn::turned;
+use words::Lang;
 
 /// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
 const READS_AT_ONCE: usize = 64;
@@ -180,9 +195,19 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/v1/view/{code}/{year}", get(api_view::view))
         .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
         .route("/v1/series/{code}", get(api_view::series))
+        // Written as a route, so that no page's address of several parts takes what is unknown here.
+        .route("/{*unknown}", get(api::not_found))
         .fallback(api::not_found);
+    let sums = |lang: Lang| {
+        Router::new()
+            .route("/{code}/{year}", turned(lang, division::page))
+            .route("/{code}/{year}/{scope}", turned(lang, division::page))
+            .route("/{code}/{year}/{scope}/{table}/{column}", turned(lang, origin::page))
+    };
     let routes = Router::new()
         .route("/", get(pages::start))
+        .merge(sums(Lang::Zh))
+        .nest("/en", sums(Lang::En))
         .route("/reports", get(pages::reports))
         .route("/a/{agency}/{year}", get(report::current))
         .route("/a/{agency}/{year}/{revision}", get(report::revision))

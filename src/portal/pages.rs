@@ -5,6 +5,7 @@ use super::doc::{ConfirmedDoc, NodeDoc, PackageSummary, RollcallDoc};
 use super::reply::{NO_CACHE, Problem, content};
 use super::source::{ChildLink, OverviewDoc, PackageQuery};
 use super::text::{age_zh, segment, web_url};
+use super::words::Lang;
 use super::{Portal, Site};
 use crate::digest::Digest;
 use askama::Template;
@@ -24,6 +25,9 @@ pub(super) struct Frame {
     pub(super) at: &'static str,
     pub(super) node: NodeDoc,
     pub(super) site: Arc<Site>,
+    lang: Lang,
+    /// This page in the other language, where it has one.
+    pub(super) other: Option<String>,
 }
 
 impl Frame {
@@ -35,7 +39,31 @@ impl Frame {
             at,
             node,
             site: Arc::clone(&portal.site),
+            lang: Lang::Zh,
+            other: None,
         }
+    }
+    /// The frame of a page that is there in both languages, at `path` below the base path.
+    pub(super) fn within(mut self, lang: Lang, path: &str) -> Self {
+        let bare = path.strip_prefix("/en").unwrap_or(path);
+        self.other = Some(match lang {
+            Lang::Zh => format!("{}/en{path}", self.base),
+            Lang::En => format!("{}{bare}", self.base),
+        });
+        self.lang = lang;
+        self
+    }
+    pub(super) fn t(&self, zh: &'static str) -> &'static str {
+        self.lang.say(zh)
+    }
+    pub(super) fn is_english(&self) -> bool {
+        self.lang == Lang::En
+    }
+    /// The address of a page below the base path: in this page's language where it is there in both.
+    pub(super) fn to(&self, link: &str) -> String {
+        let both = link.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+        let lang = if both && self.is_english() { "/en" } else { "" };
+        format!("{}{lang}{link}", self.base)
     }
     pub(super) fn synced(&self) -> bool {
         self.node.root_log.size > 0

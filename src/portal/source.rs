@@ -129,6 +129,28 @@ pub struct OverviewDoc {
     pub children: Vec<ChildLink>,
 }
 
+/// A division with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceName {
+    /// Its code.
+    pub code: DivisionCode,
+    /// Its name; its code where nothing names it.
+    pub name: String,
+}
+
+/// Where a division stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceDoc {
+    /// Its name; its code where nothing names it.
+    pub name: String,
+    /// The divisions above it, nearest first.
+    pub above: Vec<PlaceName>,
+    /// The divisions directly below it, by code.
+    pub children: Vec<PlaceName>,
+    /// Years with public reports of it or below it, ascending.
+    pub years: Vec<u16>,
+}
+
 /// What a download begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttachmentHead {
@@ -180,6 +202,8 @@ pub trait Source: Send + Sync + 'static {
     fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError>;
     /// The roll call of this node's subtree and the root.
     fn rollcall(&self) -> RollcallDoc;
+    /// Where a division stands; none for one that nothing names.
+    fn place(&self, code: &DivisionCode) -> Result<Option<PlaceDoc>, SourceError>;
     /// A division's year as summed; none for a division that nothing names.
     fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError>;
     /// The same taken apart.

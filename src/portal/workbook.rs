@@ -9,13 +9,18 @@ const DIGITS_MAX: usize = 15;
 
 /// The workbook's bytes; none when a spreadsheet cannot hold the rows.
 pub fn workbook(tidy: &Tidy, view: &View) -> Option<Vec<u8>> {
-    write(tidy, view).ok()
+    write(tidy, &format!("{} {}", view.division.code, view.year).replace(['/', '\\'], " ")).ok()
 }
 
-fn write(tidy: &Tidy, view: &View) -> Result<Vec<u8>, XlsxError> {
+/// The same for any rows.
+pub(crate) fn tidy(tidy: &Tidy) -> Option<Vec<u8>> {
+    write(tidy, "data").ok()
+}
+
+fn write(tidy: &Tidy, name: &str) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
-    sheet.set_name(format!("{} {}", view.division.code, view.year).replace(['/', '\\'], " "))?;
+    sheet.set_name(name)?;
     let bold = Format::new().set_bold();
     for (at, head) in (0..).zip(&tidy.heads) {
         sheet.write_string_with_format(0, at, *head, &bold)?;

@@ -242,8 +242,8 @@ impl Node {
             (Peer::Lateral(key), Frame::Compared { note, root, proof }) => {
                 self.on_compared(turn, (conn, key), &note, root, proof)?
             }
-            (Peer::Lateral(_), _) | (Peer::Stranger, Frame::Compare { .. }) => {
-                // A node that moved here before its move is known here, or is new here: it tries again.
+            (Peer::Lateral(_), _) | (Peer::Stranger | Peer::Below(_), Frame::Compare { .. }) => {
+                // A node that moved here before its move is known here, moved away, or is new here: it tries again.
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 self.disconnected(turn, Some(conn));
                 Ok(())

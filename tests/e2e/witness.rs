@@ -104,6 +104,8 @@ fn a_root_that_runs_twice_is_convicted_by_a_file_that_verifies_elsewhere() {
     let deceived = federation.nodes[2].data.join("gongshi.toml");
     let settings = std::fs::read_to_string(&deceived).expect("settings");
     std::fs::write(&deceived, settings.replace(&honest.listen, &twin.listen)).expect("settings");
+    // A copied directory signs nothing by itself: whoever runs the root twice says so.
+    twin.run(&["store", "accept"]).expect_exit(0);
     federation.nodes[0].serve();
     twin.serve();
     federation.nodes[2].serve();

@@ -247,20 +247,32 @@ impl Run {
                 office.crashes();
             }
         }
-        for _ in 0..3 {
-            self.world.settle();
-            self.offices
-                .iter()
-                .filter(|(office, _)| !office.is_up())
-                .for_each(|(office, _)| office.restarts());
-        }
-        self.world.settle();
-        if self.who_is_lost() {
-            // Whose parent is gone for good goes another way after a while.
+        self.come_up();
+        while self.who_is_lost() {
+            // Whose parent is gone for good goes another way after a while; whoever stops on that way begins anew.
             self.world.run(STALE_AFTER_MS + 120_000);
             self.world.settle();
-            self.who_is_lost();
+            if !self.come_up() {
+                self.who_is_lost();
+                break;
+            }
         }
+    }
+
+    /// Rest, with every machine up that is not lost: an armed stop may wait for an append that recovery itself brings.
+    /// True when some had to be started.
+    fn come_up(&self) -> bool {
+        self.world.settle();
+        for round in 0..8 {
+            let down = |office: &&Office| !office.is_up() && !self.sim().sites[office.at].lost;
+            let down: Vec<&Office> = self.offices.iter().map(|(office, _)| office).filter(down).collect();
+            if down.is_empty() {
+                return round > 0;
+            }
+            down.into_iter().for_each(Office::restarts);
+            self.world.settle();
+        }
+        self.sim().fail("machines stop again and again")
     }
 
     /// Whose key ended in the root log, and whose Delegate never came there because its giver's key ended before.

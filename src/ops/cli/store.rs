@@ -148,8 +148,8 @@ fn check(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
     lines.push(match (wrong.is_empty(), global.english()) {
         (true, true) => format!("{} facts, {} bodies: sound", records.found.facts, records.found.bodies),
         (true, false) => format!("{} 条事实、{} 段正文：完好", records.found.facts, records.found.bodies),
-        (false, true) => "damaged: gongshi serve fetches what is lost from the neighbours; gongshi store rebuild builds the index anew".to_owned(),
-        (false, false) => "有损坏：gongshi serve 会向相邻节点取回缺失部分；gongshi store rebuild 重建索引".to_owned(),
+        (false, true) => "damaged: gongshi store rebuild builds an index anew; a damaged record comes back from a backup (gongshi restore), or the parent replaces the machine (gongshi invite --replace)".to_owned(),
+        (false, false) => "有损坏：索引损坏用 gongshi store rebuild 重建；记录损坏用 gongshi restore 恢复备份，或由上级 gongshi invite --replace 换机".to_owned(),
     });
     Ok(Outcome { exit: if wrong.is_empty() { DONE } else { DAMAGED }, document, text: lines.join("\n") })
 }

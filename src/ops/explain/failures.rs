@@ -177,9 +177,9 @@ pub(super) const FAILURES: &[Row] = &[
     (
         "damaged",
         "存储损坏",
-        "gongshi store check 指出位置；gongshi serve 自行修复，gongshi store rebuild 重建索引",
+        "gongshi store check 指出位置；索引损坏用 gongshi store rebuild 重建，记录损坏用 gongshi restore 恢复备份，或由上级 gongshi invite --replace 换机",
         "the store is damaged",
-        "gongshi store check names the place; gongshi serve heals it, gongshi store rebuild rebuilds the index",
+        "gongshi store check names the place; an index is built anew by gongshi store rebuild, a record comes back with gongshi restore, or the parent replaces the machine: gongshi invite --replace",
     ),
     (
         "demo_report_refused",

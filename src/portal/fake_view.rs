@@ -1,0 +1,150 @@
+//! The consolidated view of the node in memory: one table with every kind of cell, whatever division is asked for.
+
+use super::fake::{code, digest};
+use super::source::{PlaceDoc, PlaceName};
+use crate::division::DivisionCode;
+use crate::view::*;
+
+fn sum(whole: i128) -> Sum {
+    Sum(whole * 1_000_000)
+}
+
+/// A division with one child, both with a name that a test chooses.
+pub(crate) fn place(of: &DivisionCode, name: &str) -> PlaceDoc {
+    let child = PlaceName { code: code("331126100"), name: name.into() };
+    PlaceDoc {
+        name: name.into(),
+        above: vec![PlaceName { code: code("330000"), name: name.into() }],
+        children: if *of == child.code { vec![] } else { vec![child] },
+        years: vec![2023, 2024],
+    }
+}
+
+fn column(id: &str, name: &str, figure: Option<i128>) -> ColumnView {
+    let last = figure.map(|n| ChangeView {
+        sum: sum(n - 1),
+        packages: 1,
+        change: sum(1),
+        percent: Some("+1.00%".into()),
+    });
+    ColumnView {
+        id: id.into(),
+        header: name.into(),
+        unit: "宗".into(),
+        sum: figure.map(sum),
+        packages: 1,
+        left_out: 0,
+        last_year: last,
+    }
+}
+
+fn table(name: &str) -> TableView {
+    TableView {
+        id: "penalty".into(),
+        name: name.into(),
+        template: Some("2021".into()),
+        packages: 2,
+        columns: vec![
+            column("total", name, Some(108_156)),
+            column("a/b", name, None),
+            column("zero", name, Some(0)),
+        ],
+        folded: vec![],
+        layouts: vec![],
+    }
+}
+
+/// The view.
+pub(crate) fn view(query: &ViewQuery, name: &str) -> View {
+    View {
+        division: DivisionName { code: query.division.clone(), name: name.into() },
+        year: query.year,
+        scope: query.scope,
+        packages: 2,
+        consolidated: 1,
+        suspect: 1,
+        tables: vec![table(name)],
+        rates: vec![RateView {
+            id: "r".into(),
+            name: name.into(),
+            name_en: name.into(),
+            table: "penalty".into(),
+            numerator: sum(0),
+            denominator: sum(0),
+            value: None,
+            no_cases: true,
+        }],
+        coverage: CoverageView {
+            expected: 5,
+            reported: 2,
+            nil: 1,
+            not_applicable: 1,
+            returned: 0,
+            missing: 1,
+        },
+        differences: vec![DifferenceView {
+            digest: digest(1),
+            agency: AgencyName { id: name.into(), name: name.into() },
+            table: "t".into(),
+            table_name: name.into(),
+            column: "c".into(),
+            header: name.into(),
+            unit: name.into(),
+            row: Some(name.into()),
+            against: Against::Subtree,
+            printed: sum(3),
+            computed: sum(2),
+            difference: sum(1),
+            packages: 1,
+            parts: vec![],
+            missing: vec![],
+        }],
+    }
+}
+
+/// Its parts: the own agencies and a child that has not reported.
+pub(crate) fn parts(query: &ViewQuery, name: &str) -> Vec<PartOfView> {
+    let part = |division: DivisionCode, own, packages, tables| PartOfView {
+        division,
+        name: name.into(),
+        agency: None,
+        digest: None,
+        own,
+        packages,
+        tables,
+    };
+    vec![part(query.division.clone(), true, 2, vec![table(name)]), part(code("331126100"), false, 0, vec![])]
+}
+
+/// The cell behind every sum.
+pub(crate) fn cells(query: &ViewQuery, name: &str) -> CellPage {
+    let cell = CellView {
+        digest: digest(1),
+        agency: AgencyName { id: name.into(), name: name.into() },
+        division: query.division.clone(),
+        table: "penalty".into(),
+        column: "total".into(),
+        row: 1,
+        printed: name.into(),
+        value: Some(sum(1)),
+    };
+    CellPage { cells: vec![cell], next: None }
+}
+
+/// Two years, of which one has no number.
+pub(crate) fn series(query: &SeriesQuery, name: &str) -> SeriesView {
+    let point = |year, sum| PointView { year, sum, packages: 1, last_year: None };
+    SeriesView {
+        division: DivisionName { code: query.division.clone(), name: name.into() },
+        scope: query.scope,
+        table: query.table.clone(),
+        name: name.into(),
+        template: None,
+        lines: vec![LineView {
+            id: "total".into(),
+            header: name.into(),
+            unit: "宗".into(),
+            points: vec![point(2023, None), point(2024, Some(sum(9)))],
+        }],
+    }
+}

@@ -6,7 +6,8 @@ use crate::digest::Digest;
 use crate::package::attachment::attachments_of;
 use crate::portal::source::{AttachmentHead, Found, SourceError};
 use crate::statement::{BodyRef, BodyRole, ReportCard};
-use crate::sync::outline::{Outline, read_chunk};
+use crate::sync::chunk::read_chunk;
+use crate::sync::outline::Outline;
 use crate::sync::{body::PackedBody, erased_by};
 
 impl PortalSource {
@@ -46,7 +47,13 @@ impl PortalSource {
         }
         let outline = Outline::read(self.store.as_ref(), body)?;
         let packed = read_chunk(self.store.as_ref(), body, at)?;
-        let (Some(outline), Some(packed)) = (outline, packed) else { return Ok(Found::BodyMissing) };
+        let (Some(outline), Some(packed)) = (outline, packed) else {
+            if PackedBody::is_held(self.store.as_ref(), body)? {
+                // Part of it was lost with a damaged part of the record: asking mends it.
+                self.is_coming(package, body);
+            }
+            return Ok(Found::BodyMissing);
+        };
         let chunk = outline.unpack(at, &packed);
         chunk
             .map(Found::Here)

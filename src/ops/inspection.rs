@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::record::{FileRecord, GuardError, Inspection, Mark, RecordError, Sound, Stream, inspect};
 use crate::statement::Entry;
 use crate::store::{SledStore, StoreError};
-use crate::sync::body::{Assembled, Assembly};
+use crate::sync::assembly::{Assembled, Assembly};
 use crate::sync::fact::Fact;
 use crate::time::Now;
 use std::collections::BTreeMap;

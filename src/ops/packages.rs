@@ -5,12 +5,13 @@ use crate::agency::AGENCY_ID_BYTES_MAX;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::{Revision, RevisionState};
+use crate::package::attachment::Attachment;
 use crate::portal::doc::{
     AgencyDoc, AttachmentDoc, DivisionDoc, PackageDoc, PackageKind, PackagePage, PackageState,
     PackageSummary, ReportScope, ReportStatus, RevisionDoc, TableDoc,
 };
 use crate::portal::source::{PlaceDoc, PlaceName, SourceError};
-use crate::statement::{BodyRole, ReportAct, ReportCard, Scope, Status};
+use crate::statement::{BodyRef, BodyRole, ReportAct, ReportCard, Scope, Status};
 use crate::store::{Read, StoreError, layout, prefix_end};
 use crate::sync::body::PackedBody;
 use crate::sync::read_entry;
@@ -36,6 +37,8 @@ struct Content {
     members: Vec<String>,
     #[serde(default)]
     notes: Option<String>,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
 }
 
 impl PortalSource {
@@ -159,6 +162,8 @@ pub(super) fn package_doc(
         None => Content::default(),
     };
     let attachments = card.bodies.iter().filter(|body| body.role == BodyRole::Attachment);
+    // A report may name fewer than its card has.
+    let named = content.attachments.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
     Ok(PackageDoc {
         summary: summary(revision),
         scope: match card.scope {
@@ -172,8 +177,18 @@ pub(super) fn package_doc(
         source_url: content.source_url,
         as_printed: content.as_printed,
         notes: content.notes,
-        attachments: attachments.map(|b| AttachmentDoc { digest: b.digest, bytes: b.bytes }).collect(),
+        attachments: attachments.zip(named).map(attachment_doc).collect(),
     })
+}
+
+fn attachment_doc((body, named): (&BodyRef, Option<Attachment>)) -> AttachmentDoc {
+    let named = named.filter(Attachment::is_harmless);
+    AttachmentDoc {
+        digest: body.digest,
+        bytes: body.bytes,
+        name: named.as_ref().map(|named| named.name.clone()),
+        sha256: named.map(|named| named.sha256),
+    }
 }
 
 fn ledger_state(state: PackageState) -> RevisionState {

@@ -326,6 +326,12 @@ pub struct AttachmentDoc {
     pub digest: Digest,
     /// Length of the content in bytes.
     pub bytes: u64,
+    /// The file's name, as the report gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// SHA-256 of the file, as the report gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
 }
 
 /// `GET /api/v1/packages/{digest}`.

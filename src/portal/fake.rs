@@ -115,7 +115,12 @@ pub(crate) fn qingyuan(seed: u8, revision: u32) -> PackageDoc {
         source_url: Some("http://www.zjqy.gov.cn/art/2025/1/17/art_1229600405_5445725.html".into()),
         as_printed: None,
         notes: None,
-        attachments: vec![AttachmentDoc { digest: digest(200), bytes: 3 }],
+        attachments: vec![AttachmentDoc {
+            digest: digest(200),
+            bytes: 3,
+            name: Some("附表 <b>.xlsx".into()),
+            sha256: Some(digest(201)),
+        }],
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 /// Runs the suite on an empty store.
 pub(super) fn run(store: &dyn Store) -> Result<(), StoreError> {
     puts_are_read_and_deletes_hide(store)?;
+    values_of_any_length_are_read(store)?;
     scans_are_ordered_bounded_and_exclusive(store)?;
     a_refused_batch_changes_nothing(store)?;
     readers_see_whole_batches(store)?;
@@ -32,6 +33,27 @@ fn puts_are_read_and_deletes_hide(store: &dyn Store) -> Result<(), StoreError> {
     store.commit(&Batch::new())?;
     assert_eq!((store.get(b"a")?, store.get(b"empty")?), (None, None));
     store.flush()
+}
+
+fn values_of_any_length_are_read(store: &dyn Store) -> Result<(), StoreError> {
+    let lengths = [0, 1, 8_192, 16_384, 16_385, 66_000, 1 << 20];
+    for replaced in [1_u8, 2] {
+        let mut batch = Batch::new();
+        for (at, length) in (0_u8..).zip(lengths) {
+            batch.put([b'v', at], vec![replaced + at; length]);
+        }
+        store.commit(&batch)?;
+        let rows = store.scan(b"v", &prefix_end(b"v"), 99)?;
+        let mut back = store.scan_back(b"v", &prefix_end(b"v"), 99)?;
+        back.reverse();
+        assert_eq!(rows, back);
+        for ((at, length), (key, value)) in (0_u8..).zip(lengths).zip(&rows) {
+            assert_eq!(*key, [b'v', at]);
+            assert!(*value == vec![replaced + at; length], "{length}");
+            assert!(store.get(key)?.as_ref() == Some(value), "{length}");
+        }
+    }
+    clear(store)
 }
 
 fn scans_are_ordered_bounded_and_exclusive(store: &dyn Store) -> Result<(), StoreError> {

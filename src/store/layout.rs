@@ -61,10 +61,6 @@ pub fn body(digest: &Digest) -> Vec<u8> {
 pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
     key(b'c', &[digest.as_bytes(), &chunk.to_be_bytes()])
 }
-/// The last key that a chunk of a body can have.
-pub fn body_chunks_end(digest: &Digest) -> Vec<u8> {
-    key(b'c', &[digest.as_bytes(), &[u8::MAX; 5]])
-}
 /// A body's outline.
 pub fn body_outline(digest: &Digest) -> Vec<u8> {
     key(b'g', &[digest.as_bytes()])

@@ -9,8 +9,11 @@
 //! answered any more. Leaves to its caller: the directory's lock, taken before [`SledStore::open`] or
 //! [`SledStore::wipe`]; reading the position; calling from threads that may block.
 
+mod long;
+
 use super::{Batch, Entry, Read, Store, StoreError};
 use crate::record::sync_dir;
+use long::{INLINE_BYTES_MAX, Long};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,10 +24,14 @@ use std::sync::{PoisonError, RwLock};
 /// sled's own cache, in bytes. Its default is 1 GiB; a town's machine has little, and the kernel caches too.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// The tree, and its one key, of the mark by which pointers to long values are known.
+const LONG: &[u8] = b"long";
+
 /// The store in a directory: one tree, so that a batch is atomic.
 pub struct SledStore {
     /// `None` only while being dropped.
     db: Option<::sled::Db>,
+    long: Long,
     damaged: AtomicBool,
     /// Held to write by a commit and to read by a scan: sled's ranges are not of one moment by themselves.
     moment: RwLock<()>,
@@ -39,8 +46,23 @@ impl SledStore {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         remove_unfinished_snapshots(dir)?;
         let config = ::sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Self { db: Some(db), damaged: AtomicBool::new(false), moment: RwLock::new(()) }),
+        let opened = || {
+            let db = config.open()?;
+            let mark = db.open_tree(LONG)?.get(LONG)?;
+            Ok((db, mark))
+        };
+        match catch_unwind(AssertUnwindSafe(opened)) {
+            Ok(Ok((db, mark))) => {
+                let long = Long::open(dir, mark.as_deref()).map_err(full_or_io)?;
+                let Some(long) = long else {
+                    return Err(StoreError::Unopenable("the file of long values is another".to_owned()));
+                };
+                if mark.is_none() {
+                    let noted = db.open_tree(LONG).and_then(|tree| tree.insert(LONG, long.mark()));
+                    noted.map_err(|error| StoreError::Unopenable(error.to_string()))?;
+                }
+                Ok(Self { db: Some(db), long, damaged: AtomicBool::new(false), moment: RwLock::new(()) })
+            }
             Ok(Err(error)) if is_full(&error) => Err(StoreError::Full),
             Ok(Err(::sled::Error::Io(error))) if says_nothing_of_the_store(&error) => {
                 Err(StoreError::Io(error))
@@ -95,6 +117,22 @@ impl SledStore {
     }
 }
 
+impl SledStore {
+    /// The value that a stored one stands for. Damage closes the store here too.
+    fn resolve(&self, stored: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let value = self.long.resolve(stored);
+        if matches!(value, Err(StoreError::Damaged(_))) {
+            self.damaged.store(true, Ordering::Release);
+        }
+        value
+    }
+
+    /// Rows with their values in the place of pointers.
+    fn entries(&self, rows: Vec<(::sled::IVec, ::sled::IVec)>) -> Result<Vec<Entry>, StoreError> {
+        rows.into_iter().map(|(key, stored)| Ok((key.to_vec(), self.resolve(&stored)?))).collect()
+    }
+}
+
 impl Drop for SledStore {
     fn drop(&mut self) {
         let Some(db) = self.db.take() else { return };
@@ -110,7 +148,8 @@ impl Drop for SledStore {
 
 impl Read for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.call(|db| Ok(db.get(key)?.map(|value| value.to_vec())))
+        let stored = self.call(|db| db.get(key))?;
+        stored.map(|stored| self.resolve(&stored)).transpose()
     }
 
     fn scan(&self, from: &[u8], until: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -118,7 +157,8 @@ impl Read for SledStore {
             return Ok(Vec::new());
         }
         let _moment = self.moment.read().unwrap_or_else(PoisonError::into_inner);
-        self.call(|db| db.range(from..until).take(limit).map(entry).collect())
+        let rows: Vec<_> = self.call(|db| db.range(from..until).take(limit).collect())?;
+        self.entries(rows)
     }
 
     fn scan_back(&self, from: &[u8], until: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -126,7 +166,8 @@ impl Read for SledStore {
             return Ok(Vec::new());
         }
         let _moment = self.moment.read().unwrap_or_else(PoisonError::into_inner);
-        self.call(|db| db.range(from..until).rev().take(limit).map(entry).collect())
+        let rows: Vec<_> = self.call(|db| db.range(from..until).rev().take(limit).collect())?;
+        self.entries(rows)
     }
 }
 
@@ -136,6 +177,10 @@ impl Store for SledStore {
         let mut operations = ::sled::Batch::default();
         for (key, value) in batch {
             match value {
+                // If we stop after this, the file has bytes that nothing points to.
+                Some(value) if value.len() > INLINE_BYTES_MAX => {
+                    operations.insert(key, self.long.keep(value).map_err(full_or_io)?);
+                }
                 Some(value) => operations.insert(key, value),
                 None => operations.remove(key),
             }
@@ -145,12 +190,16 @@ impl Store for SledStore {
     }
 
     fn flush(&self) -> Result<(), StoreError> {
+        self.long.sync().map_err(full_or_io)?;
         self.call(|db| db.flush().map(|_| ()))
     }
 }
 
-fn entry(read: ::sled::Result<(::sled::IVec, ::sled::IVec)>) -> ::sled::Result<Entry> {
-    read.map(|(key, value)| (key.to_vec(), value.to_vec()))
+fn full_or_io(error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::Io(error),
+    }
 }
 
 fn is_full(error: &::sled::Error) -> bool {

@@ -4,10 +4,11 @@
 //! the next attempt has another salt, because an erased body never comes back.
 
 use super::body::PackedBody;
+use super::chunk::{chunks_held, has_chunk};
 use super::erase::erased_by;
 use super::limits::ATTACHMENT_BYTES_MAX;
 use super::node::{Node, Step};
-use super::outline::{Outline, chunks_held};
+use super::outline::Outline;
 use super::publish::{Attached, PublishError, Submission};
 use super::sequence::SayError;
 use super::turn::Turn;
@@ -68,11 +69,14 @@ impl Node {
         if erased_by(&turn.read(), digest)?.is_some() {
             return Err(AttachError::Erased);
         }
-        let held = chunks_held(&turn.read(), digest)?;
-        if at < held {
+        if has_chunk(&turn.read(), digest, at)? {
             return Ok(());
         }
-        if at > held || !turn.keep_chunk(digest, at, packed)? {
+        let follows = match at.checked_sub(1) {
+            Some(before) => has_chunk(&turn.read(), digest, before)?,
+            None => true,
+        };
+        if !follows || !turn.keep_chunk(digest, at, packed)? {
             return Err(AttachError::BadChunk(at));
         }
         Ok(())

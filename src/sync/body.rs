@@ -2,11 +2,12 @@
 //!
 //! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
 
+use super::chunk::{PACKED_BYTES_MAX, delete_chunks, pack_chunk, read_chunk};
 use super::climb::Outcome;
 use super::erase::erased_by;
 use super::limits::BODY_BYTES_MAX;
 use super::node::Step;
-use super::outline::{OUTLINE_FRAME, Outline, chunks_held};
+use super::outline::{OUTLINE_FRAME, Outline};
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
@@ -17,9 +18,6 @@ use crate::store::{Batch, Read, StoreError, layout};
 use crate::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-
-/// Compression level: 3 is zstd's default; figures in tables compress about four times with it.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Kind of body frames in the record.
 pub const BODY_FRAME: u8 = 1;
@@ -52,9 +50,7 @@ pub enum BodyError {
 impl PackedBody {
     /// Packs content.
     pub fn pack(salt: [u8; 32], content: &[u8]) -> Self {
-        let chunks = chunks_of(content)
-            .map(|chunk| ByteBuf::from(zstd::bulk::compress(chunk, ZSTD_LEVEL).unwrap_or_default()))
-            .collect();
+        let chunks = chunks_of(content).map(|chunk| ByteBuf::from(pack_chunk(chunk))).collect();
         Self { salt, bytes: content.len() as u64, chunks }
     }
 
@@ -69,6 +65,9 @@ impl PackedBody {
         }
         let mut content = Vec::new();
         for (at, chunk) in self.chunks.iter().enumerate() {
+            if chunk.len() > PACKED_BYTES_MAX {
+                return Err(BodyError::Chunk(at));
+            }
             let unpacked =
                 zstd::bulk::decompress(chunk, BODY_CHUNK_BYTES).map_err(|_| BodyError::Chunk(at))?;
             let last = at + 1 == self.chunks.len();
@@ -126,7 +125,7 @@ impl PackedBody {
             wire::decode(&head, 64).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let mut chunks = Vec::new();
         for at in 0..count {
-            match store.get(&layout::body_chunk(digest, at))? {
+            match read_chunk(store, digest, at)? {
                 Some(chunk) => chunks.push(ByteBuf::from(chunk)),
                 None => return Ok(None),
             }
@@ -168,10 +167,7 @@ impl PackedBody {
 
     /// Takes a body out of the index.
     pub(super) fn delete(turn: &mut Turn<'_>, digest: &Digest) -> Step {
-        // Of a body on its way there are chunks and an outline, and no head.
-        for at in 0..chunks_held(&turn.read(), digest)? {
-            turn.out.puts.delete(layout::body_chunk(digest, at));
-        }
+        delete_chunks(turn, digest)?;
         turn.out.puts.delete(layout::body(digest));
         turn.out.puts.delete(layout::body_outline(digest));
         Ok(())
@@ -183,53 +179,6 @@ impl PackedBody {
     /// [`StoreError`].
     pub fn is_held(store: &dyn Read, digest: &Digest) -> Result<bool, StoreError> {
         Ok(store.get(&layout::body(digest))?.is_some())
-    }
-}
-
-/// Puts bodies together from the frames of a record, in the order in which they were written.
-#[derive(Debug, Default)]
-pub struct Assembly(Option<(Digest, u32, PackedBody)>);
-
-/// What a frame made of an [`Assembly`].
-#[derive(Debug)]
-pub enum Assembled {
-    /// More is to come.
-    Part,
-    /// A whole body that has its digest.
-    Whole(Digest, PackedBody),
-    /// It does not fit, or the body does not have its digest.
-    Bad,
-    /// No body's: it was erased.
-    Blank,
-}
-
-impl Assembly {
-    /// Takes the next frame.
-    pub fn take(&mut self, frame: &Frame) -> Assembled {
-        type Fields = (Digest, [u8; 32], u64, u32, u32, ByteBuf);
-        if frame.kind != BODY_FRAME {
-            self.0 = None;
-            return Assembled::Blank;
-        }
-        let Ok(fields) = wire::decode::<Fields>(&frame.payload, FRAME_BYTES_MAX) else {
-            return Assembled::Bad;
-        };
-        let (digest, salt, bytes, count, at, chunk) = fields;
-        if at == 0 {
-            self.0 = Some((digest, count, PackedBody { salt, bytes, chunks: Vec::new() }));
-        }
-        let fits =
-            self.0.as_ref().is_some_and(|(of, _, body)| *of == digest && body.chunks.len() == at as usize);
-        let Some((digest, count, mut body)) = self.0.take().filter(|_| fits) else { return Assembled::Bad };
-        body.chunks.push(chunk);
-        if body.chunks.len() < count as usize {
-            self.0 = Some((digest, count, body));
-            return Assembled::Part;
-        }
-        match body.unpack(&digest, body.bytes) {
-            Ok(_) => Assembled::Whole(digest, body),
-            Err(_) => Assembled::Bad,
-        }
     }
 }
 

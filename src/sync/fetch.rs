@@ -6,12 +6,13 @@
 //! it yet but is fetching it answers when the chunk is there; one that cannot says `Lack`.
 
 use super::body::PackedBody;
+use super::chunk::chunks_held;
 use super::climb::Outcome;
 use super::erase::erased_by;
 use super::frame::Frame;
 use super::limits::{CHUNKS_IN_FLIGHT_MAX, FETCH_DEMAND_TRIES, FETCH_RETRY_MS, FETCH_STALL_MS};
 use super::node::{ConnId, Node, Step};
-use super::outline::{Outline, chunks_held};
+use super::outline::Outline;
 use super::session::{Peer, Session};
 use super::turn::{Event, Turn};
 use crate::digest::Digest;
@@ -177,6 +178,7 @@ impl Node {
         let Some((entry, named)) = self.named_body(turn, statement, body)? else {
             return Ok(Demand::Unknown);
         };
+        self.mend(turn, &named)?;
         if PackedBody::is_held(&turn.read(), body)? {
             return Ok(Demand::Here);
         }
@@ -194,6 +196,19 @@ impl Node {
         let coming = coming.filter(|fetch| fetch.source.is_some() || (neighbours && fetch.due_ms == 0));
         let count = Outline::count_of(named.bytes);
         Ok(coming.map_or(Demand::Nowhere, |fetch| Demand::Coming(fetch.held, count)))
+    }
+
+    /// A body that lost chunks, because a damaged part of the record was passed over, is not held.
+    pub(super) fn mend(&self, turn: &mut Turn<'_>, named: &BodyRef) -> Step {
+        if named.role != BodyRole::Attachment || !PackedBody::is_held(&turn.read(), &named.digest)? {
+            return Ok(());
+        }
+        let whole = Outline::read(&turn.read(), &named.digest)?.is_some()
+            && chunks_held(&turn.read(), &named.digest)? >= Outline::count_of(named.bytes);
+        if !whole {
+            turn.out.puts.delete(layout::body(&named.digest));
+        }
+        Ok(())
     }
 
     pub(super) fn named_body(

@@ -282,3 +282,34 @@ impl Frame {
         wire::decode(bytes, FRAME_BYTES_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A length as bincode writes it when it does not fit a byte: 253 and eight bytes.
+    fn length(bytes: u64) -> Vec<u8> {
+        [&[253], bytes.to_le_bytes().as_slice()].concat()
+    }
+
+    #[test]
+    fn attack_36_a_length_beyond_the_frame_is_refused_without_the_memory() {
+        let body = Digest::of(&[b"body"]);
+        let outline = Outline { salt: [0; 32], bytes: 0, leaves: Vec::new() };
+        let frames = [
+            Frame::Chunk { body, at: 0, packed: ByteBuf::new() },
+            Frame::Outline { body, outline: Box::new(outline) },
+            Frame::Introduce { chain: Vec::new() },
+            Frame::Attest { note: String::new() },
+        ];
+        for frame in frames {
+            let honest = frame.to_bytes();
+            assert_eq!(Frame::from_bytes(&honest), Ok(frame));
+            let (last, before) = honest.split_last().expect("bytes");
+            assert_eq!(*last, 0, "the length comes last");
+            for claimed in [1, 1 << 32, 1 << 60, u64::MAX] {
+                assert!(Frame::from_bytes(&[before, &length(claimed)].concat()).is_err(), "{claimed}");
+            }
+        }
+    }
+}

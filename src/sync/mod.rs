@@ -7,10 +7,12 @@
 mod admission;
 mod apply;
 pub mod ask;
+pub mod assembly;
 pub mod attach;
 pub mod attest;
 pub mod body;
 pub mod bundle;
+pub mod chunk;
 mod climb;
 pub mod enrol;
 mod erase;

@@ -4,6 +4,7 @@
 //! Chunks of a body are kept in their order; the body's head comes with the last, so a body is held or it is not.
 
 use super::body::BODY_FRAME;
+use super::chunk::PACKED_BYTES_MAX;
 use super::limits::ATTACHMENT_BYTES_MAX;
 use super::node::Step;
 use super::turn::Turn;
@@ -18,9 +19,6 @@ use serde_bytes::ByteBuf;
 
 /// Kind of outline frames in the record.
 pub const OUTLINE_FRAME: u8 = 2;
-/// Compression level: 3 is zstd's default; what is compressed already is stored as it is.
-const ZSTD_LEVEL: i32 = 3;
-
 /// What every chunk of a body is checked against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
@@ -75,6 +73,9 @@ impl Outline {
 
     /// Unpacks a chunk; none unless it is the one of this place. Never more than a chunk's bytes are unpacked.
     pub fn unpack(&self, at: u32, packed: &[u8]) -> Option<Vec<u8>> {
+        if packed.len() > PACKED_BYTES_MAX {
+            return None;
+        }
         let begins = u64::from(at) * BODY_CHUNK_BYTES as u64;
         let length = usize::try_from(self.bytes.checked_sub(begins)?).ok()?.min(BODY_CHUNK_BYTES);
         let (leaves, _) = self.leaves.as_chunks::<32>();
@@ -111,30 +112,6 @@ impl Outline {
     }
 }
 
-/// Compresses a chunk.
-pub fn pack_chunk(chunk: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(chunk, ZSTD_LEVEL).unwrap_or_default()
-}
-
-/// How many chunks of a body are here, from the first on.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn chunks_held(store: &dyn Read, body: &Digest) -> Result<u32, StoreError> {
-    let (from, until) = (layout::body_chunk(body, 0), layout::body_chunks_end(body));
-    let last = store.scan_back(&from, &until, 1)?.pop().map(|(key, _)| key);
-    let at = last.and_then(|key| key.last_chunk::<4>().copied());
-    Ok(at.map_or(0, |at| u32::from_be_bytes(at).saturating_add(1)))
-}
-
-/// A compressed chunk from the index.
-///
-/// # Errors
-/// [`StoreError`].
-pub fn read_chunk(store: &dyn Read, body: &Digest, at: u32) -> Result<Option<Vec<u8>>, StoreError> {
-    store.get(&layout::body_chunk(body, at))
-}
-
 impl Turn<'_> {
     /// Keeps an outline that was checked.
     pub(super) fn keep_outline(&mut self, body: &Digest, outline: &Outline) {
@@ -162,6 +139,7 @@ impl Turn<'_> {
 mod tests {
     use super::*;
     use crate::package::body::body_digest;
+    use crate::sync::chunk::pack_chunk;
 
     fn noise(bytes: usize) -> Vec<u8> {
         let blocks = (0..bytes.div_ceil(32) as u64).map(|at| *Digest::of(&[&at.to_be_bytes()]).as_bytes());

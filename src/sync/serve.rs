@@ -2,6 +2,7 @@
 //! on when it comes; of what is neither the neighbour is told so.
 
 use super::body::PackedBody;
+use super::chunk::{has_chunk, read_chunk};
 use super::climb::Outcome;
 use super::erase::erased_by;
 use super::frame::Frame;
@@ -10,7 +11,6 @@ use super::node::{ConnId, Node, Step};
 use super::outline::Outline;
 use super::turn::Turn;
 use crate::digest::Digest;
-use crate::store::layout;
 use std::collections::{BTreeSet, VecDeque};
 
 /// What a neighbour wants: the fields of [`Frame::WantChunks`].
@@ -52,6 +52,12 @@ impl Node {
             turn.send(conn, Frame::Lack { body });
             return Ok(Ok(()));
         }
+        let until = want.from.saturating_add(want.count).min(Outline::count_of(named.bytes));
+        for at in want.from..until {
+            if !has_chunk(&turn.read(), &body, at)? {
+                self.mend(turn, &named)?;
+            }
+        }
         if !PackedBody::is_held(&turn.read(), &body)? {
             self.begin_fetch(turn, &entry, named, false)?;
             // Two that lack a body must not wait for each other.
@@ -60,7 +66,6 @@ impl Node {
                 return Ok(Ok(()));
             }
         }
-        let until = want.from.saturating_add(want.count).min(Outline::count_of(named.bytes));
         if let Some(session) = self.sessions.get_mut(&conn) {
             let room = WANTS_COUNT_MAX.saturating_sub(session.chunk_wants.len());
             let outline = std::iter::once(None).filter(|_| want.outline);
@@ -82,7 +87,7 @@ impl Node {
                 let frame = match at {
                     None => Outline::read(&turn.read(), &body)?
                         .map(|outline| Frame::Outline { body, outline: Box::new(outline) }),
-                    Some(at) => turn.get(&layout::body_chunk(&body, at))?.map(|packed| Frame::Chunk {
+                    Some(at) => read_chunk(&turn.read(), &body, at)?.map(|packed| Frame::Chunk {
                         body,
                         at,
                         packed: packed.into(),

@@ -7,10 +7,13 @@ use gongshi::package::attachment::Attachment;
 use gongshi::package::body::{BODY_CHUNK_BYTES, Body, FORMAT, with_attachments};
 use gongshi::record::{Record, Stream};
 use gongshi::statement::{Scope, Status};
+use gongshi::store::{Batch, Store, layout};
+use gongshi::sync::assembly::{Assembled, Assembly};
 use gongshi::sync::body::PackedBody;
+use gongshi::sync::chunk::{chunks_held, pack_chunk, read_chunk};
 use gongshi::sync::erased_by;
 use gongshi::sync::fetch::Demand;
-use gongshi::sync::outline::{Outline, chunks_held, pack_chunk, read_chunk};
+use gongshi::sync::outline::Outline;
 use gongshi::sync::publish::{Attached, Submission};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -268,4 +271,54 @@ fn the_same_file_is_kept_once_and_after_an_erasure_under_another_digest() {
     });
     let (first, next) = salts.expect("the machine runs");
     assert_ne!(first, next);
+}
+
+#[test]
+fn a_body_that_lost_a_chunk_is_fetched_again_from_there_when_it_is_asked_for() {
+    let (world, [province, city, _, town]) = four_levels(118);
+    let file = noise(9, 12 * BODY_CHUNK_BYTES);
+    let (statement, body) = publishes_with(&town, "附海镇人民政府", &file);
+    world.agrees();
+    let mut lost = Batch::new();
+    lost.delete(layout::body_chunk(&body, 7));
+    city.sim().sites[city.at].store.commit(&lost).expect("committed");
+    assert_eq!(content(&city, &body), None);
+    let before = chunks_sent(&world, &province) + chunks_sent(&world, &town);
+    assert_eq!(demands(&city, &statement, &body), Demand::Coming(7, 12));
+    world.settle();
+    assert_eq!(content(&city, &body).as_deref(), Some(file.as_slice()));
+    assert_eq!(demands(&city, &statement, &body), Demand::Here);
+    assert_eq!(chunks_sent(&world, &province) + chunks_sent(&world, &town), before, "the district has it");
+}
+
+#[test]
+fn frames_of_bodies_that_come_between_each_other_are_put_together_and_a_wrong_one_is_seen() {
+    let (world, [.., town]) = four_levels(119);
+    publishes_with(&town, "附海镇人民政府", &noise(10, 5 * BODY_CHUNK_BYTES));
+    town.publishes("附海镇综合执法队", 2024, "检查 3 次");
+    publishes_with(&town, "附海镇农业农村局", &noise(11, 3 * BODY_CHUNK_BYTES));
+    world.agrees();
+    let mut frames = Vec::new();
+    for office in world.offices() {
+        let sim = office.sim();
+        frames.clear();
+        sim.sites[office.at]
+            .disk
+            .replay(Default::default(), &mut |stream, _, frame| {
+                frames.extend((stream == Stream::Bodies).then_some(frame));
+                ControlFlow::Continue(())
+            })
+            .expect("readable");
+        let mut assembly = Assembly::default();
+        for frame in &frames {
+            assert!(!matches!(assembly.take(frame), Assembled::Bad), "{}", office.division());
+        }
+    }
+    let of_ten = frames.iter().position(|frame| frame.payload.len() > 60_000).expect("a chunk of noise");
+    if let Some(last) = frames[of_ten].payload.last_mut() {
+        *last ^= 1;
+    }
+    let mut assembly = Assembly::default();
+    let bad = frames.iter().filter(|frame| matches!(assembly.take(frame), Assembled::Bad)).count();
+    assert_eq!(bad, 1);
 }

@@ -10,8 +10,9 @@ use crate::digest::Digest;
 use crate::ops::service::{Attaching, Failure, Reply, Request};
 use crate::package::attachment::{Attachment, harmless_name};
 use crate::package::body::{BODY_CHUNK_BYTES, with_attachments};
+use crate::sync::chunk::pack_chunk;
 use crate::sync::limits::ATTACHMENT_BYTES_MAX;
-use crate::sync::outline::{Outline, pack_chunk};
+use crate::sync::outline::Outline;
 use crate::sync::publish::{Attached, Submission};
 use clap::Args;
 use serde_bytes::ByteBuf;
@@ -31,6 +32,9 @@ pub(super) struct Attach {
     /// 附件（原始表格、PDF 等，每个不超过 100 MB）/ attachments: the original workbook, a PDF; at most 100 MB each
     #[arg(long, value_name = "FILE")]
     pub(super) attach: Vec<PathBuf>,
+    /// 报告文件本身也作为附件（如原始表格）/ attach each report's own file too, the original workbook say
+    #[arg(long)]
+    pub(super) original: bool,
 }
 
 /// A file that the node keeps.
@@ -42,18 +46,26 @@ pub(super) struct Kept {
 }
 
 impl Attach {
-    /// Keeps the files and names them in the one report.
-    pub(super) fn to(&self, global: &Global, submissions: &mut [&mut Submission]) -> Result<(), Failure> {
+    /// Keeps the files and names them in the one report, and each report's own file in it if that is wanted.
+    pub(super) fn to(
+        &self,
+        global: &Global,
+        submissions: &mut [(PathBuf, &mut Submission)],
+    ) -> Result<(), Failure> {
         // Of a report that is not valid the findings are what there is to say.
-        if self.attach.is_empty() || submissions.is_empty() {
-            return Ok(());
-        }
-        let [submission] = submissions else {
-            let message = "--attach 只能用于一份合格的报告 / --attach goes with one valid report";
+        if !self.attach.is_empty() && submissions.len() > 1 {
+            let message = "--attach 只能用于一份报告 / --attach goes with one report";
             return Err(Failure::new(2, "attach_one_report", message));
-        };
-        let kept = self.attach.iter().map(|path| keep(global, path)).collect::<Result<Vec<_>, _>>()?;
-        name_in(submission, &kept)
+        }
+        for (file, submission) in submissions {
+            let own = self.original.then_some(&*file);
+            let kept = self.attach.iter().chain(own).map(|path| keep(global, path));
+            let kept = kept.collect::<Result<Vec<_>, _>>()?;
+            if !kept.is_empty() {
+                name_in(submission, &kept)?;
+            }
+        }
+        Ok(())
     }
 }
 

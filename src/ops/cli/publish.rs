@@ -74,8 +74,9 @@ fn say_all(
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
     let mut files = read_all(global, check)?;
-    let mut submissions = files.iter_mut().filter_map(|file| file.submission.as_mut()).collect::<Vec<_>>();
-    attach.to(global, &mut submissions)?;
+    let submissions =
+        files.iter_mut().filter_map(|file| Some((PathBuf::from(&file.file), file.submission.as_mut()?)));
+    attach.to(global, &mut submissions.collect::<Vec<_>>())?;
     let data_refused = files.iter().any(|file| file.submission.is_none());
     let mut requests = Vec::new();
     let mut places = Vec::new();

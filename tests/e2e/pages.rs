@@ -55,22 +55,22 @@ fn links(html: &str) -> Vec<String> {
     found
 }
 
-/// Follows every link from `/`; how many pages there are.
-fn crawl(node: &Node) -> usize {
-    let mut seen: BTreeMap<String, u16> = BTreeMap::new();
+/// Follows every link from `/`; the pages it comes to.
+pub(crate) fn crawl(node: &Node) -> BTreeMap<String, Answer> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<String> = BTreeSet::from(["/".to_owned()]);
-    let mut pages = 0;
+    let mut pages = BTreeMap::new();
     while let Some(path) = open.pop_first() {
         assert!(seen.len() < 3_000, "the links do not end");
         let answer = node.get(&path);
         assert_eq!(answer.status, 200, "{path}");
-        seen.insert(path.clone(), answer.status);
+        seen.insert(path.clone());
         if !answer.header("content-type").starts_with("text/html") {
             continue;
         }
-        pages += 1;
         assert_page(&path, &answer);
-        open.extend(links(&answer.text()).into_iter().filter(|link| !seen.contains_key(link)));
+        open.extend(links(&answer.text()).into_iter().filter(|link| !seen.contains(link)));
+        pages.insert(path, answer);
     }
     pages
 }
@@ -84,7 +84,7 @@ fn no_link_from_the_start_page_is_broken_at_the_province_and_the_town() {
     federation.wait_for(&digests, 10);
     for at in [0, 3] {
         let node = &federation.nodes[at];
-        let pages = crawl(node);
+        let pages = crawl(node).len();
         assert!(pages >= 6, "{pages} pages at {}", node.code);
         println!("{}: {pages} pages, no broken link", node.code);
         let page = node.get(&format!("/p/{}", digests[0]));

@@ -31,7 +31,7 @@ mod kind;
 mod origin;
 pub(crate) mod pages;
 pub(crate) mod reply;
-mod report;
+pub(crate) mod report;
 mod stall;
 pub(crate) mod text;
 mod turn;

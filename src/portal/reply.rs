@@ -165,7 +165,13 @@ pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Resp
 
 /// Around every route: refuses request bodies, and sets the security headers on every answer.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match refusal(request.method(), request.headers()) {
+    guard_with(request, next, |_| false).await
+}
+
+/// The same for routes some of whose methods take bodies.
+pub(crate) async fn guard_with(request: Request, next: Next, takes_body: fn(&Method) -> bool) -> Response {
+    let refused = if takes_body(request.method()) { None } else { refusal(request.method(), request.headers()) };
+    let mut response = match refused {
         Some(problem) => {
             let mut response = problem.into_response();
             // The body is never read, so the connection cannot carry another request.

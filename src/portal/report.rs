@@ -33,28 +33,28 @@ struct ReportPage {
     doc: PackageDoc,
 }
 
-struct TableView {
-    name: String,
-    unit: Option<String>,
+pub(crate) struct TableView {
+    pub(crate) name: String,
+    pub(crate) unit: Option<String>,
     /// One row: on a narrow screen it reads as a list of names and figures.
-    stacks: bool,
-    columns: Vec<ColumnView>,
-    rows: Vec<Vec<CellView>>,
+    pub(crate) stacks: bool,
+    pub(crate) columns: Vec<ColumnView>,
+    pub(crate) rows: Vec<Vec<CellView>>,
 }
 
-struct ColumnView {
-    header: String,
-    unit: Option<String>,
-    numeric: bool,
+pub(crate) struct ColumnView {
+    pub(crate) header: String,
+    pub(crate) unit: Option<String>,
+    pub(crate) numeric: bool,
 }
 
-struct CellView {
-    class: &'static str,
-    text: String,
+pub(crate) struct CellView {
+    pub(crate) class: &'static str,
+    pub(crate) text: String,
     /// The exact value in base units, where it is written differently.
-    exact: Option<String>,
-    header: String,
-    row_head: bool,
+    pub(crate) exact: Option<String>,
+    pub(crate) header: String,
+    pub(crate) row_head: bool,
 }
 
 /// `/a/{agency}/{year}`: the revision in force; if none is, the newest.
@@ -137,7 +137,7 @@ async fn report(portal: &Portal, digest: Digest) -> Result<Response, Problem> {
 }
 
 impl TableView {
-    fn new(table: &TableDoc) -> Self {
+    pub(crate) fn new(table: &TableDoc) -> Self {
         let numeric = |at: usize| {
             let states = || table.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.state);
             states().any(|state| state == CellState::Value) && states().all(|state| state != CellState::Text)

@@ -15,6 +15,7 @@
 use super::stall::{Phase, SharedPhase, Stall};
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::{BTreeMap, HashMap};
@@ -168,7 +169,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut shutd
                 if let Some((place, phase)) = admit(&table, peer, &limits) {
                     let id = place.id;
                     let connection =
-                        connection(stream, app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
+                        connection((stream, peer), app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
                     let task = tasks.spawn(connection);
                     if let Some(open) = table.lock().open.get_mut(&id) {
                         open.task = Some(task);
@@ -231,7 +232,7 @@ fn group(address: IpAddr) -> IpAddr {
 
 /// One connection, from its first request to its last.
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     app: Router,
     limits: Arc<Limits>,
     phase: SharedPhase,
@@ -246,7 +247,9 @@ async fn connection(
         let phase = phase.clone();
         async move {
             phase.set(Phase::Answering);
-            let response = app.oneshot(request.map(Body::new)).await;
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let response = app.oneshot(request).await;
             phase.set(Phase::Writing);
             response
         }

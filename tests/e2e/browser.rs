@@ -174,7 +174,7 @@ impl Browser {
 
     /// The element that has the keyboard.
     pub(crate) fn focused(&self) -> String {
-        let text = self.script("const e = document.activeElement; return (e.getAttribute('aria-label') || e.innerText || e.name || e.tagName).trim()", &[]);
+        let text = self.script("const e = document.activeElement; if (e.tabIndex < 0) return e.tagName; return (e.getAttribute('aria-label') || e.innerText || e.name || e.tagName).trim()", &[]);
         text.as_str().unwrap_or_default().to_owned()
     }
 

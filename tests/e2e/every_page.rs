@@ -4,7 +4,7 @@
 use crate::browser::{Browser, axe};
 use crate::federation::{Federation, Node};
 use crate::http::Answer;
-use crate::pages::crawl;
+use crate::pages::{crawl, walk};
 use crate::readers::tianjin;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,7 +238,7 @@ fn attack_47_two_hundred_hostile_strings_in_every_field_are_text_on_every_page()
     let better = federation.write("better.json", &spoken(&strings[0], 0).to_string().replace('3', "4"));
     node.run(&["correct", better.to_str().expect("a plain path"), "--reason", &strings[5]]);
     node.run(&["withdraw", &digests[1], "--reason", &strings[20]]).expect_exit(0);
-    let pages = crawl(node);
+    let pages = walk(node, |_, _| ());
     let mut paths: BTreeSet<String> = kinds(&pages).into_iter().collect();
     paths.extend(digests.iter().map(|digest| format!("/p/{digest}")));
     let browser = Browser::open();

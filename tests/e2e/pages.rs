@@ -57,6 +57,11 @@ fn links(html: &str) -> Vec<String> {
 
 /// Follows every link from `/`; the pages it comes to.
 pub(crate) fn crawl(node: &Node) -> BTreeMap<String, Answer> {
+    walk(node, assert_page)
+}
+
+/// The same, with another look at each page.
+pub(crate) fn walk(node: &Node, look: impl Fn(&str, &Answer)) -> BTreeMap<String, Answer> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<String> = BTreeSet::from(["/".to_owned()]);
     let mut pages = BTreeMap::new();
@@ -68,7 +73,7 @@ pub(crate) fn crawl(node: &Node) -> BTreeMap<String, Answer> {
         if !answer.header("content-type").starts_with("text/html") {
             continue;
         }
-        assert_page(&path, &answer);
+        look(&path, &answer);
         open.extend(links(&answer.text()).into_iter().filter(|link| !seen.contains(link)));
         pages.insert(path, answer);
     }

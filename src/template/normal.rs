@@ -3,6 +3,8 @@
 //! These are for comparison only. What was printed is kept as printed.
 
 use crate::money::Unit;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
@@ -55,13 +57,14 @@ pub fn header_key(header: &str) -> String {
 }
 
 fn simplified(c: char) -> char {
-    let mut pairs = SIMPLIFIED.chars();
-    while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-        if from == c {
-            return to;
+    static PAIRS: LazyLock<BTreeMap<char, char>> = LazyLock::new(|| {
+        let (mut chars, mut pairs) = (SIMPLIFIED.chars(), BTreeMap::new());
+        while let (Some(from), Some(to)) = (chars.next(), chars.next()) {
+            pairs.insert(from, to);
         }
-    }
-    c
+        pairs
+    });
+    if c.is_ascii() { c } else { PAIRS.get(&c).copied().unwrap_or(c) }
 }
 
 /// The first character that must not stand in a published text: a control character or one that changes the

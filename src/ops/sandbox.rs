@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn question_and_answer_survive_the_pipe() {
-        let text = "机关名称,慈溪市附海镇人民政府\n\n部门,案件\n甲科,1\n";
+        let text = "机关名称,慈溪市附海镇人民政府\n\n表名,案件\n部门,案件\n甲科,1\n";
         let asked = upload(text.as_bytes().to_vec());
         let back: Upload = wire::decode(&wire::encode(&asked), QUESTION_BYTES_MAX).unwrap();
         assert_eq!(back.bytes, asked.bytes);

@@ -62,7 +62,11 @@ pub(super) struct Verb {
 /// Every deed that a form can ask for. A verb without a role cannot be written down.
 pub(super) const VERBS: &[Verb] = &[
     Verb { name: "review-accept", roles: &[Role::Review], read: |f| Some(Deed::Accept(digest(f)?)) },
-    Verb { name: "review-return", roles: &[Role::Review], read: |f| Some(Deed::Return(digest(f)?, reason(f)?)) },
+    Verb {
+        name: "review-return",
+        roles: &[Role::Review],
+        read: |f| Some(Deed::Return(digest(f)?, reason(f)?)),
+    },
     Verb { name: "publish", roles: &[Role::Review], read: |f| Some(Deed::Publish(draft(f)?)) },
     Verb { name: "correct", roles: &[Role::Review], read: |f| Some(Deed::Correct(draft(f)?, reason(f)?)) },
     Verb { name: "withdraw", roles: &[Role::Review], read: |f| Some(Deed::Withdraw(digest(f)?, reason(f)?)) },
@@ -135,10 +139,14 @@ impl Deed {
     pub fn command(&self) -> String {
         match self {
             Self::Accept(digest) => format!("gongshi review accept {digest}"),
-            Self::Return(digest, reason) => format!("gongshi review return {digest} --reason {}", quoted(reason)),
+            Self::Return(digest, reason) => {
+                format!("gongshi review return {digest} --reason {}", quoted(reason))
+            }
             Self::Publish(_) => "gongshi publish FILE".to_owned(),
             Self::Correct(_, reason) => format!("gongshi correct FILE --reason {}", quoted(reason)),
-            Self::Withdraw(digest, reason) => format!("gongshi withdraw {digest} --reason {}", quoted(reason)),
+            Self::Withdraw(digest, reason) => {
+                format!("gongshi withdraw {digest} --reason {}", quoted(reason))
+            }
             Self::Release(year, None) => format!("gongshi release set {year} --at now"),
             Self::Release(year, Some(at)) => format!("gongshi release set {year} --at {at}"),
             Self::Invite(level, code, name) => {

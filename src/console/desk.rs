@@ -18,6 +18,7 @@ use crate::portal::reply::{NO_STORE, content};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Form as Fielded, FromRequest as _, OriginalUri, Query, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -43,14 +44,39 @@ const PAGES: &[Page] = &[
     Page { path: "/upload/{part}", roles: &[Review], name: None, make: upload::draft },
     Page { path: "/review", roles: &[Review, Audit], name: Some(("审核", "Review")), make: queue::list },
     Page { path: "/review/{part}", roles: &[Review, Audit], name: None, make: queue::one },
-    Page { path: "/returned", roles: &Role::ALL, name: Some(("退回与拒收", "Returned")), make: queue::returned },
+    Page {
+        path: "/returned",
+        roles: &Role::ALL,
+        name: Some(("退回与拒收", "Returned")),
+        make: queue::returned,
+    },
     Page { path: "/receipt/{part}", roles: &[Review, Audit], name: None, make: upload::receipt },
-    Page { path: "/releases", roles: &Role::ALL, name: Some(("统一公开", "Releases")), make: overview::releases },
+    Page {
+        path: "/releases",
+        roles: &Role::ALL,
+        name: Some(("统一公开", "Releases")),
+        make: overview::releases,
+    },
     Page { path: "/releases/{part}", roles: &Role::ALL, name: None, make: overview::release },
-    Page { path: "/peers", roles: &[System, Audit], name: Some(("链路与邀请", "Peers")), make: machine::peers },
+    Page {
+        path: "/peers",
+        roles: &[System, Audit],
+        name: Some(("链路与邀请", "Peers")),
+        make: machine::peers,
+    },
     Page { path: "/keys", roles: &[System, Audit], name: Some(("密钥", "Keys")), make: machine::keys },
-    Page { path: "/storage", roles: &[System, Audit], name: Some(("存储与备份", "Storage")), make: machine::storage },
-    Page { path: "/settings", roles: &[System, Audit], name: Some(("设置", "Settings")), make: machine::settings },
+    Page {
+        path: "/storage",
+        roles: &[System, Audit],
+        name: Some(("存储与备份", "Storage")),
+        make: machine::storage,
+    },
+    Page {
+        path: "/settings",
+        roles: &[System, Audit],
+        name: Some(("设置", "Settings")),
+        make: machine::settings,
+    },
     Page { path: "/audit", roles: &[Audit], name: Some(("审计日志", "Audit")), make: machine::audit },
 ];
 
@@ -101,7 +127,7 @@ fn shown(of: &'static Page) -> MethodRouter<Console> {
         move |State(console): State<Console>,
               OriginalUri(uri): OriginalUri,
               params: RawPathParams,
-              query: Option<Query<Fields>>,
+              query: Result<Query<Fields>, QueryRejection>,
               request: Request| async move {
             let lang = lang_of(&uri);
             let (parts, _) = request.into_parts();
@@ -111,7 +137,7 @@ fn shown(of: &'static Page) -> MethodRouter<Console> {
                 Err(stop) => return stopped(&console, lang, stop).await,
             };
             let part = params.iter().next().map(|(_, part)| part.to_owned()).unwrap_or_default();
-            let query = query.map(|Query(query)| query).unwrap_or_default();
+            let query = query.map_or_else(|_| Fields::new(), |Query(query)| query);
             let refreshes = query.get("refresh").is_some_and(|seconds| seconds == "15");
             let source = Arc::clone(&console.source);
             let made = console.reads(move || (of.make)(source.as_ref(), &Asked { lang, part, query })).await;
@@ -288,7 +314,8 @@ pub(super) async fn rendered(
         Ok(read) => read,
         Err(problem) => return problem.into_response(),
     };
-    let sees = |page: &&Page| visitor.is_some_and(|who| who.roles.iter().any(|role| page.roles.contains(role)));
+    let sees =
+        |page: &&Page| visitor.is_some_and(|who| who.roles.iter().any(|role| page.roles.contains(role)));
     let nav = PAGES.iter().filter(sees).filter_map(|page| {
         let (zh, en) = page.name?;
         Some((lang.say(zh, en).to_owned(), lang.to(page.path)))
@@ -317,7 +344,8 @@ pub(super) async fn rendered(
 
 /// Changes whenever the node does.
 fn pulse_of(status: &Value) -> String {
-    let moved = ["state", "log", "root_log", "upstream", "children", "alarms", "received", "refused", "returned"];
+    let moved =
+        ["state", "log", "root_log", "upstream", "children", "alarms", "received", "refused", "returned"];
     let seen: Vec<&Value> = moved.iter().map(|key| &status[*key]).collect();
     Digest::of(&[format!("{seen:?}").as_bytes()]).hex().chars().take(16).collect()
 }
@@ -339,7 +367,8 @@ pub(super) async fn pulse(State(console): State<Console>, request: Request) -> R
 pub(super) fn reason(lang: Lang, public: bool) -> Field {
     let hint = match public {
         true => lang.say("理由对外公开", "The reason is public"),
-        false => lang.say("理由告知报送单位，不在门户公开", "Told to the node that published it, not on the portal"),
+        false => lang
+            .say("理由告知报送单位，不在门户公开", "Told to the node that published it, not on the portal"),
     };
     Field::of("reason", lang.say("理由", "Reason"), Kind::Area, hint)
 }

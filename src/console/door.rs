@@ -23,7 +23,8 @@ pub(super) async fn page(console: &Console, lang: Lang, status: StatusCode, why:
     let mut sheet = Sheet::new(lang, "", lang.say("登录控制台", "Log in to the console"), lead, "");
     let mut blocks = Vec::new();
     if nobody {
-        let how = "printf '%s' 'PASSWORD' | gongshi console user add NAME --role system --role review --role audit";
+        let how =
+            "printf '%s' 'PASSWORD' | gongshi console user add NAME --role system --role review --role audit";
         let text = lang.say(
             "还没有可以登录的用户。请在本机运行下面的命令建立第一个用户；口令从标准输入读取，不写在命令行上。",
             "There is no user yet. Run this command on the node's machine to add the first one; the password is read from standard input.",
@@ -63,7 +64,8 @@ pub(super) async fn login(
         return desk::stopped(&console, lang, stop).await;
     }
     let (from, _) = gate::from(&console.rules, &parts);
-    let Ok(Fielded(fields)) = Fielded::<Fields>::from_request(Request::from_parts(parts, body), &()).await else {
+    let Ok(Fielded(fields)) = Fielded::<Fields>::from_request(Request::from_parts(parts, body), &()).await
+    else {
         return desk::stopped(&console, lang, Stop::Token).await;
     };
     let field = |name: &str| fields.get(name).cloned().unwrap_or_default();

@@ -152,7 +152,12 @@ pub(super) fn from(rules: &ConsoleRules, request: &Parts) -> (String, bool) {
 }
 
 /// Lets somebody in who has one of `roles`, by session or by a trusted proxy's word. `passive` keeps no session alive.
-pub(super) fn enter(console: &Console, request: &Parts, roles: &[Role], passive: bool) -> Result<Visitor, Stop> {
+pub(super) fn enter(
+    console: &Console,
+    request: &Parts,
+    roles: &[Role],
+    passive: bool,
+) -> Result<Visitor, Stop> {
     addressed(&console.rules, request)?;
     let (from, by_proxy) = from(&console.rules, request);
     let named = (by_proxy && !console.rules.proxy_header.is_empty())
@@ -191,10 +196,14 @@ mod tests {
 
     #[test]
     fn a_rebound_name_is_not_ours_and_an_address_is() {
-        for host in ["127.0.0.1:4790", "[::1]:4790", "localhost", "LOCALHOST:1", "10.0.0.9", "ops.example.cn:443"] {
+        for host in
+            ["127.0.0.1:4790", "[::1]:4790", "localhost", "LOCALHOST:1", "10.0.0.9", "ops.example.cn:443"]
+        {
             assert!(is_own_host(&headers(&[("host", host)]), &["ops.example.cn".to_owned()]), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4790", "", ":4790", "[::1"] {
+        for host in
+            ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:4790", "", ":4790", "[::1"]
+        {
             assert!(!is_own_host(&headers(&[("host", host)]), &["ops.example.cn".to_owned()]), "{host}");
         }
         assert!(!is_own_host(&headers(&[("host", "localhost"), ("host", "evil.example")]), &[]));
@@ -203,7 +212,8 @@ mod tests {
 
     #[test]
     fn what_changes_something_comes_from_a_page_of_ours() {
-        let own = [("host", "127.0.0.1:1"), ("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-origin")];
+        let own =
+            [("host", "127.0.0.1:1"), ("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-origin")];
         assert!(is_own_origin(&headers(&own)));
         assert!(is_own_origin(&headers(&own[..2])), "old browsers do not say from which site");
         for list in [

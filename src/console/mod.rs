@@ -201,7 +201,10 @@ pub fn router(
         .route("/en/login", post(door::login))
         .route("/logout", post(door::logout))
         .route("/pulse", get(desk::pulse))
-        .route("/console.css", get(async || content(include_str!("console.css"), "text/css; charset=utf-8", NO_STORE)))
+        .route(
+            "/console.css",
+            get(async || content(include_str!("console.css"), "text/css; charset=utf-8", NO_STORE)),
+        )
         .route(
             "/console.js",
             get(async || content(include_str!("console.js"), "text/javascript; charset=utf-8", NO_STORE)),

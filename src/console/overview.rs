@@ -28,7 +28,8 @@ fn task(source: &dyn ConsoleSource, lang: Lang, status: &Value) -> Task {
         page,
     };
     if status.is_null() {
-        let (zh, en) = ("节点引擎没有答复，请查看服务日志。", "The engine does not answer: see the service's log.");
+        let (zh, en) =
+            ("节点引擎没有答复，请查看服务日志。", "The engine does not answer: see the service's log.");
         return told("bad", zh, en, "gongshi doctor", None);
     }
     if let Some(alarm) = lines(status, "alarms").first() {
@@ -53,13 +54,33 @@ fn task(source: &dyn ConsoleSource, lang: Lang, status: &Value) -> Task {
         let (code, digits) = (word(line, "code"), word(line, "digits"));
         let zh = format!("{code} 的节点等待批准：请电话核对六位码 {digits}。");
         let en = format!("The node of {code} waits for approval: compare the digits {digits} by telephone.");
-        return told("warn", &zh, &en, &format!("gongshi invite approve {code}"), page("去批准", "Approve", "/peers"));
+        return told(
+            "warn",
+            &zh,
+            &en,
+            &format!("gongshi invite approve {code}"),
+            page("去批准", "Approve", "/peers"),
+        );
     }
     let count = |key: &str| status[key].as_u64().unwrap_or(0);
     if count("refused") + count("returned") > 0 {
-        let zh = format!("本级有 {} 份被退回、{} 份被拒收，请修改后重新报送。", count("returned"), count("refused"));
-        let en = format!("{} sent back and {} refused: change them and hand them in again.", count("returned"), count("refused"));
-        return told("warn", &zh, &en, "gongshi list --state returned", page("查看退回", "See them", "/returned"));
+        let zh = format!(
+            "本级有 {} 份被退回、{} 份被拒收，请修改后重新报送。",
+            count("returned"),
+            count("refused")
+        );
+        let en = format!(
+            "{} sent back and {} refused: change them and hand them in again.",
+            count("returned"),
+            count("refused")
+        );
+        return told(
+            "warn",
+            &zh,
+            &en,
+            "gongshi list --state returned",
+            page("查看退回", "See them", "/returned"),
+        );
     }
     let waiting = source.look(&Look::Reviews(false)).map_or(0, |found| lines(&found, "packages").len());
     if waiting > 0 {
@@ -69,7 +90,10 @@ fn task(source: &dyn ConsoleSource, lang: Lang, status: &Value) -> Task {
     }
     if count("unacknowledged") > 0 {
         let zh = format!("{} 条本级记录正在等待上级回执，通常数秒内完成。", count("unacknowledged"));
-        let en = format!("{} own entries wait for the parent's receipt; usually seconds.", count("unacknowledged"));
+        let en = format!(
+            "{} own entries wait for the parent's receipt; usually seconds.",
+            count("unacknowledged")
+        );
         return told("good", &zh, &en, "gongshi push", None);
     }
     told("good", "一切正常，没有需要处理的事。", "All is well: nothing to do.", "gongshi status", None)
@@ -94,24 +118,45 @@ pub(super) fn page(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet, R
     let up_count = lines(&status, "children").iter().filter(|child| child["state"] == "up").count();
     let facts = vec![
         fact("上级", "Parent", parent),
-        fact("直接下级", "Children", format!("{up_count} / {} {}", lines(&status, "children").len(), lang.say("在线", "up"))),
+        fact(
+            "直接下级",
+            "Children",
+            format!("{up_count} / {} {}", lines(&status, "children").len(), lang.say("在线", "up")),
+        ),
         fact("公开报告", "Public reports", word(&status["held"], "packages")),
-        fact("公开日志", "Public log", format!("{} · {}", word(&status["root_log"], "size"), word(&status["root_log"], "root_hash"))),
-        fact("本级日志", "Own log", format!("{} · {}", word(&status["log"], "size"), word(&status["log"], "root_hash"))),
+        fact(
+            "公开日志",
+            "Public log",
+            format!("{} · {}", word(&status["root_log"], "size"), word(&status["root_log"], "root_hash")),
+        ),
+        fact(
+            "本级日志",
+            "Own log",
+            format!("{} · {}", word(&status["log"], "size"), word(&status["log"], "root_hash")),
+        ),
         fact("等待回执", "Without a receipt", word(&status, "unacknowledged")),
         fact("授权有效至", "Authority until", word(&status["authority"], "until")),
     ];
     let mut blocks = vec![Block::Facts(facts)];
     if status["via"].is_object() {
         let via = &status["via"];
-        let text = format!("{} {} {}", lang.say("正改道经由", "another way is in use:"), word(via, "code"), word(via, "name"));
+        let text = format!(
+            "{} {} {}",
+            lang.say("正改道经由", "another way is in use:"),
+            word(via, "code"),
+            word(via, "name")
+        );
         blocks.push(Block::Notice("warn", text, "gongshi peers".to_owned()));
     }
     sheet.put("state", lang.say("节点状况", "The node"), blocks);
     let probes = [("/healthz", "/healthz"), ("/readyz", "/readyz"), ("/metrics", "/metrics")];
     let probes = probes.map(|(name, to)| (name.to_owned(), to.to_owned())).to_vec();
     let text = lang.say("供监控系统读取，不需要登录：", "For monitoring, without a login:");
-    sheet.put("probes", lang.say("探测与指标", "Probes"), vec![Block::Text(text.to_owned()), Block::Links(probes)]);
+    sheet.put(
+        "probes",
+        lang.say("探测与指标", "Probes"),
+        vec![Block::Text(text.to_owned()), Block::Links(probes)],
+    );
     Ok(sheet)
 }
 
@@ -195,8 +240,12 @@ fn year_state(lang: Lang, word: &str) -> String {
 /// `/releases`
 pub(super) fn releases(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet, Refused> {
     let lang = asked.lang;
-    let lead = lang.say("一个年度在各级同一时刻公开。点年度查看各节点是否就绪。", "A year becomes public at all levels at one time. Open a year for its readiness.");
-    let mut sheet = Sheet::new(lang, "/releases", lang.say("统一公开", "Releases"), lead, "gongshi release show YEAR");
+    let lead = lang.say(
+        "一个年度在各级同一时刻公开。点年度查看各节点是否就绪。",
+        "A year becomes public at all levels at one time. Open a year for its readiness.",
+    );
+    let mut sheet =
+        Sheet::new(lang, "/releases", lang.say("统一公开", "Releases"), lead, "gongshi release show YEAR");
     let this = source.now().wall.year();
     let mut rows = Vec::new();
     for year in (this.saturating_sub(YEARS_SHOWN - 1)..=this).rev() {
@@ -209,7 +258,13 @@ pub(super) fn releases(source: &dyn ConsoleSource, asked: &Asked) -> Result<Shee
             Cell::text(word(&line, "unreviewed")),
         ]);
     }
-    let heads = [("年度", "Year", false), ("状态", "State", false), ("待公开（份）", "Held", true), ("已公开（份）", "Public", true), ("未审核（份）", "Not reviewed", true)];
+    let heads = [
+        ("年度", "Year", false),
+        ("状态", "State", false),
+        ("待公开（份）", "Held", true),
+        ("已公开（份）", "Public", true),
+        ("未审核（份）", "Not reviewed", true),
+    ];
     let grid = grid(lang, lang.say("各年度", "Years"), &heads, rows, "");
     sheet.put("years", lang.say("各年度", "Years"), vec![Block::Grid(grid)]);
     Ok(sheet)
@@ -222,12 +277,19 @@ pub(super) fn release(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet
     let year: u16 = year.ok_or_else(|| super::queue::nothing_there(lang))?;
     let line = source.look(&Look::Release(year))?;
     let (zh, en) = (format!("{year} 年度统一公开"), format!("Release of {year}"));
-    let lead = lang.say("全部节点就绪、时钟一致，才宜按时公开。", "Release in time when every node is ready and clocks agree.");
-    let mut sheet = Sheet::new(lang, "/releases", lang.say(&zh, &en), lead, &format!("gongshi release show {year}"));
+    let lead = lang.say(
+        "全部节点就绪、时钟一致，才宜按时公开。",
+        "Release in time when every node is ready and clocks agree.",
+    );
+    let mut sheet =
+        Sheet::new(lang, "/releases", lang.say(&zh, &en), lead, &format!("gongshi release show {year}"));
     let ready = line["ready"] == true;
     let (zh, en) = match ready {
         true => ("全部节点就绪。", "Every node is ready."),
-        false => ("还有节点未就绪，或时钟不一致，见下表。", "Some node is not ready, or clocks disagree: see below."),
+        false => (
+            "还有节点未就绪，或时钟不一致，见下表。",
+            "Some node is not ready, or clocks disagree: see below.",
+        ),
     };
     let fact = |zh, en, value: String| (lang.say(zh, en).to_owned(), value);
     let facts = vec![
@@ -239,8 +301,14 @@ pub(super) fn release(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet
         fact("时钟相差（毫秒）", "Clocks disagree by (ms)", word(&line["clock"], "disagrees_ms")),
     ];
     let weight = if ready { "good" } else { "warn" };
-    let notice = Block::Notice(weight, lang.say(zh, en).to_owned(), format!("gongshi release rehearse {year}"));
-    let heads = [("节点", "Node", false), ("就绪", "Ready", false), ("落后（条）", "Behind", true), ("缺少正文（份）", "Bodies missing", true)];
+    let notice =
+        Block::Notice(weight, lang.say(zh, en).to_owned(), format!("gongshi release rehearse {year}"));
+    let heads = [
+        ("节点", "Node", false),
+        ("就绪", "Ready", false),
+        ("落后（条）", "Behind", true),
+        ("缺少正文（份）", "Bodies missing", true),
+    ];
     let row = |node: &Value| {
         let ready = node["ready"] == true;
         let state = if ready { lang.say("就绪", "ready") } else { lang.say("未就绪", "not ready") };
@@ -252,17 +320,37 @@ pub(super) fn release(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet
         ]
     };
     let rows = lines(&line, "nodes").iter().map(row).collect();
-    let grid = grid(lang, lang.say("各节点", "Nodes"), &heads, rows, lang.say("没有下级节点。", "No node below."));
-    sheet.put("ready", lang.say("是否就绪", "Readiness"), vec![notice, Block::Facts(facts), Block::Grid(grid)]);
+    let grid =
+        grid(lang, lang.say("各节点", "Nodes"), &heads, rows, lang.say("没有下级节点。", "No node below."));
+    sheet.put(
+        "ready",
+        lang.say("是否就绪", "Readiness"),
+        vec![notice, Block::Facts(facts), Block::Grid(grid)],
+    );
     if source.status_json()["upstream"].is_null() {
         let at = Field::of("at", lang.say("公开时间（北京时间）", "At (Beijing time)"), Kind::Time, "");
-        let set = Form::of(lang, "release-set", lang.say("设定公开时间", "Set the time"), vec![Field::hidden("year", year.to_string()), at], &Deed::Release(year, None));
+        let set = Form::of(
+            lang,
+            "release-set",
+            lang.say("设定公开时间", "Set the time"),
+            vec![Field::hidden("year", year.to_string()), at],
+            &Deed::Release(year, None),
+        );
         let set = Form { command: format!("gongshi release set {year} --at TIME"), ..set };
         let now = vec![Field::hidden("year", year.to_string()), Field::hidden("at", "now")];
-        let now = Form::of(lang, "release-set", lang.say("立即公开", "Release now"), now, &Deed::Release(year, None));
+        let now = Form::of(
+            lang,
+            "release-set",
+            lang.say("立即公开", "Release now"),
+            now,
+            &Deed::Release(year, None),
+        );
         sheet.put("set", lang.say("设定", "Set"), vec![Block::Form(set), Block::Form(now)]);
     } else {
-        let text = lang.say("公开时间由根节点（省级）设定，本节点到时一并公开。", "The root sets the time; this node follows it.");
+        let text = lang.say(
+            "公开时间由根节点（省级）设定，本节点到时一并公开。",
+            "The root sets the time; this node follows it.",
+        );
         sheet.put("set", lang.say("设定", "Set"), vec![Block::Text(text.to_owned())]);
     }
     Ok(sheet)

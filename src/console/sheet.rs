@@ -111,7 +111,14 @@ pub(super) enum Kind {
 
 impl Field {
     pub(super) fn hidden(name: &'static str, value: impl Into<String>) -> Self {
-        Self { name, label: String::new(), kind: Kind::Hidden, value: value.into(), hint: String::new(), required: false }
+        Self {
+            name,
+            label: String::new(),
+            kind: Kind::Hidden,
+            value: value.into(),
+            hint: String::new(),
+            required: false,
+        }
     }
     pub(super) fn of(name: &'static str, label: &str, kind: Kind, hint: &str) -> Self {
         Self {

@@ -5,8 +5,8 @@
 //! RFC 6238 with thirty seconds and six digits, as every authenticator shows them. Leaves to others: how often somebody
 //! may try (`session`), and where salts and secrets come from (the caller draws them).
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
 use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -81,10 +81,14 @@ pub struct User {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
     /// The name is empty, long, or holds more than letters, digits, `-`, `_` and `.`.
-    #[error("用户名应为 1 至 64 个字节的字母、数字、汉字或 - _ . / a name is 1 to 64 bytes of letters, digits and - _ .")]
+    #[error(
+        "用户名应为 1 至 64 个字节的字母、数字、汉字或 - _ . / a name is 1 to 64 bytes of letters, digits and - _ ."
+    )]
     Name,
     /// The password is too short or too long.
-    #[error("口令应为 10 个字符以上、256 字节以内 / a password has at least 10 characters and at most 256 bytes")]
+    #[error(
+        "口令应为 10 个字符以上、256 字节以内 / a password has at least 10 characters and at most 256 bytes"
+    )]
     Password,
     /// No role.
     #[error("至少要有一个角色 / at least one role is needed")]
@@ -119,7 +123,8 @@ impl User {
         if roles.is_empty() {
             return Err(UserError::Role);
         }
-        let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), salt.get(..16).unwrap_or(&salt));
+        let hash =
+            Argon2::default().hash_password_with_salt(password.as_bytes(), salt.get(..16).unwrap_or(&salt));
         let password = hash.map_err(|_| UserError::Hash)?.to_string();
         let totp = secret.map(|secret| BASE32_NOPAD.encode(secret.get(..SECRET_BYTES).unwrap_or(&secret)));
         Ok(Self { name: name.to_owned(), roles, password, totp })
@@ -148,7 +153,11 @@ impl User {
     pub fn otpauth(&self, issuer: &str) -> Option<String> {
         let segment = crate::portal::text::segment;
         let secret = self.totp.as_ref()?;
-        Some(format!("otpauth://totp/{0}:{1}?secret={secret}&issuer={0}", segment(issuer), segment(&self.name)))
+        Some(format!(
+            "otpauth://totp/{0}:{1}?secret={secret}&issuer={0}",
+            segment(issuer),
+            segment(&self.name)
+        ))
     }
 
     /// The secret to type where nothing can be scanned.

@@ -28,7 +28,7 @@ impl Lang {
 
     /// The one name of each state of a package or a link, as on the command line.
     pub(super) fn state(self, word: &str) -> String {
-        const STATES: [(&str, &str); 25] = [
+        const STATES: [(&str, &str); 26] = [
             ("draft", "草稿"),
             ("invalid", "有误"),
             ("signed", "已签名"),
@@ -50,10 +50,11 @@ impl Lang {
             ("revoked", "已吊销"),
             ("self", "本节点"),
             ("open", "未使用"),
-            ("live", "有效"),
-            ("expiring", "即将到期"),
+            ("live", "在用"),
+            ("expiring", "将到期"),
             ("expired", "已到期"),
             ("replaced", "已更换"),
+            ("closed", "已撤销"),
         ];
         let known = STATES.iter().find(|(en, _)| *en == word).map_or(word, |(_, zh)| zh);
         self.say(known, word).to_owned()

@@ -1,9 +1,10 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
 use super::audit::Caller;
-use super::console_source::ConsoleView;
+use super::console_source::{ConsoleView, settings_document};
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
+use super::drafts::Drafts;
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::EngineError;
 use super::gateway;
@@ -12,8 +13,8 @@ use super::notify;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use super::sums::ViewTemplates;
-use crate::config::Config;
-use crate::console;
+use crate::config::{Config, ReviewMode, Setting};
+use crate::console::{self, ConsoleRules};
 use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, router};
@@ -75,11 +76,16 @@ async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
     }
 }
 
-/// Serves a data directory until it is told to stop.
+/// Serves a data directory until it is told to stop. The settings are what the console shows.
 ///
 /// # Errors
 /// [`DaemonError`].
-pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
+pub fn run<'a>(
+    data: &DataDir,
+    config: &Config,
+    settings: impl Iterator<Item = Setting<'a>>,
+    ready: impl FnOnce(),
+) -> Result<(), DaemonError> {
     let data = &data.clone().with_floor(u64::from(config.store.free_mib_min) << 20);
     data.set_room_aside();
     let clock = Clock::start();
@@ -120,9 +126,15 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
         let site = config.site.clone();
         let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
-        let view =
-            ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
-        let ops = console::router(source, Arc::new(view)).map_err(bad)?;
+        let view = ConsoleView {
+            pages: Arc::clone(&source),
+            metrics: Arc::clone(&metrics),
+            data: data.clone(),
+            drafts: Drafts::default(),
+            settings: settings_document(settings),
+            by_hand: config.review.mode == ReviewMode::Manual,
+        };
+        let ops = console::router(source, Arc::new(view), console_rules(config)).map_err(bad)?;
         let control = control::listen(data.path(), DataDir::SOCKET)?;
         let address = console_listener.local_addr()?;
         let networks = config.portal.trusted.clone();
@@ -154,6 +166,19 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
 #[allow(clippy::disallowed_methods, reason = "the edge where tasks begin")]
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
+}
+
+/// How operators reach the console, as configured.
+fn console_rules(config: &Config) -> ConsoleRules {
+    let console = config.console.clone();
+    let proxies = console.proxy_trusted;
+    ConsoleRules {
+        hosts: console.hosts,
+        idle_ms: u64::from(console.idle_minutes) * 60_000,
+        https: console.https,
+        proxy_header: console.proxy_header.to_ascii_lowercase(),
+        is_proxy: Arc::new(move |ip| proxies.iter().any(|network| network.contains(ip))),
+    }
 }
 
 async fn listener(purpose: &'static str, address: &str) -> Result<TcpListener, DaemonError> {

@@ -48,8 +48,12 @@ pub(super) struct Ask(mpsc::Sender<Question>);
 impl Ask {
     /// Asks and waits; for threads that may block. None when the engine is gone.
     pub(super) fn call(&self, request: Request) -> Option<Reply> {
+        self.call_for(request, Caller { who: "gongshi".to_owned(), from: "portal".to_owned() })
+    }
+
+    /// The same for somebody.
+    pub(super) fn call_for(&self, request: Request, caller: Caller) -> Option<Reply> {
         let (answer, reply) = oneshot::channel();
-        let caller = Caller { who: "gongshi".to_owned(), from: "portal".to_owned() };
         self.0.blocking_send((request, caller, answer)).ok()?;
         reply.blocking_recv().ok()
     }

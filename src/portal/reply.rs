@@ -170,7 +170,8 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
 
 /// The same for routes some of whose methods take bodies.
 pub(crate) async fn guard_with(request: Request, next: Next, takes_body: fn(&Method) -> bool) -> Response {
-    let refused = if takes_body(request.method()) { None } else { refusal(request.method(), request.headers()) };
+    let refused =
+        if takes_body(request.method()) { None } else { refusal(request.method(), request.headers()) };
     let mut response = match refused {
         Some(problem) => {
             let mut response = problem.into_response();

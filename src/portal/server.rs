@@ -168,8 +168,14 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, mut shutd
             Ok((stream, peer)) => {
                 if let Some((place, phase)) = admit(&table, peer, &limits) {
                     let id = place.id;
-                    let connection =
-                        connection((stream, peer), app.clone(), Arc::clone(&limits), phase, stop.clone(), place);
+                    let connection = connection(
+                        (stream, peer),
+                        app.clone(),
+                        Arc::clone(&limits),
+                        phase,
+                        stop.clone(),
+                        place,
+                    );
                     let task = tasks.spawn(connection);
                     if let Some(open) = table.lock().open.get_mut(&id) {
                         open.task = Some(task);

@@ -7,6 +7,7 @@ use super::args::{Addresses, Check, Demo, Global, Init, Publish};
 use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
+use super::ports::Ports;
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
 use crate::division::Level;
 use crate::ops::control;
@@ -16,7 +17,6 @@ use crate::trust::delegation::Hosting;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -24,11 +24,6 @@ use std::process::{Child, Command, Stdio};
 const TRIES: u32 = 300;
 /// First of the ports the demo prefers; taken ones are replaced by free ones.
 const PORT: u16 = 17_330;
-/// Ports from which none are taken: there the system's own range may begin.
-const PORT_END: u16 = 32_000;
-/// Ports in a block: three for each node, the claim, and a few to pass over.
-const PORT_BLOCK: u16 = 20;
-
 /// One node of the chain and what it publishes: file name, division override, report.
 struct Station {
     dir: &'static str,
@@ -122,6 +117,7 @@ struct Running {
     data: DataDir,
     portal: String,
     console: String,
+    login: (String, String),
     process: Child,
 }
 
@@ -235,6 +231,7 @@ fn start(
 }
 
 fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
+    let login = super::console::demo_user(&data)?;
     let config = super::serve::load(&global_of(&data))?;
     let program = std::env::current_exe().map_err(|error| failed(data.path(), &error))?;
     let log = data.path().join("serve.log");
@@ -263,48 +260,13 @@ fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
     });
     let portal = format!("http://{}", config.listen.portal);
     let console = format!("http://{}", config.listen.console);
-    let node = Running { station, data, portal, console, process };
+    let node = Running { station, data, portal, console, login, process };
     if ready {
         return Ok(node);
     }
     let log = fs::read_to_string(node.data.path().join("serve.log")).unwrap_or_default();
     let message = format!("{} 未能启动 / did not start: {}", station.name, log.trim());
     Err(Failure::new(UNREACHABLE, "node_not_started", message))
-}
-
-/// Loopback ports of one demo: a block whose first port is held as its claim, so that demos started at the same
-/// moment do not find the same ports free.
-struct Ports {
-    _claim: TcpListener,
-    next: u16,
-    end: u16,
-}
-
-impl Ports {
-    fn claim(first: u16) -> Result<Self, Failure> {
-        for block in (first..PORT_END).step_by(usize::from(PORT_BLOCK)) {
-            if let Ok(claim) = TcpListener::bind(("127.0.0.1", block)) {
-                return Ok(Self { _claim: claim, next: block + 1, end: block + PORT_BLOCK });
-            }
-        }
-        Err(Failure::new(UNREACHABLE, "no_free_port", "本机没有空闲端口 / no free port on this machine"))
-    }
-
-    /// A loopback address that nothing listens on.
-    fn free(&mut self, udp: bool) -> Result<String, Failure> {
-        loop {
-            if self.next == self.end {
-                *self = Self::claim(self.end)?;
-            }
-            let address = format!("127.0.0.1:{}", self.next);
-            self.next += 1;
-            let free =
-                if udp { UdpSocket::bind(&address).is_ok() } else { TcpListener::bind(&address).is_ok() };
-            if free {
-                return Ok(address);
-            }
-        }
-    }
 }
 
 fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
@@ -358,6 +320,7 @@ fn report(nodes: &[Running], seen: &[Value]) -> Value {
             "data": node.data.path().display().to_string(), "portal": node.portal, "console": node.console,
             "log_size": status["root_log"]["size"], "root_hash": status["root_log"]["root_hash"],
             "view_root": status["view_root"], "packages": status["held"]["packages"],
+            "console_user": node.login.0, "console_password": node.login.1,
         })
     };
     let nodes: Vec<Value> = nodes.iter().zip(seen).map(node).collect();
@@ -389,7 +352,10 @@ fn summary(global: &Global, document: &Value, exit: bool) -> String {
         ));
     }
     if let Some(first) = nodes.first() {
-        lines.push(format!("  {}  {}", global.words("控制台", "console"), text(&first["console"])));
+        let (console, user) =
+            (global.words("控制台", "console"), global.words("用户与口令", "user and password"));
+        let login = format!("{} {}", text(&first["console_user"]), text(&first["console_password"]));
+        lines.push(format!("  {console}  {}  {user} {login}", text(&first["console"])));
     }
     if !exit {
         lines.push(global.words("按 Ctrl-C 结束", "Ctrl-C ends it").to_owned());

@@ -9,6 +9,7 @@ mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod console;
 mod coverage;
 mod demo;
 mod doctor;
@@ -28,6 +29,7 @@ mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod ports;
 mod progress;
 mod publish;
 mod reading;
@@ -156,6 +158,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
         Command::Config { action } => config::run(&global, &action),
+        Command::Console { action } => console::run(&global, &action),
         Command::Explain { code } => explain::run(&global, code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -86,15 +86,28 @@ pub(super) fn every_page() -> impl Iterator<Item = (&'static str, &'static [Role
     PAGES.iter().map(|page| (page.path, page.roles))
 }
 
-/// The pages, in one language.
+/// The two languages' addresses of one.
+fn in_both(path: &str) -> [String; 2] {
+    [path.to_owned(), format!("/en{path}")]
+}
+
+/// The pages.
 pub(super) fn pages() -> Router<Console> {
-    PAGES.iter().fold(Router::new(), |router, page| router.route(page.path, shown(page)))
+    let add = |router: Router<Console>, page: &'static Page| {
+        in_both(page.path).iter().fold(router, |router, path| router.route(path, shown(page)))
+    };
+    PAGES.iter().fold(Router::new(), add)
 }
 
 /// What forms ask for.
 pub(super) fn deeds() -> Router<Console> {
-    let router = Router::new().route("/upload", upload::taking()).layer(upload::limit());
-    VERBS.iter().fold(router, |router, verb| router.route(&format!("/do/{}", verb.name), done(verb)))
+    let taking =
+        in_both("/upload").iter().fold(Router::new(), |router, path| router.route(path, upload::taking()));
+    let add = |router: Router<Console>, verb: &'static Verb| {
+        let paths = in_both(&format!("/do/{}", verb.name));
+        paths.iter().fold(router, |router, path| router.route(path, done(verb)))
+    };
+    VERBS.iter().fold(taking.layer(upload::limit()), add)
 }
 
 /// The language of an address.

@@ -194,9 +194,7 @@ pub fn router(
     };
     let routes = Router::new()
         .merge(desk::pages())
-        .nest("/en", desk::pages())
         .merge(desk::deeds())
-        .nest("/en", desk::deeds())
         .route("/login", post(door::login))
         .route("/en/login", post(door::login))
         .route("/logout", post(door::logout))

@@ -38,6 +38,7 @@ mod levels;
 mod life;
 mod load;
 mod one_process;
+mod operators;
 mod pages;
 mod paths;
 mod portal;

@@ -125,5 +125,5 @@ fn the_console_is_not_the_portal() {
         assert_eq!(crate::http::get(&node.console, path).status, 200, "{path}");
         assert_eq!(node.get(path).status, 404, "{path} on the public port");
     }
-    assert_eq!(crate::http::get(&node.console, "/").status, 200);
+    assert_eq!(crate::http::get(&node.console, "/").status, 401, "the console asks who is there");
 }

@@ -48,7 +48,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 const OPTIONS: [&str; 9] = [
-    "--province", "--cities", "--reports", "--minutes", "--seed", "--lost", "--latency", "--cut", "--audit-every",
+    "--province",
+    "--cities",
+    "--reports",
+    "--minutes",
+    "--seed",
+    "--lost",
+    "--latency",
+    "--cut",
+    "--audit-every",
 ];
 
 /// The words after the command, in pairs.
@@ -129,8 +137,13 @@ fn simulate(options: &Options) -> Result<(), String> {
     let audited = began.elapsed() - wall;
 
     println!("reports by day of January: {:?}", province.days);
-    println!("all {} nodes agree {agreed_ms} ms of virtual time after the last report", province.places.len());
-    println!("level     nodes  reports  agree ms  index KiB  record KiB  frames  wire KiB   (means of a node)");
+    println!(
+        "all {} nodes agree {agreed_ms} ms of virtual time after the last report",
+        province.places.len()
+    );
+    println!(
+        "level     nodes  reports  agree ms  index KiB  record KiB  frames  wire KiB   (means of a node)"
+    );
     for figures in province.figures(last_ms) {
         println!(
             "{:<9} {:>5} {:>8} {:>9} {:>10} {:>11} {:>7} {:>9}",

@@ -52,9 +52,12 @@ impl Node {
             return Err("chain_too_long");
         }
         self.learn_chain(turn, chain)?;
+        let Some(transport) = self.sessions.get(&conn).map(|session| session.transport) else {
+            return Ok(());
+        };
+        let named = self.registry.by_transport(&transport).copied().filter(|key| self.is_ours(key));
         let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
-        let named = self.registry.by_transport(&session.transport).copied();
-        match named.filter(|key| self.is_ours(key)) {
+        match named {
             Some(key) => {
                 session.peer = Peer::Below(key);
                 turn.out.actions.push(Action::Promote(conn));

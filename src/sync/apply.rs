@@ -115,8 +115,7 @@ impl Node {
 
     /// Enters a delegation or rotation into the provisional registry, which knows them before they are sequenced.
     pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry) {
-        let (federation, author, index) =
-            (self.federation(), entry.statement.key(), entry.statement.index());
+        let (federation, author, index) = (self.federation(), entry.statement.key(), entry.statement.index());
         if !matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
             || self.registry.judge(&federation, author, index, &entry.card.act).is_err()
         {

@@ -203,7 +203,9 @@ impl Node {
         let named = self.registry.by_id(&named?)?;
         let fits = match peer {
             Peer::Above(_) => self.registry.root() == Some(named),
-            Peer::Below(_) => self.registry.is_live(named) && self.registry.is_ancestor(self.own_key(), named),
+            Peer::Below(_) => {
+                self.registry.is_live(named) && self.registry.is_ancestor(self.own_key(), named)
+            }
             Peer::Stranger | Peer::Lateral(_) => false,
         };
         fits.then_some(*named)

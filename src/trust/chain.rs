@@ -211,8 +211,8 @@ impl Authority {
 mod tests {
     use super::super::delegation::prove_possession;
     use super::super::key::SecretKey;
-    use crate::digest::Digest;
     use super::*;
+    use crate::digest::Digest;
 
     fn federation() -> Digest {
         SecretKey::from_seed(&[1; 32]).public().id()
@@ -265,9 +265,7 @@ mod tests {
     fn every_hop_is_narrower() {
         let anchor = SecretKey::from_seed(&[1; 32]).public();
         let none = |_: &DivisionCode| false;
-        let given = |from: &Authority, issuer: &PublicKey, to: &Delegation| {
-            from.delegate(issuer, to, &none)
-        };
+        let given = |from: &Authority, issuer: &PublicKey, to: &Delegation| from.delegate(issuer, to, &none);
         let province = delegation(&anchor, 2, Level::Province, Hosting::All);
         let top = given(&Authority::anchor(), &anchor, &province).expect("the anchor delegates anything");
         let key = province.signing;

@@ -5,8 +5,8 @@
 
 use crate::world::{Occurrence, Sim};
 use gongshi::digest::Digest;
-use gongshi::sync::ConnId;
 use gongshi::statement::{Act, Entry};
+use gongshi::sync::ConnId;
 use gongshi::sync::frame::{Frame, PackedEntry};
 use gongshi::sync::limits::FRAME_BYTES_MAX;
 use gongshi::trust::key::PublicKey;

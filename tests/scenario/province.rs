@@ -19,9 +19,8 @@ const LOOK_MS: u64 = 200;
 const SHARES: [(Level, u64); 4] =
     [(Level::Province, 40), (Level::City, 40), (Level::District, 30), (Level::Town, 5)];
 /// What arrives on each day of January: nothing for the first weeks, most of it on the last days before the deadline.
-const JANUARY: [u64; 31] = [
-    0, 1, 1, 0, 0, 2, 2, 2, 2, 2, 0, 0, 3, 3, 3, 3, 4, 0, 0, 6, 7, 8, 9, 10, 2, 2, 18, 24, 34, 52, 80,
-];
+const JANUARY: [u64; 31] =
+    [0, 1, 1, 0, 0, 2, 2, 2, 2, 2, 0, 0, 3, 3, 3, 3, 4, 0, 0, 6, 7, 8, 9, 10, 2, 2, 18, 24, 34, 52, 80];
 
 /// A division of the province and where it stands.
 pub struct Place {
@@ -49,9 +48,9 @@ pub fn places(top: &str, cities: &[&str]) -> Vec<Place> {
     let at: BTreeMap<&str, usize> = listed.iter().enumerate().map(|(at, (code, _))| (*code, at)).collect();
     let above = |code: &str| {
         let [district, city] = [code[..6].to_owned(), format!("{}00", &code[..4])];
-        let above = [district.as_str(), city.as_str(), top].into_iter().find_map(|above| {
-            at.get(above).copied().filter(|_| above != code)
-        });
+        let above = [district.as_str(), city.as_str(), top]
+            .into_iter()
+            .find_map(|above| at.get(above).copied().filter(|_| above != code));
         above.filter(|_| code != top)
     };
     let place = |(code, name): &(&str, &'static str)| Place {
@@ -143,7 +142,8 @@ impl Province {
             let (agency, seed) = (format!("第{count}局"), self.rng.next());
             let office = &self.offices[who];
             let content = content(seed, false);
-            let said = office.tries_to_publish_content(&office.division(), &agency, 2024, Scope::Own, content);
+            let said =
+                office.tries_to_publish_content(&office.division(), &agency, 2024, Scope::Own, content);
             let digest = said.expect("the machine runs").expect("the report is published").digest;
             self.world.sim().auditor.published.insert(digest, office.at);
         }
@@ -172,7 +172,8 @@ impl Province {
             }
             die -= weight;
         }
-        let nodes: Vec<usize> = (0..self.places.len()).filter(|at| self.places[*at].level == chosen).collect();
+        let nodes: Vec<usize> =
+            (0..self.places.len()).filter(|at| self.places[*at].level == chosen).collect();
         nodes[self.rng.below(nodes.len() as u64) as usize]
     }
 
@@ -211,7 +212,8 @@ impl Province {
             }
         }
         let level = |level| {
-            let at: Vec<usize> = (0..self.places.len()).filter(|at| self.places[*at].level == level).collect();
+            let at: Vec<usize> =
+                (0..self.places.len()).filter(|at| self.places[*at].level == level).collect();
             let sites = || at.iter().map(|at| (*at, &sim.sites[*at]));
             let nodes = at.len() as u64;
             let mean = |of: &dyn Fn(usize) -> u64| at.iter().map(|at| of(*at)).sum::<u64>() / nodes.max(1);
@@ -264,7 +266,8 @@ mod tests {
         province.world.sim().audit_converged();
         let figures = province.figures(last_ms);
         assert_eq!(figures.iter().map(|level| level.published).sum::<u64>(), 30);
-        for Figures { level, nodes, agreed_ms, index_bytes, record_bytes, frames, wire_bytes, .. } in figures {
+        for Figures { level, nodes, agreed_ms, index_bytes, record_bytes, frames, wire_bytes, .. } in figures
+        {
             assert!(agreed_ms < 60_000, "{level}: {nodes} nodes agree only after {agreed_ms} ms");
             let least = index_bytes.min(record_bytes).min(wire_bytes);
             assert!(least > 100_000 && frames > 100, "{level}: a node kept and heard everything");

@@ -213,7 +213,8 @@ pub fn router(
         .fallback(api::not_found)
         .with_state(console);
     let bodies = |method: &Method| *method == Method::POST;
-    let guard = axum::middleware::from_fn(move |request, next| guard_with(request, next, bodies));
+    let guard =
+        axum::middleware::from_fn(move |request, next| guard_with(request, next, bodies, "same-origin"));
     Ok(routes.merge(assets).layer(guard))
 }
 

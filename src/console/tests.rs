@@ -288,6 +288,8 @@ async fn attack_55_no_page_is_framed_cached_or_leads_where_the_request_says() {
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
         assert_eq!(answer.headers["x-frame-options"], "DENY");
+        // Not `no-referrer`: browsers would send our own forms with `Origin: null`.
+        assert_eq!(answer.headers["referrer-policy"], "same-origin");
         assert!(!answer.text.contains("evil.example") && !answer.text.contains("<script>"), "{path}");
     }
     for to in ["//evil.example", "https://evil.example", "/\\evil.example"] {

@@ -165,11 +165,17 @@ pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Resp
 
 /// Around every route: refuses request bodies, and sets the security headers on every answer.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    guard_with(request, next, |_| false).await
+    guard_with(request, next, |_| false, "no-referrer").await
 }
 
-/// The same for routes some of whose methods take bodies.
-pub(crate) async fn guard_with(request: Request, next: Next, takes_body: fn(&Method) -> bool) -> Response {
+/// The same for routes some of whose methods take bodies, with a referrer policy of their own: under `no-referrer` a
+/// browser sends forms as if they came from nowhere (`Origin: null`).
+pub(crate) async fn guard_with(
+    request: Request,
+    next: Next,
+    takes_body: fn(&Method) -> bool,
+    referrer: &'static str,
+) -> Response {
     let refused =
         if takes_body(request.method()) { None } else { refusal(request.method(), request.headers()) };
     let mut response = match refused {
@@ -184,7 +190,7 @@ pub(crate) async fn guard_with(request: Request, next: Next, takes_body: fn(&Met
     let fixed: [(HeaderName, &'static str); 6] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, referrer),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),

@@ -250,7 +250,7 @@ fn attack_47_two_hundred_hostile_strings_in_every_field_are_text_on_every_page()
         // no frame, no element that the templates do not have.
         let strange = browser.script(
             "const all = [...document.querySelectorAll('*')]; \
-             return all.filter(e => [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'y' && e.tagName === 'X' || /^\\s*javascript:/i.test(a.value)) \
+             return all.filter(e => [...e.attributes].some(a => a.name.startsWith('on') || a.name === 'y' && e.tagName === 'X' || ['href', 'src', 'action', 'formaction', 'data', 'xlink:href'].includes(a.name) && /^\\s*(javascript|data):/i.test(a.value)) \
              || ['IFRAME', 'OBJECT', 'EMBED', 'BASE', 'STYLE', 'MARQUEE', 'VIDEO', 'AUDIO', 'X', 'TEMPLATE', 'MATH'].includes(e.tagName) \
              || e.tagName === 'SCRIPT' && e.type !== 'application/ld+json' && !(e.getAttribute('src') || '').startsWith('/assets/')).map(e => e.outerHTML.slice(0, 200))",
             &[],

@@ -137,6 +137,11 @@ impl Field {
 }
 
 impl Form {
+    /// True when something must be typed back.
+    pub(super) fn is_dangerous(&self) -> bool {
+        self.typed_back.is_some() || self.fields.iter().any(|field| field.name == "typed")
+    }
+
     /// A form of a verb: the command is that of its deed with what can only be typed in capitals.
     pub(super) fn of(lang: Lang, verb: &str, button: &str, fields: Vec<Field>, sample: &Deed) -> Self {
         Self {

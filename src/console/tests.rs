@@ -300,6 +300,55 @@ async fn attack_55_no_page_is_framed_cached_or_leads_where_the_request_says() {
 }
 
 #[tokio::test]
+async fn attack_50_no_name_of_a_file_and_no_address_is_a_path() {
+    let (app, ops) = console();
+    let (cookie, token) = log_in(&app, "all").await;
+    for name in
+        ["../../etc/passwd", "..\\..\\x", "/etc/passwd", "%2e%2e%2fx", "CON", ".", "~root", "a/../../b"]
+    {
+        let body = format!(
+            "--b\r\ncontent-disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--b\r\n\
+             content-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\nPK\r\n--b--\r\n"
+        );
+        let headers = [OWN, ("content-type", "multipart/form-data; boundary=b"), ("cookie", cookie.as_str())];
+        let answer = ask(&app, "POST", "/upload", &headers, &body).await;
+        assert_eq!(answer.headers["location"], "/upload/0", "{name} is a label: the draft has a number");
+    }
+    assert!(
+        ops.done.lock().unwrap().iter().all(|(deed, _)| *deed == Deed::Login),
+        "and nothing else was done"
+    );
+    let long = "a".repeat(4_096);
+    for part in ["..", "%2e%2e", "..%2f..%2fusers.json", "%00", "a%5cb", "%2fetc%2fpasswd", long.as_str()] {
+        for page in ["review", "receipt", "upload", "releases"] {
+            let path = format!("/{page}/{part}");
+            let answer = ask(&app, "GET", &path, &[("cookie", &cookie)], "").await;
+            assert!(matches!(answer.status.as_u16(), 400 | 404), "{path}: {}", answer.status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn attack_49_and_51_names_at_the_door_stay_on_their_line_and_names_of_agencies_stand_beside_codes() {
+    let (app, ops) = console();
+    for name in ["a%0D%0Ab", "a%1B%5B31m", "a%E2%80%A8b", &"x".repeat(65_536)] {
+        let body = format!("user={name}&password=x&digits=");
+        let answer = ask(&app, "POST", "/login", &[OWN, FORM], &body).await;
+        let kept_out = matches!(answer.status.as_u16(), 401 | 429);
+        assert!(kept_out && answer.headers.get("set-cookie").is_none(), "{}", answer.status);
+    }
+    for (deed, _) in ops.done.lock().unwrap().iter() {
+        assert!(matches!(deed, Deed::LoginRefused(name) if name.chars().count() <= 64), "{deed:?}");
+    }
+    *ops.now_ms.lock().unwrap() += 600_000;
+    let (cookie, _) = log_in(&app, "all").await;
+    for path in ["/review", "/returned", "/upload/7"] {
+        let text = ask(&app, "GET", path, &[("cookie", &cookie)], "").await.text;
+        assert!(text.contains("330282"), "{path} shows whose name it is");
+    }
+}
+
+#[tokio::test]
 async fn probes_and_metrics_answer_without_a_login_and_change_nothing() {
     let (app, _) = console();
     assert_eq!(ask(&app, "GET", "/healthz", &[("host", "anything")], "").await.text, "ok");

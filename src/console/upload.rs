@@ -197,12 +197,22 @@ pub(super) fn draft(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet, 
         }
     };
     let again = (lang.say("重新选择文件", "Choose another file").to_owned(), lang.to("/upload"));
-    let table = queue::findings(lang, found, lang.say("没有发现问题。", "Nothing was found."));
-    sheet.put("found", lang.say("校验结果", "Findings"), vec![verdict, table, Block::Links(vec![again])]);
+    let mut blocks = vec![verdict];
+    if !found.is_empty() {
+        blocks.push(queue::findings(lang, found, ""));
+    }
+    blocks.push(Block::Links(vec![again]));
+    sheet.put("found", lang.say("校验结果", "Findings"), blocks);
     if !draft["report"].is_object() {
         return Ok(sheet);
     }
     let report = &draft["report"];
+    let template = match word(report, "template") {
+        none if none.is_empty() => {
+            lang.say("未套用统一模板，按原表照录", "none: the tables stand as they are").to_owned()
+        }
+        id => id,
+    };
     let fact = |zh, en, value: String| (lang.say(zh, en).to_owned(), value);
     let mut blocks = vec![Block::Facts(vec![
         fact("机关", "Agency", word(&report["agency"], "name")),
@@ -212,7 +222,7 @@ pub(super) fn draft(source: &dyn ConsoleSource, asked: &Asked) -> Result<Sheet, 
             format!("{} {}", word(&report["division"], "code"), word(&report["division"], "name")),
         ),
         fact("年度", "Year", word(report, "year")),
-        fact("统计模板", "Template", word(report, "template")),
+        fact("统计模板", "Template", template),
     ])];
     blocks.extend(queue::figures(lang, report, found));
     sheet.put("preview", lang.say("预览：公众将看到的内容", "Preview: what the public will see"), blocks);

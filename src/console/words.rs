@@ -28,7 +28,7 @@ impl Lang {
 
     /// The one name of each state of a package or a link, as on the command line.
     pub(super) fn state(self, word: &str) -> String {
-        const STATES: [(&str, &str); 26] = [
+        const STATES: [(&str, &str); 27] = [
             ("draft", "草稿"),
             ("invalid", "有误"),
             ("signed", "已签名"),
@@ -50,6 +50,7 @@ impl Lang {
             ("revoked", "已吊销"),
             ("self", "本节点"),
             ("open", "未使用"),
+            ("used", "已使用"),
             ("live", "在用"),
             ("expiring", "将到期"),
             ("expired", "已到期"),

@@ -3,7 +3,8 @@
 //! `read` tells what a file is by its bytes, not by its name, bounds it before parsing (`archive`), turns
 //! workbooks (`workbook`) and CSV (`delimited`) into sheets (`sheet`), finds the tables in them (`layout`,
 //! `headers`), computes sums again (`formula`) and hands `package` the same members that a JSON file would have
-//! (`draft`). Findings come back with sheet and cell. `blank` writes workbooks and CSV files to fill in.
+//! (`draft`). Findings come back with sheet and cell; `marked` puts them into the clerk's own workbook. `blank` writes
+//! workbooks and CSV files to fill in.
 //! The names of all libraries for these formats stay in here.
 
 mod archive;

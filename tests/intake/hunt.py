@@ -123,10 +123,11 @@ def spoil(rng, case):
     if way == "sum":
         total, parts = table.identities[0]
         known = row[total].value is not None
-        digits = format(row[total].value.normalize(), "f") if known else row[total].raw[1]
-        if not digits or not digits.isascii() or not digits.replace(".", "").isdigit():
+        plain = (row[total].raw[1] or "").replace(".", "")
+        if not known and not (plain.isascii() and plain.isdigit()):
             way = "two"
         else:
+            digits = format((row[total].value if known else Decimal(row[total].raw[1])).normalize(), "f")
             factor = 10000 if known and "万件" in table.columns[total] + table.unit else 1
             wrong = Decimal(digits) / factor + 1
             row[total] = Cell(("text", format(wrong, "f")), format(wrong, "f"), "value")
@@ -179,4 +180,5 @@ def main():
     sys.exit(bool(faults))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -98,7 +98,15 @@ fn a_workbook_filled_in_by_a_clerk_is_at_all_four_levels_with_its_original() {
     let blank = federation.dir.path().join("空白.xlsx");
     let filled = federation.dir.path().join("填好.xlsx");
     let made = town.run(&[
-        "template", "xlsx", "--agency", AGENCY, "--year", "2024", "--layout", "licence,penalty-2018,staff", "-o",
+        "template",
+        "xlsx",
+        "--agency",
+        AGENCY,
+        "--year",
+        "2024",
+        "--layout",
+        "licence,penalty-2018,staff",
+        "-o",
         text(&blank),
     ]);
     assert_eq!(made.expect_exit(0).json()["last_year"], true);

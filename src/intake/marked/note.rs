@@ -222,10 +222,8 @@ fn without_boxes(text: &str, removed: &BTreeSet<Place>) -> Result<String, Odd> {
     each_tag(text, |tag| {
         match tag.local() {
             "shape" if tag.opens => (open, row, column) = (tag.at.start, None, None),
-            "shape" => {
-                if row.zip(column).is_some_and(|place| removed.contains(&place)) {
-                    edits.replace(open..tag.at.end, String::new());
-                }
+            "shape" if row.zip(column).is_some_and(|place| removed.contains(&place)) => {
+                edits.replace(open..tag.at.end, String::new());
             }
             "Row" | "Column" if tag.opens => from = tag.at.end,
             name @ ("Row" | "Column") => {

@@ -34,7 +34,7 @@ pub(super) struct Attach {
     pub(super) attach: Vec<PathBuf>,
     /// 报告文件本身也作为附件（隐藏表、批注、作者名随之公开）/ attach each report's own file too, the original workbook
     /// say: its hidden sheets, comments and author's name become public with it
-    #[arg(long, env = "GONGSHI_ORIGINAL")]
+    #[arg(long, env = "GONGSHI_ORIGINAL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) original: bool,
 }
 

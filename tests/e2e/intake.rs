@@ -94,7 +94,8 @@ fn is_everywhere(federation: &Federation, digest: &str, written: &Value, origina
 fn a_workbook_filled_in_by_a_clerk_is_at_all_four_levels_with_its_original() {
     let federation = Federation::chain();
     let town = &federation.nodes[3];
-    town.publish(&federation.write("2023.json", &last_year().to_string()));
+    let before = town.publish(&federation.write("2023.json", &last_year().to_string()));
+    federation.wait_for(&[before], 30);
     let blank = federation.dir.path().join("空白.xlsx");
     let filled = federation.dir.path().join("填好.xlsx");
     let made = town.run(&[

@@ -34,6 +34,7 @@ mod disk;
 mod enrolment;
 mod every_page;
 mod figures;
+mod intake;
 mod levels;
 mod life;
 mod load;

@@ -21,6 +21,8 @@ mod logs;
 mod metrics;
 mod notify;
 mod packages;
+mod portal_log;
+mod portal_reading;
 mod portal_source;
 mod query;
 mod service;

@@ -25,6 +25,7 @@ mod portal_log;
 mod portal_reading;
 mod portal_source;
 mod query;
+mod sandbox;
 mod service;
 mod snapshot;
 mod sums;

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
+mod apart;
 mod args;
 mod attach;
 mod attachment;
@@ -29,6 +30,7 @@ mod path;
 mod portal;
 mod progress;
 mod publish;
+mod reading;
 mod release;
 mod review;
 mod roster;
@@ -121,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
+        Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Attachment(attachment) => attachment::run(&global, &attachment),

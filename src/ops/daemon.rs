@@ -118,7 +118,8 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let (site, url, known) = (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
+        let (site, url, known) =
+            (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
         let mounted = PortalConfig { base_path, site, url, known };
         let pages = router(Arc::clone(&source) as _, &mounted).map_err(bad)?;
         let view =

@@ -50,7 +50,12 @@ impl PortalSource {
         Ok(Found::Here(TlogProof::new(index, hashes, checkpoint).to_text()))
     }
 
-    pub(super) fn tile_of(&self, level: u8, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError> {
+    pub(super) fn tile_of(
+        &self,
+        level: u8,
+        index: u64,
+        width: Option<u16>,
+    ) -> Result<Option<Vec<u8>>, SourceError> {
         let size = self.checkpoint_size();
         let Some(mut hashes) = read_tile(self.store.as_ref(), TileId { level, index }, size) else {
             return Ok(None);

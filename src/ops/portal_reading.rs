@@ -175,7 +175,10 @@ impl PortalSource {
     pub(super) fn marks_of(&self, packages: &[Digest]) -> Result<Vec<Vec<TableMark>>, SourceError> {
         let mark = |(table, is_zero)| TableMark { table, is_zero };
         let found = self.templates.read(self.store.as_ref(), |reader| {
-            packages.iter().map(|package| view::package_tables(reader, package)).collect::<Result<Vec<_>, _>>()
+            packages
+                .iter()
+                .map(|package| view::package_tables(reader, package))
+                .collect::<Result<Vec<_>, _>>()
         })?;
         Ok(found.into_iter().map(|tables| tables.into_iter().map(mark).collect()).collect())
     }
@@ -224,9 +227,7 @@ impl PortalSource {
         }
         divisions.entry(self.identity.division.clone()).or_insert_with(|| self.identity.name.clone());
         let matching = divisions.into_iter().filter(|(code, name)| {
-            code.as_str().starts_with(wanted)
-                || name.contains(wanted)
-                || division_name(code).contains(wanted)
+            code.as_str().starts_with(wanted) || name.contains(wanted) || division_name(code).contains(wanted)
         });
         hits.divisions = matching.take(limit).map(|(code, name)| PlaceName { code, name }).collect();
         let years: Vec<u16> = snapshot.released.keys().rev().copied().collect();

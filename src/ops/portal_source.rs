@@ -18,16 +18,16 @@ use crate::portal::doc::{
     RollcallDoc, RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{
-    AttachmentHead, Found, Hits, NoticePage, OverviewDoc, PackageQuery, PlaceDoc, SourceError, TableMark, Wanted,
-    YearCount, YearDoc,
+    AttachmentHead, Found, Hits, NoticePage, OverviewDoc, PackageQuery, PlaceDoc, SourceError, TableMark,
+    Wanted, YearCount, YearDoc,
 };
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
 use crate::sync::{erased_by, read_entry, read_leaf};
-use crate::view::{self, By, CellPage, PartOfView, RateView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::template::Templates;
+use crate::view::{self, By, CellPage, PartOfView, RateView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;

@@ -13,14 +13,18 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     folio.crumbs = vec![home(lang)];
     let not_given = || lang.words("未填写");
     let given = |text: &str| if text.is_empty() { not_given() } else { text.to_owned() };
-    folio.put("site", lang.say("主办与联系"), vec![Block::Facts(vec![
-        (lang.words("节点"), vec![Cell::Text(format!("{} {}", node.name, node.code))]),
-        (lang.words("主办单位"), vec![Cell::Text(given(&site.owner))]),
-        (lang.words("联系方式"), vec![Cell::Text(given(&site.contact))]),
-        (lang.words("ICP 备案号"), vec![Cell::Text(given(&site.icp))]),
-        (lang.words("公安备案号"), vec![Cell::Text(given(&site.gongan))]),
-        (lang.words("网站标识码"), vec![Cell::Text(given(&site.identification_code))]),
-    ])]);
+    folio.put(
+        "site",
+        lang.say("主办与联系"),
+        vec![Block::Facts(vec![
+            (lang.words("节点"), vec![Cell::Text(format!("{} {}", node.name, node.code))]),
+            (lang.words("主办单位"), vec![Cell::Text(given(&site.owner))]),
+            (lang.words("联系方式"), vec![Cell::Text(given(&site.contact))]),
+            (lang.words("ICP 备案号"), vec![Cell::Text(given(&site.icp))]),
+            (lang.words("公安备案号"), vec![Cell::Text(given(&site.gongan))]),
+            (lang.words("网站标识码"), vec![Cell::Text(given(&site.identification_code))]),
+        ])],
+    );
     folio.put("unity", lang.say("四个统一"), vec![
         Block::Text(lang.words("统一时间：同一年度在各级节点于同一时刻公开。统一范围：谁应当报送由签名的名册列明。统一模板：表式签名公布，能校验、能折算。统一平台：每个节点提供同样的门户、接口和证明。")),
         Block::Links(vec![
@@ -50,7 +54,8 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
 /// `/accessibility`
 pub(super) fn accessibility(_: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     let lang = ask.lang;
-    let lead = "本站按《Web 内容无障碍指南》（WCAG 2.2）AA 级和 GB/T 37668 的要求制作，力求人人可读、可用、可打印。";
+    let lead =
+        "本站按《Web 内容无障碍指南》（WCAG 2.2）AA 级和 GB/T 37668 的要求制作，力求人人可读、可用、可打印。";
     let mut folio = Folio::new(lang.say("无障碍说明"), lang.say(lead), "");
     folio.crumbs = vec![home(lang)];
     folio.put("read", lang.say("阅读"), vec![

@@ -58,7 +58,10 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         row.extend(whole.columns.iter().map(|column| {
             let found = own.and_then(|own| own.columns.iter().find(|other| other.id == column.id));
             let sum = found.and_then(|found| text(found.sum));
-            sum.map_or_else(|| found.map_or_else(|| Cell::Nothing(lang.words("无此栏")), nothing), |sum| Cell::Number(sum, None))
+            sum.map_or_else(
+                || found.map_or_else(|| Cell::Nothing(lang.words("无此栏")), nothing),
+                |sum| Cell::Number(sum, None),
+            )
         }));
         row
     };
@@ -97,7 +100,8 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             ..part.clone()
         })
         .collect();
-    folio.document = Some(serde_json::json!({"schema": "gongshi.table/1", "division": view.division, "year": year,
+    folio.document =
+        Some(serde_json::json!({"schema": "gongshi.table/1", "division": view.division, "year": year,
         "table": whole, "agencies": only}));
     folio.tidy = Some(rows::tidy(&view, Some(&only), lang == super::words::Lang::En));
     Ok(folio)

@@ -57,22 +57,27 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     }
     let node = source.node();
     let years = source.overview().years;
-    let year_at = |at: usize| years.get(at).or(years.first()).map(|own| own.year.to_string()).unwrap_or_default();
+    let year_at =
+        |at: usize| years.get(at).or(years.first()).map(|own| own.year.to_string()).unwrap_or_default();
     let or = |given: &String, other: String| if given.is_empty() { other } else { given.clone() };
     let field = |name, label, value| Asked { name, label: lang.words(label), value, wide: false };
-    folio.put("form", lang.say("选择两边"), vec![
-        Block::Form(Form {
-            action: "/compare".to_owned(),
-            fields: vec![
-                field("a", "左边区划代码", or(code, node.code.to_string())),
-                field("ay", "左边年度", or(year, year_at(1))),
-                field("b", "右边区划代码", or(other, node.code.to_string())),
-                field("by", "右边年度", or(then, year_at(0))),
-            ],
-            button: lang.words("对照"),
-        }),
-        Block::Text(lang.words(CAVEAT)),
-    ]);
+    folio.put(
+        "form",
+        lang.say("选择两边"),
+        vec![
+            Block::Form(Form {
+                action: "/compare".to_owned(),
+                fields: vec![
+                    field("a", "左边区划代码", or(code, node.code.to_string())),
+                    field("ay", "左边年度", or(year, year_at(1))),
+                    field("b", "右边区划代码", or(other, node.code.to_string())),
+                    field("by", "右边年度", or(then, year_at(0))),
+                ],
+                button: lang.words("对照"),
+            }),
+            Block::Text(lang.words(CAVEAT)),
+        ],
+    );
     Ok(folio)
 }
 
@@ -93,7 +98,8 @@ fn both<'a>(left: &'a Side, right: &'a Side) -> Vec<Shared<'a>> {
 }
 
 fn chart(lang: Lang, left: &Side, right: &Side, found: &[Shared<'_>]) -> Vec<Block> {
-    let value = |column: &ColumnView| text(column.sum).map_or_else(|| lang.words("未填"), |sum| grouped(&sum));
+    let value =
+        |column: &ColumnView| text(column.sum).map_or_else(|| lang.words("未填"), |sum| grouped(&sum));
     let weighty = |(_, a, b): &&Shared<'_>| a.sum.is_some() || b.sum.is_some();
     let pair = |(table, a, b): &Shared<'_>| {
         let label = format!("{}（{}）", super::division::name(table, &a.header), a.unit);

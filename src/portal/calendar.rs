@@ -18,7 +18,10 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             (false, Some(_)) => Mark::new(lang.say("待统一公开"), "warn"),
             (false, None) => Mark::new(lang.say("时间未定"), "plain"),
         };
-        let at = own.at.map_or_else(|| Cell::Nothing(lang.words("未安排统一公开，收妥即公开")), |at| Cell::Text(lang.time(at)));
+        let at = own.at.map_or_else(
+            || Cell::Nothing(lang.words("未安排统一公开，收妥即公开")),
+            |at| Cell::Text(lang.time(at)),
+        );
         vec![
             Cell::Head(own.year.to_string(), Some(format!("/{}/{}", node.code, own.year))),
             Cell::Text(lang.count_plain("{}-01-31", own.year.saturating_add(1))),

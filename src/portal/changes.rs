@@ -71,7 +71,8 @@ pub(super) async fn changes(
 ) -> Answer {
     let Query(asked) = parameters.map_err(|_| Problem::BadParameter("query"))?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let since = given(asked.since).map_or(Ok(0), |text| text.parse().map_err(|_| Problem::BadParameter("since")))?;
+    let since =
+        given(asked.since).map_or(Ok(0), |text| text.parse().map_err(|_| Problem::BadParameter("since")))?;
     let most = match given(asked.limit) {
         Some(text) => limit(&text).ok_or(Problem::BadParameter("limit"))?,
         None => LIST_LIMIT_DEFAULT,

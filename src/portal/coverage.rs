@@ -4,7 +4,7 @@
 use super::charts::shares;
 use super::circular::{COUNTS, rows, workbook};
 use super::coverage_grid::agencies;
-use super::folio::{Block, Cell, Folio, Grid, Head, Item, Link, Mark, Switch, home};
+use super::folio::{Block, Cell, Figure, Folio, Grid, Head, Item, Link, Mark, Switch, home};
 use super::reply::Problem;
 use super::source::Source;
 use super::turn::{Ask, Form};
@@ -115,10 +115,14 @@ fn counts(lang: Lang, document: &Value) -> Vec<Block> {
     if shown.iter().any(|(_, count, _)| *count > 0) {
         blocks.push(Block::Shares(shares(lang.words("各机关的报送状态"), shown)));
     }
-    let facts = COUNTS.map(|(word, key)| {
-        (lang.words(word), vec![Cell::Number(count(of, key).to_string(), None)])
-    });
-    blocks.push(Block::Facts(facts.into_iter().collect()));
+    let figure = |(word, key): (&'static str, &str)| Figure {
+        name: lang.words(word),
+        value: Ok(count(of, key).to_string()),
+        unit: String::new(),
+        change: String::new(),
+        origin: None,
+    };
+    blocks.push(Block::Figures(COUNTS.map(figure).into_iter().collect()));
     blocks
 }
 

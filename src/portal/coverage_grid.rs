@@ -35,7 +35,8 @@ pub(super) fn agencies(
         asked.iter().copied().zip(source.table_marks(&asked)?).collect();
     let templates = source.templates()?;
     let tables = tables(&templates);
-    let mut heads = vec![Head::text(lang.say("机关")), Head::text(lang.say("区划")), Head::text(lang.say("状态"))];
+    let mut heads =
+        vec![Head::text(lang.say("机关")), Head::text(lang.say("区划")), Head::text(lang.say("状态"))];
     heads.extend(tables.iter().map(|(_, name)| Head::text(name.clone())));
     heads.extend([
         Head::text(lang.say("截止日期")),

@@ -49,14 +49,18 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     let row = |(word, meaning): &(&'static str, &'static str)| {
         vec![Cell::Head(lang.words(word), None), Cell::Text(lang.words(meaning))]
     };
-    folio.put("states", lang.say("状态"), vec![Block::Grid(Grid {
-        id: "states".to_owned(),
-        caption: lang.words("状态的含义"),
-        note: String::new(),
-        heads: vec![Head::text(lang.say("状态")), Head::text(lang.say("含义"))],
-        rows: STATES.iter().map(row).collect(),
-        stacks: false,
-    })]);
+    folio.put(
+        "states",
+        lang.say("状态"),
+        vec![Block::Grid(Grid {
+            id: "states".to_owned(),
+            caption: lang.words("状态的含义"),
+            note: String::new(),
+            heads: vec![Head::text(lang.say("状态")), Head::text(lang.say("含义"))],
+            rows: STATES.iter().map(row).collect(),
+            stacks: false,
+        })],
+    );
     let mut blocks: Vec<Block> = Vec::new();
     for template in templates.iter() {
         blocks.extend(layout(lang, template));
@@ -87,7 +91,10 @@ fn layout(lang: Lang, template: &Template) -> Vec<Block> {
     };
     let state = if template.provisional { lang.say("暂定：尚未见到印出的表头") } else { "" };
     let grid = Block::Grid(Grid {
-        id: format!("l-{}", template.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()),
+        id: format!(
+            "l-{}",
+            template.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
+        ),
         caption: format!("{}（{}）", template.title, template.id),
         note: state.to_owned(),
         heads: vec![
@@ -128,7 +135,14 @@ fn layout(lang: Lang, template: &Template) -> Vec<Block> {
         ("通常成立（不符则提示）", warnings.collect()),
         ("比率", rates.collect()),
         ("折算为其他表式", folds.collect()),
-        ("出处", Some(template.source.clone()).filter(|text| !text.is_empty()).map(Cell::Text).into_iter().collect()),
+        (
+            "出处",
+            Some(template.source.clone())
+                .filter(|text| !text.is_empty())
+                .map(Cell::Text)
+                .into_iter()
+                .collect(),
+        ),
     ] {
         if !cells.is_empty() {
             facts.push((lang.words(word), cells));

@@ -1,10 +1,10 @@
 //! A node in memory, for tests of the portal.
 
+use super::changes::ChangesDoc;
 use super::doc::*;
 use super::source::*;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
-use super::changes::ChangesDoc;
 use crate::package::difference::Difference;
 use crate::template::Templates;
 use crate::time::WallMs;
@@ -222,8 +222,8 @@ impl Source for Fake {
             serde_json::json!({
                 "schema": "gongshi.coverage/1", "division": {"code": "331126", "name": "庆元县"}, "year": year,
                 "basis": "roster", "withheld": false, "counts": counts, "divisions": [], "agencies": [
-                    {"division": "331126", "agency_name": "某局", "agency_id": "331126:某局", "expected": true,
-                     "standing": "reported", "digest": digest(1).hex(), "due": "2025-01-31",
+                    {"division": "331126", "agency_name": "某局", "agency_id": "331126:庆元县（县本级汇总，县政府站点发布）", "expected": true,
+                     "standing": "reported", "digest": (year == 2024).then(|| digest(1).hex()), "due": "2025-01-31",
                      "received_at": "2025-01-16T12:00:00+08:00", "days_late": 0},
                     {"division": "331126", "agency_name": "庆元县<b>", "expected": true, "standing": "missing", "days_late": 3},
                 ],
@@ -325,7 +325,11 @@ impl Source for Fake {
         Ok(packages.iter().map(|_| vec![mark("penalty", false), mark("licence", true)]).collect())
     }
     fn templates(&self) -> Result<Arc<Templates>, SourceError> {
-        Ok(Arc::new(if self.empty { Templates::NONE } else { crate::template::builtin::templates().unwrap() }))
+        Ok(Arc::new(if self.empty {
+            Templates::NONE
+        } else {
+            crate::template::builtin::templates().unwrap()
+        }))
     }
     fn calendar(&self) -> Vec<YearDoc> {
         let year = |year, at, is_public| YearDoc { year, at, is_public, reports: 3 };
@@ -335,9 +339,15 @@ impl Source for Fake {
         }
     }
     fn search(&self, text: &str, limit: usize) -> Result<Hits, SourceError> {
-        let agencies = self.here().map(|doc| doc.summary.clone()).filter(|own| own.agency.name.contains(text));
-        let divisions = (text == "庆元").then(|| PlaceName { code: code("331126"), name: self.payload().into() });
-        Ok(Hits { divisions: divisions.into_iter().collect(), agencies: agencies.take(limit).collect(), partial: true })
+        let agencies =
+            self.here().map(|doc| doc.summary.clone()).filter(|own| own.agency.name.contains(text));
+        let divisions =
+            (text == "庆元").then(|| PlaceName { code: code("331126"), name: self.payload().into() });
+        Ok(Hits {
+            divisions: divisions.into_iter().collect(),
+            agencies: agencies.take(limit).collect(),
+            partial: true,
+        })
     }
     fn overview(&self) -> OverviewDoc {
         if self.empty {

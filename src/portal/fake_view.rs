@@ -1,8 +1,8 @@
 //! The consolidated view of the node in memory: one table with every kind of cell, whatever division is asked for.
 
+use super::changes::{ChangeDoc, ChangesDoc};
 use super::fake::{code, digest};
 use super::source::{PlaceDoc, PlaceName};
-use super::changes::{ChangeDoc, ChangesDoc};
 use crate::division::DivisionCode;
 use crate::package::cell::{Cell as SignedCell, State};
 use crate::package::difference::{CellChange, Difference, TextChange};
@@ -113,7 +113,9 @@ pub(crate) fn rates(name: &str) -> Vec<RateView> {
 
 /// One cell that changed and one that came, and a text.
 pub(crate) fn difference(name: &str) -> Difference {
-    let cell = |printed: &str| Some(SignedCell { printed: printed.into(), value: None, unit: None, state: State::Value });
+    let cell = |printed: &str| {
+        Some(SignedCell { printed: printed.into(), value: None, unit: None, state: State::Value })
+    };
     let change = |before, after| CellChange {
         table: name.into(),
         label: name.into(),
@@ -161,15 +163,18 @@ pub(crate) fn parts(query: &ViewQuery, name: &str) -> Vec<PartOfView> {
         tables,
     };
     let agency = PartOfView {
-        agency: Some(AgencyName { id: format!("331126:{name}"), name: name.into() }),
+        agency: Some(AgencyName {
+            id: "331126:庆元县（县本级汇总，县政府站点发布）".into(),
+            name: name.into(),
+        }),
         digest: Some(digest(1)),
         ..part(query.division.clone(), false, 1, vec![table(name)])
     };
-    vec![
-        part(query.division.clone(), true, 2, vec![table(name)]),
-        agency,
-        part(code("331126100"), false, 0, vec![]),
-    ]
+    let mut all = vec![part(query.division.clone(), true, 2, vec![table(name)])];
+    // The one report there is.
+    all.extend((query.year == 2024).then_some(agency));
+    all.push(part(code("331126100"), false, 0, vec![]));
+    all
 }
 
 /// The cell behind every sum.

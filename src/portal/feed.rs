@@ -4,8 +4,8 @@ use super::Portal;
 use super::api::Answer;
 use super::doc::PackageState;
 use super::escape::Page;
-use super::report::{link_of, year_link};
 use super::reply::{NO_CACHE, content};
+use super::report::{link_of, year_link};
 use super::source::{NoticeDoc, PackageQuery, Wanted};
 use super::turn::tagged;
 use super::words::Lang;
@@ -20,7 +20,15 @@ const ENTRIES: usize = 50;
 const REPORTS_MAX: usize = 1_000;
 /// Plain pages of the sitemap.
 const PAGES: [&str; 10] = [
-    "/", "/reports", "/coverage", "/corrections", "/calendar", "/dictionary", "/rollcall", "/verify", "/about",
+    "/",
+    "/reports",
+    "/coverage",
+    "/corrections",
+    "/calendar",
+    "/dictionary",
+    "/rollcall",
+    "/verify",
+    "/about",
     "/accessibility",
 ];
 
@@ -31,7 +39,8 @@ pub(super) fn origin(portal: &Portal, headers: &HeaderMap) -> String {
     }
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    let host = if !host.is_empty() && host.len() <= 255 && host.chars().all(plain) { host } else { "localhost" };
+    let host =
+        if !host.is_empty() && host.len() <= 255 && host.chars().all(plain) { host } else { "localhost" };
     format!("http://{host}")
 }
 

@@ -85,7 +85,11 @@ pub(super) enum Block {
     Code(String, String),
     Form(Form),
     /// Where the checking script works: the digest, the address of the API, portals of other levels.
-    Check { digest: String, api: String, others: Vec<Link> },
+    Check {
+        digest: String,
+        api: String,
+        others: Vec<Link>,
+    },
 }
 
 /// A headline number.
@@ -193,7 +197,9 @@ impl Cell {
     /// The cell without markup.
     fn plain(&self) -> String {
         match self {
-            Self::Head(text, _) | Self::Text(text) | Self::Number(text, _) | Self::Nothing(text) => text.clone(),
+            Self::Head(text, _) | Self::Text(text) | Self::Number(text, _) | Self::Nothing(text) => {
+                text.clone()
+            }
             Self::Printed(text, _) | Self::Hash(text) => text.clone(),
             Self::Link(link) => link.text.clone(),
             Self::Marks(marks) => marks.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>().join("、"),

@@ -26,7 +26,11 @@ impl TryFrom<String> for KnownPortal {
     fn try_from(text: String) -> Result<Self, NoPortal> {
         let parts = text.split_once('=').map(|(code, url)| (code.trim().parse(), url.trim()));
         match parts {
-            Some((Ok(code), url)) if web_url(url).is_some() && !url.contains(['"', '\'', ';', ',', '?', '#', '<', '>', '\\']) && url.is_ascii() => {
+            Some((Ok(code), url))
+                if web_url(url).is_some()
+                    && !url.contains(['"', '\'', ';', ',', '?', '#', '<', '>', '\\'])
+                    && url.is_ascii() =>
+            {
                 Ok(Self { code, url: url.trim_end_matches('/').to_owned() })
             }
             _ => Err(NoPortal(text)),
@@ -65,9 +69,19 @@ mod tests {
     #[test]
     fn a_portal_is_a_code_and_an_address_that_cannot_widen_a_policy() {
         let known = KnownPortal::try_from("330000=https://a.example.cn:8443/gongshi/".to_owned()).unwrap();
-        assert_eq!((known.origin().as_str(), known.url.as_str()), ("https://a.example.cn:8443", "https://a.example.cn:8443/gongshi"));
+        assert_eq!(
+            (known.origin().as_str(), known.url.as_str()),
+            ("https://a.example.cn:8443", "https://a.example.cn:8443/gongshi")
+        );
         assert_eq!(String::from(known), "330000=https://a.example.cn:8443/gongshi");
-        for bad in ["330000", "330000=", "x=https://a", "330000=javascript:1", "330000=https://a;script-src *", "330000=https://a b"] {
+        for bad in [
+            "330000",
+            "330000=",
+            "x=https://a",
+            "330000=javascript:1",
+            "330000=https://a;script-src *",
+            "330000=https://a b",
+        ] {
             assert!(KnownPortal::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }

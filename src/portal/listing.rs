@@ -13,9 +13,11 @@ use serde_json::json;
 pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     let lang = ask.lang;
     let given = |name: &str| Some(ask.query(name).to_owned()).filter(|text| !text.is_empty());
-    let year = given("year").map(|text| super::api::year(&text).ok_or(Problem::BadParameter("year"))).transpose()?;
-    let division =
-        given("division").map(|text| text.parse().map_err(|_| Problem::BadParameter("division"))).transpose()?;
+    let year =
+        given("year").map(|text| super::api::year(&text).ok_or(Problem::BadParameter("year"))).transpose()?;
+    let division = given("division")
+        .map(|text| text.parse().map_err(|_| Problem::BadParameter("division")))
+        .transpose()?;
     let state = given("state")
         .map(|word| PackageState::from_word(&word).ok_or(Problem::BadParameter("state")))
         .transpose()?
@@ -38,7 +40,11 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         readings: [PackageState::Released, PackageState::Superseded, PackageState::Withdrawn]
             .into_iter()
             .map(|one| {
-                (lang.words(one.zh()), link(&PackageQuery { state: one, ..query.clone() }, None), one == state)
+                (
+                    lang.words(one.zh()),
+                    link(&PackageQuery { state: one, ..query.clone() }, None),
+                    one == state,
+                )
             })
             .collect(),
     }];
@@ -47,7 +53,11 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         action: "/reports".to_owned(),
         fields: vec![
             asked("year", "年度（四位数字）", query.year.map(|year| year.to_string()).unwrap_or_default()),
-            asked("division", "行政区划代码", query.division.as_ref().map(ToString::to_string).unwrap_or_default()),
+            asked(
+                "division",
+                "行政区划代码",
+                query.division.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ),
         ],
         button: lang.words("筛选"),
     })];

@@ -72,6 +72,8 @@ pub(crate) mod tests_api;
 #[cfg(test)]
 mod tests_division;
 #[cfg(test)]
+mod tests_documents;
+#[cfg(test)]
 mod tests_pages;
 
 pub use known::KnownPortal;

@@ -65,18 +65,22 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             Cell::Text(media),
         ]
     };
-    folio.put("paths", lang.say("全部接口"), vec![Block::Grid(Grid {
-        id: "paths".to_owned(),
-        caption: lang.words("地址、参数与格式"),
-        note: "OpenAPI 3.1".to_owned(),
-        heads: vec![
-            Head::text(lang.say("地址")),
-            Head::text(lang.say("内容（英文）")),
-            Head::text(lang.say("参数（英文）")),
-            Head::text(lang.say("格式")),
-        ],
-        rows: paths.into_iter().flatten().map(row).collect(),
-        stacks: false,
-    })]);
+    folio.put(
+        "paths",
+        lang.say("全部接口"),
+        vec![Block::Grid(Grid {
+            id: "paths".to_owned(),
+            caption: lang.words("地址、参数与格式"),
+            note: "OpenAPI 3.1".to_owned(),
+            heads: vec![
+                Head::text(lang.say("地址")),
+                Head::text(lang.say("内容（英文）")),
+                Head::text(lang.say("参数（英文）")),
+                Head::text(lang.say("格式")),
+            ],
+            rows: paths.into_iter().flatten().map(row).collect(),
+            stacks: false,
+        })],
+    );
     Ok(folio)
 }

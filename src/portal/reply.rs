@@ -195,7 +195,8 @@ pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Resp
 
 /// Around every route: refuses request bodies, and sets the security headers on every answer.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let policy = HeaderValue::from_str(&content_security_policy(&[])).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let policy = HeaderValue::from_str(&content_security_policy(&[]))
+        .unwrap_or(HeaderValue::from_static("default-src 'none'"));
     // No address is below a base that no path begins with.
     guard_of(State((std::sync::Arc::from("-"), policy)), request, next).await
 }

@@ -118,7 +118,8 @@ fn report(source: &dyn Source, ask: &Ask, digest: &Digest, stem: String) -> Resu
     ];
     folio.article = at.map(|at| (at, summary.agency.name.clone()));
     folio.marks = marks(lang, summary);
-    let texts = [Some(&summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
+    let texts =
+        [Some(&summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
     let is_synthetic = texts.into_iter().flatten().any(|text| text.contains(SYNTHETIC_LABEL));
     if is_synthetic {
         folio.marks.push(Mark::new(lang.say("合成示例"), "bad"));
@@ -133,9 +134,7 @@ fn report(source: &dyn Source, ask: &Ask, digest: &Digest, stem: String) -> Resu
     if !found.is_empty() {
         folio.put("rates", lang.say("比率"), rates(lang, &found));
     }
-    for (id, title, text) in
-        [("prose", "文字说明", &doc.narrative), ("notes", "备注", &doc.notes)]
-    {
+    for (id, title, text) in [("prose", "文字说明", &doc.narrative), ("notes", "备注", &doc.notes)] {
         if let Some(text) = text {
             folio.put(id, lang.say(title), vec![Block::Prose(text.clone())]);
         }
@@ -163,7 +162,11 @@ fn versions_switch(lang: Lang, doc: &PackageDoc) -> Vec<Switch> {
     }
     let link = year_link(&doc.summary);
     let reading = |own: &RevisionDoc| {
-        (lang.count("第 {} 版", own.revision), format!("{link}/v{}", own.revision), own.digest == doc.summary.digest)
+        (
+            lang.count("第 {} 版", own.revision),
+            format!("{link}/v{}", own.revision),
+            own.digest == doc.summary.digest,
+        )
     };
     vec![Switch { label: lang.words("版本"), readings: doc.revisions.iter().map(reading).collect() }]
 }
@@ -210,7 +213,8 @@ fn about(lang: Lang, doc: &PackageDoc, is_synthetic: bool) -> Vec<Block> {
         facts.push((lang.words("统计模板"), vec![Cell::Text(template)]));
     }
     if let Some(url) = &doc.source_url {
-        let cell = web_url(url).map_or_else(|| Cell::Text(url.clone()), |to| Cell::Link(Link::new(url.clone(), to)));
+        let cell =
+            web_url(url).map_or_else(|| Cell::Text(url.clone()), |to| Cell::Link(Link::new(url.clone(), to)));
         facts.push((lang.words("原始出处"), vec![cell]));
     }
     blocks.push(Block::Facts(facts));
@@ -263,9 +267,13 @@ fn versions(lang: Lang, doc: &PackageDoc, found: Found) -> Vec<Block> {
             "这是第一版，没有可比的前一版。以后如有更正，会在这里逐格列出改动和理由；旧版本一直保留。",
         ))),
         Some((before, None)) => {
-            blocks.push(Block::Text(lang.count("第 {} 版的内容已经撤回，或尚未到达本节点，无法逐格比较。", before)));
+            blocks.push(Block::Text(
+                lang.count("第 {} 版的内容已经撤回，或尚未到达本节点，无法逐格比较。", before),
+            ));
         }
-        Some((before, Some(difference))) => blocks.extend(changes(lang, doc.summary.revision, before, &difference)),
+        Some((before, Some(difference))) => {
+            blocks.extend(changes(lang, doc.summary.revision, before, &difference))
+        }
     }
     blocks
 }

@@ -18,13 +18,17 @@ pub(super) fn proof(source: &dyn Source, ask: &Ask, doc: &PackageDoc) -> Result<
     let (lang, summary) = (ask.lang, &doc.summary);
     let node = source.node();
     let api = format!("/api/v1/packages/{}", summary.digest);
-    let place = lang.fill("第 {} 条，日志共 {} 条", &[&summary.index.to_string(), &node.root_log.size.to_string()]);
+    let place =
+        lang.fill("第 {} 条，日志共 {} 条", &[&summary.index.to_string(), &node.root_log.size.to_string()]);
     let facts = vec![
         (lang.words("报告摘要"), vec![Cell::Hash(summary.digest.hex())]),
         (lang.words("日志位置"), vec![Cell::Text(place)]),
         (
             lang.words("固定地址"),
-            vec![Cell::Link(Link::new(format!("{}/p/{}", ask.base(), summary.digest), format!("/p/{}", summary.digest)))],
+            vec![Cell::Link(Link::new(
+                format!("{}/p/{}", ask.base(), summary.digest),
+                format!("/p/{}", summary.digest),
+            ))],
         ),
     ];
     let mut files = vec![
@@ -53,10 +57,12 @@ pub(super) fn proof(source: &dyn Source, ask: &Ask, doc: &PackageDoc) -> Result<
 /// One row a node: what it signed last, and this report there.
 fn strip(source: &dyn Source, ask: &Ask, doc: &PackageDoc, own: &DivisionCode) -> Grid {
     let (lang, summary) = (ask.lang, &doc.summary);
-    let known: BTreeMap<&DivisionCode, &KnownPortal> = ask.known().iter().map(|known| (&known.code, known)).collect();
+    let known: BTreeMap<&DivisionCode, &KnownPortal> =
+        ask.known().iter().map(|known| (&known.code, known)).collect();
     let roll = source.rollcall();
     // The place's own levels, this node's, those whose address is known.
-    let above = |code: &DivisionCode| source.place(code).ok().flatten().map(|place| place.above).unwrap_or_default();
+    let above =
+        |code: &DivisionCode| source.place(code).ok().flatten().map(|place| place.above).unwrap_or_default();
     let levels: Vec<DivisionCode> = [own, &summary.division.code]
         .into_iter()
         .flat_map(|code| std::iter::once(code.clone()).chain(above(code).into_iter().map(|place| place.code)))
@@ -78,10 +84,9 @@ fn strip(source: &dyn Source, ask: &Ask, doc: &PackageDoc, own: &DivisionCode) -
             None => Mark::new(lang.say("未见其签名声明"), "warn"),
         };
         let link = match known.get(code) {
-            Some(known) => Cell::Link(Link::new(
-                lang.say("在该节点查看"),
-                format!("{}/p/{}", known.url, summary.digest),
-            )),
+            Some(known) => {
+                Cell::Link(Link::new(lang.say("在该节点查看"), format!("{}/p/{}", known.url, summary.digest)))
+            }
             None if code == own => Cell::Link(Link::new(lang.say("本页"), format!("/p/{}", summary.digest))),
             None => Cell::Nothing(lang.words("地址未登记")),
         };

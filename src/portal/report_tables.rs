@@ -21,7 +21,8 @@ pub(super) fn tables(lang: Lang, doc: &PackageDoc) -> Vec<Block> {
             return vec![Block::Notice(lang.fill(words, &[&year]))];
         }
         PackageKind::NotApplicable => {
-            let words = "不适用：该机关声明没有此项职责，因此 {} 年度没有数据可报。不适用既不是零，也不是未报送。";
+            let words =
+                "不适用：该机关声明没有此项职责，因此 {} 年度没有数据可报。不适用既不是零，也不是未报送。";
             return vec![Block::Notice(lang.fill(words, &[&year]))];
         }
         PackageKind::Report => {}
@@ -42,7 +43,11 @@ fn grid(lang: Lang, at: usize, table: &TableDoc) -> Grid {
     let heads = table.columns.iter().enumerate().map(|(at, column)| Head {
         text: column.header.clone(),
         // Said once: not again where the header or the caption says it.
-        unit: column.unit.clone().unwrap_or_default().replace(column_unit_said(table, &column.header).as_str(), ""),
+        unit: column
+            .unit
+            .clone()
+            .unwrap_or_default()
+            .replace(column_unit_said(table, &column.header).as_str(), ""),
         numeric: numeric(at),
     });
     let row = |row: &Vec<CellDoc>| {
@@ -62,8 +67,10 @@ fn grid(lang: Lang, at: usize, table: &TableDoc) -> Grid {
 
 /// The unit that the header or the caption of a table already says.
 fn column_unit_said(table: &TableDoc, header: &str) -> String {
-    let common = table.unit.as_deref().and_then(|line| line.split([';', '；', '，', ',']).next()).unwrap_or_default();
-    let own = table.columns.iter().find(|column| column.header == header).and_then(|column| column.unit.as_deref());
+    let common =
+        table.unit.as_deref().and_then(|line| line.split([';', '；', '，', ',']).next()).unwrap_or_default();
+    let own =
+        table.columns.iter().find(|column| column.header == header).and_then(|column| column.unit.as_deref());
     let said = own.filter(|unit| header.contains(unit) || *unit == common);
     said.unwrap_or("\u{0}").to_owned()
 }
@@ -131,7 +138,8 @@ pub(super) fn changes(lang: Lang, after: u32, before: u32, found: &Difference) -
             "removed" => Mark::new(lang.say("删去"), "old"),
             _ => Mark::new(lang.say("改动"), "corrected"),
         };
-        let label = if change.label.is_empty() { lang.count("第 {} 行", change.row) } else { change.label.clone() };
+        let label =
+            if change.label.is_empty() { lang.count("第 {} 行", change.row) } else { change.label.clone() };
         vec![
             Cell::Head(change.table.clone(), None),
             Cell::Text(label),
@@ -156,7 +164,8 @@ pub(super) fn changes(lang: Lang, after: u32, before: u32, found: &Difference) -
         rows: found.cells.iter().take(CHANGES_SHOWN).map(row).collect(),
         stacks: false,
     })];
-    for (word, names) in [("新增的表：{}", &found.tables_added), ("删去的表：{}", &found.tables_removed)] {
+    for (word, names) in [("新增的表：{}", &found.tables_added), ("删去的表：{}", &found.tables_removed)]
+    {
         if !names.is_empty() {
             blocks.push(Block::Text(lang.fill(word, &[&names.join("、")])));
         }
@@ -182,7 +191,18 @@ pub(super) fn changes(lang: Lang, after: u32, before: u32, found: &Difference) -
 /// One row a cell, with everything that says whose it is.
 pub(super) fn tidy(lang: Lang, doc: &PackageDoc) -> Tidy {
     let heads = [
-        "报告摘要", "机关", "区划代码", "年度", "版本", "表", "行", "栏目", "原表所印", "数值", "单位", "格的状态",
+        "报告摘要",
+        "机关",
+        "区划代码",
+        "年度",
+        "版本",
+        "表",
+        "行",
+        "栏目",
+        "原表所印",
+        "数值",
+        "单位",
+        "格的状态",
     ];
     let summary = &doc.summary;
     let mut rows = Vec::new();

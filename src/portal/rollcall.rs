@@ -16,10 +16,9 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     let mut facts = vec![
         (
             lang.words("一致"),
-            vec![Cell::Text(lang.fill(
-                "{} 个节点中 {} 个一致",
-                &[&roll.nodes.len().to_string(), &agreeing.to_string()],
-            ))],
+            vec![Cell::Text(
+                lang.fill("{} 个节点中 {} 个一致", &[&roll.nodes.len().to_string(), &agreeing.to_string()]),
+            )],
         ),
         (lang.words("日志条数"), vec![Cell::Number(roll.size.to_string(), None)]),
         (lang.words("根哈希"), vec![Cell::Hash(roll.root_hash.base64())]),

@@ -5,8 +5,9 @@ use super::source::Source;
 use super::turn::{ENDINGS, Page, turned};
 use super::words::Reading;
 use super::{
-    BadBasePath, Portal, PortalConfig, about, across, api, api_view, beside, calendar, changes, corrections, coverage,
-    dictionary, division, download, feed, listing, openapi, origin, pages, report, rollcall, search, start, verify,
+    BadBasePath, Portal, PortalConfig, about, across, api, api_view, beside, calendar, changes, corrections,
+    coverage, dictionary, division, download, feed, listing, openapi, origin, pages, report, rollcall,
+    search, start, verify,
 };
 use axum::Router;
 use axum::http::HeaderValue;
@@ -96,7 +97,9 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         routes = match one.prefix() {
             "" => routes.merge(reading(one)),
             // The page at the root of a nest is asked for with a slash or without.
-            prefix => routes.nest(prefix, reading(one)).route(&format!("{prefix}/"), turned(one, start::page)),
+            prefix => {
+                routes.nest(prefix, reading(one)).route(&format!("{prefix}/"), turned(one, start::page))
+            }
         };
     }
     let routes = routes

@@ -23,12 +23,18 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     folio.query = format!("?q={}", segment(&text));
     let form = Form {
         action: "/search".to_owned(),
-        fields: vec![Asked { name: "q", label: lang.words("机关、区划名称或代码"), value: text.clone(), wide: true }],
+        fields: vec![Asked {
+            name: "q",
+            label: lang.words("机关、区划名称或代码"),
+            value: text.clone(),
+            wide: true,
+        }],
         button: lang.words("搜索"),
     };
     folio.put("form", lang.say("查找"), vec![Block::Form(form)]);
     if text.is_empty() {
-        let words = "例如：镇名、局名的一部分，或六位、九位区划代码。也可以从首页按年度查看，或在全部报告中筛选。";
+        let words =
+            "例如：镇名、局名的一部分，或六位、九位区划代码。也可以从首页按年度查看，或在全部报告中筛选。";
         folio.put("hits", lang.say("结果"), vec![Block::Text(lang.words(words))]);
         return Ok(folio);
     }
@@ -45,7 +51,10 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         .map(|place| {
             let reports = format!("/reports?division={}", place.code);
             Item {
-                link: Link::new(place.name.clone(), year.map_or(reports, |year| format!("/{}/{year}", place.code))),
+                link: Link::new(
+                    place.name.clone(),
+                    year.map_or(reports, |year| format!("/{}/{year}", place.code)),
+                ),
                 marks: Vec::new(),
                 about: vec![place.code.to_string()],
                 detail: String::new(),
@@ -53,16 +62,22 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         })
         .collect();
     let none = |words| vec![Block::Text(lang.words(words))];
-    folio.put("divisions", lang.say("区划"), match divisions.is_empty() {
-        true => none("没有找到这样的区划。区划以本联邦签名登记的为准；尚未加入的区划不在其中。"),
-        false => vec![Block::Items(divisions)],
-    });
+    folio.put(
+        "divisions",
+        lang.say("区划"),
+        match divisions.is_empty() {
+            true => none("没有找到这样的区划。区划以本联邦签名登记的为准；尚未加入的区划不在其中。"),
+            false => vec![Block::Items(divisions)],
+        },
+    );
     let mut agencies = match hits.agencies.is_empty() {
         true => none("没有找到这样的机关。只能找到已经公开过报告的机关；没有找到不等于该机关没有执法活动。"),
         false => vec![Block::Items(hits.agencies.iter().map(|own| item(lang, own)).collect())],
     };
     if hits.partial {
-        agencies.push(Block::Notice(lang.words("结果可能不全：只查了较新的报告。请写得更具体，或在全部报告中按年度、区划筛选。")));
+        agencies.push(Block::Notice(
+            lang.words("结果可能不全：只查了较新的报告。请写得更具体，或在全部报告中按年度、区划筛选。"),
+        ));
     }
     folio.put("agencies", lang.say("机关"), agencies);
     Ok(folio)

@@ -1,8 +1,8 @@
 //! `/`: this division: years, headline numbers, who reported, what is new.
 
 use super::folio::{Block, Cell, Figure, Folio, Item, Link};
-use super::report::item;
 use super::reply::Problem;
+use super::report::item;
 use super::source::{Source, Wanted};
 use super::text::web_url;
 use super::turn::Ask;
@@ -52,7 +52,10 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     }
     if let Some(year) = newest_year {
         let title = lang.count_plain("{} 年度主要数字（本级及下级）", year);
-        sums.push(Block::Links(vec![Link::new(lang.say("查看全年合计、各下级与来源"), format!("/{}/{year}", node.code))]));
+        sums.push(Block::Links(vec![Link::new(
+            lang.say("查看全年合计、各下级与来源"),
+            format!("/{}/{year}", node.code),
+        )]));
         folio.put("sums", title, sums);
         if let Some(mut blocks) = reporting {
             let more = Link::new(lang.say("谁报了，谁没有报"), format!("/coverage/{year}"));
@@ -60,17 +63,15 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             folio.put("coverage", lang.count_plain("{} 年度报送情况", year), blocks);
         }
     }
-    folio.put("years", lang.say("按年度看合计"), vec![match overview.years.is_empty() {
+    let years = overview.years.iter().map(|own| {
+        let text = lang.fill("{} 年度 · {} 份", &[&own.year.to_string(), &own.count.to_string()]);
+        Link::new(text, format!("/{}/{}", node.code, own.year))
+    });
+    let years = match overview.years.is_empty() {
         true => Block::Text(lang.words("还没有任何年度的公开报告。")),
-        false => Block::Items(
-            overview.years.iter().map(|own| Item {
-                link: Link::new(lang.count_plain("{} 年度", own.year), format!("/{}/{}", node.code, own.year)),
-                marks: Vec::new(),
-                about: vec![lang.count("{} 份报告", own.count)],
-                detail: String::new(),
-            }).collect(),
-        ),
-    }]);
+        false => Block::Links(years.collect()),
+    };
+    folio.put("years", lang.say("按年度看合计"), vec![years]);
     let mut newest: Vec<Block> = match overview.newest.is_empty() {
         true => vec![Block::Text(lang.words("目前没有已经公开的报告。可能的原因：本级及下级单位的年度报告还没有上报；或者报告已经收妥，正等待统一公开的日期。按规定，各机关应当在每年一月底前公布上一年度的执法数据；没有列出的单位不等于数据为零。"))],
         false => vec![Block::Items(overview.newest.iter().take(NEWEST_SHOWN).map(|own| item(lang, own)).collect())],
@@ -86,7 +87,8 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         .children
         .iter()
         .map(|child| {
-            let known = ask.known().iter().find(|known| known.code == child.code).map(|known| known.url.as_str());
+            let known =
+                ask.known().iter().find(|known| known.code == child.code).map(|known| known.url.as_str());
             let portal = known.or(child.portal.as_deref()).and_then(web_url);
             let newest = newest_year.map(|year| format!("/{}/{year}", child.code));
             let own = newest.unwrap_or_else(|| format!("/reports?division={}", child.code));
@@ -98,24 +100,38 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             }
         })
         .collect();
-    folio.put("children", lang.say("下级节点"), vec![match children.is_empty() {
-        true => Block::Text(lang.words("没有登记下级节点。")),
-        false => Block::Items(children),
-    }]);
+    folio.put(
+        "children",
+        lang.say("下级节点"),
+        vec![match children.is_empty() {
+            true => Block::Text(lang.words("没有登记下级节点。")),
+            false => Block::Items(children),
+        }],
+    );
     let age = overview.checkpoint_age_ms.map(|age| lang.fill("{}前签署", &[&lang.age(age)]));
-    folio.put("sync", lang.say("同步状态"), vec![
-        Block::Facts(vec![
-            (lang.words("日志条数"), vec![Cell::Number(node.root_log.size.to_string(), None)]),
-            (lang.words("根哈希"), vec![Cell::Hash(node.root_log.root_hash.base64())]),
-            (lang.words("视图根"), vec![Cell::Hash(node.view_root.base64())]),
-            (lang.words("检查点"), vec![Cell::Text(age.unwrap_or_else(|| lang.words("尚未取得")))]),
-            (lang.words("点名"), vec![Cell::Link(Link::new(
-                lang.fill("{} 个节点中 {} 个一致", &[&overview.nodes_total.to_string(), &overview.nodes_agreeing.to_string()]),
-                "/rollcall",
-            ))]),
-        ]),
-        Block::Links(vec![Link::new(lang.say("不必相信本站：用几条常见命令自行核验"), "/verify")]),
-    ]);
+    folio.put(
+        "sync",
+        lang.say("同步状态"),
+        vec![
+            Block::Facts(vec![
+                (lang.words("日志条数"), vec![Cell::Number(node.root_log.size.to_string(), None)]),
+                (lang.words("根哈希"), vec![Cell::Hash(node.root_log.root_hash.base64())]),
+                (lang.words("视图根"), vec![Cell::Hash(node.view_root.base64())]),
+                (lang.words("检查点"), vec![Cell::Text(age.unwrap_or_else(|| lang.words("尚未取得")))]),
+                (
+                    lang.words("点名"),
+                    vec![Cell::Link(Link::new(
+                        lang.fill(
+                            "{} 个节点中 {} 个一致",
+                            &[&overview.nodes_total.to_string(), &overview.nodes_agreeing.to_string()],
+                        ),
+                        "/rollcall",
+                    ))],
+                ),
+            ]),
+            Block::Links(vec![Link::new(lang.say("不必相信本站：用几条常见命令自行核验"), "/verify")]),
+        ],
+    );
     Ok(folio)
 }
 

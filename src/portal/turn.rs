@@ -110,7 +110,8 @@ pub(super) fn turned(reading: Reading, page: Page) -> MethodRouter<Portal> {
             match (answer, form) {
                 (Ok(response), _) => tagged(response, &headers).await,
                 (Err(Problem::Moved(to)), _) => {
-                    Redirect::permanent(&format!("{}{}{to}{ending}", portal.base, reading.prefix())).into_response()
+                    Redirect::permanent(&format!("{}{}{to}{ending}", portal.base, reading.prefix()))
+                        .into_response()
                 }
                 (Err(problem), Form::Page) => pages::problem_page(&portal, &path, problem).await,
                 (Err(problem), _) => problem.into_response(),

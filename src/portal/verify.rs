@@ -81,21 +81,31 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     blocks.push(Block::Notice(lang.words("它不能证明什么：小程序和页面都由本站给出，若本站作假，小程序也可能作假。因此它会向您所选的另一级门户取同一份证明；要完全不依赖本站，请在自己的计算机上运行下面的命令，或从另一级门户打开本页。")));
     folio.put("browser", lang.say("在浏览器里核验"), blocks);
     let example = example.map_or_else(|| lang.words("报告摘要"), |digest| digest.hex());
-    let setup = format!("P=http://{}{}\nD={example}\nA=$P/api/v1/packages/$D", lang.say("本站地址"), ask.base());
-    folio.put("v0", lang.say("用命令核验：准备"), vec![
-        Block::Text(lang.words("记下报告页“核验凭据”一栏的 64 位摘要，并写出本站地址。")),
-        Block::Code(lang.words("命令"), setup),
-    ]);
+    let setup =
+        format!("P=http://{}{}\nD={example}\nA=$P/api/v1/packages/$D", lang.say("本站地址"), ask.base());
+    folio.put(
+        "v0",
+        lang.say("用命令核验：准备"),
+        vec![
+            Block::Text(lang.words("记下报告页“核验凭据”一栏的 64 位摘要，并写出本站地址。")),
+            Block::Code(lang.words("命令"), setup),
+        ],
+    );
     for (id, title, about, command) in STEPS {
-        folio.put(id, lang.say(title), vec![
-            Block::Text(lang.words(about)),
-            Block::Code(lang.words("命令"), command.to_owned()),
-        ]);
+        folio.put(
+            id,
+            lang.say(title),
+            vec![Block::Text(lang.words(about)), Block::Code(lang.words("命令"), command.to_owned())],
+        );
     }
-    folio.put("more", lang.say("接着看"), vec![Block::Links(vec![
-        Link::new(lang.say("节点身份与公钥"), "/.well-known/gongshi.json"),
-        Link::new(lang.say("节点点名"), "/rollcall"),
-        Link::new(lang.say("数据接口"), "/api/"),
-    ])]);
+    folio.put(
+        "more",
+        lang.say("接着看"),
+        vec![Block::Links(vec![
+            Link::new(lang.say("节点身份与公钥"), "/.well-known/gongshi.json"),
+            Link::new(lang.say("节点点名"), "/rollcall"),
+            Link::new(lang.say("数据接口"), "/api/"),
+        ])],
+    );
     Ok(folio)
 }

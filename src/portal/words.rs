@@ -55,8 +55,9 @@ impl Reading {
     }
 }
 
-static ENGLISH: LazyLock<HashMap<&str, &str>> =
-    LazyLock::new(|| include_str!("words/english.tsv").lines().filter_map(|line| line.split_once('\t')).collect());
+static ENGLISH: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    include_str!("words/english.tsv").lines().filter_map(|line| line.split_once('\t')).collect()
+});
 
 impl Lang {
     /// The words in this language.
@@ -185,7 +186,8 @@ mod tests {
             assert!(!en.is_empty() && !is_chinese(&en.replace("中文", "")), "{line}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{zh}");
         }
-        for kind in [super::super::doc::PackageState::Released.zh(), super::super::doc::ReportScope::Own.zh()] {
+        for kind in [super::super::doc::PackageState::Released.zh(), super::super::doc::ReportScope::Own.zh()]
+        {
             assert!(ENGLISH.contains_key(kind), "{kind}");
         }
     }

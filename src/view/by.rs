@@ -4,8 +4,8 @@
 use super::build::{TableView, ViewQuery, rates, tables};
 use super::figures::TableFigures;
 use super::provenance::AgencyName;
-use super::read::{Reader, ViewScope};
 use super::rate::RateView;
+use super::read::{Reader, ViewScope};
 use super::sum::{Sum, TableKey, TableSum};
 use crate::digest::Digest;
 use crate::division::DivisionCode;

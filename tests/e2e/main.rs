@@ -32,6 +32,7 @@ mod demo;
 mod disk;
 mod enrolment;
 mod figures;
+mod intake;
 mod levels;
 mod life;
 mod load;

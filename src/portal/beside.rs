@@ -152,5 +152,6 @@ fn tables(lang: Lang, left: &Side, right: &Side, found: &[Shared<'_>]) -> Vec<Bl
         rows: found.iter().map(row).collect(),
         stacks: false,
     });
-    vec![grid, Block::Links(vec![page(left), page(right)])]
+    let links = Block::Links(vec![page(left), page(right)]);
+    if found.is_empty() { vec![links] } else { vec![grid, links] }
 }

@@ -128,7 +128,7 @@ fn report(source: &dyn Source, ask: &Ask, digest: &Digest, stem: String) -> Resu
         folio.marks.push(Mark::new(lang.say("按原样公布"), "warn"));
     }
     folio.switches = versions_switch(lang, &doc);
-    folio.put("about", lang.say("报告"), about(lang, &doc, is_synthetic));
+    folio.put("about", lang.say("关于这份报告"), about(lang, &doc, is_synthetic));
     folio.put("tables", lang.say("数据表"), tables(lang, &doc));
     let found = source.package_rates(digest)?;
     if !found.is_empty() {

@@ -138,6 +138,7 @@ mod tests {
         include_str!("division.rs"),
         include_str!("division_tables.rs"),
         include_str!("folio.rs"),
+        include_str!("frame.rs"),
         include_str!("listing.rs"),
         include_str!("openapi.rs"),
         include_str!("origin.rs"),

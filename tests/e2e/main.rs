@@ -31,6 +31,7 @@ mod damage;
 mod demo;
 mod disk;
 mod enrolment;
+mod exports;
 mod figures;
 mod intake;
 mod levels;

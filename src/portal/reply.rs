@@ -66,7 +66,7 @@ impl Problem {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter", "参数有误"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "只接受 GET 和 HEAD"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_refused", "请求不得带正文"),
-            Self::Moved(_) => (StatusCode::PERMANENT_REDIRECT, "moved", "另有地址"),
+            Self::Moved(_) => (StatusCode::PERMANENT_REDIRECT, "not_found", "没有这项内容"),
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "本节点暂时无法读取数据")
             }

@@ -7,6 +7,7 @@ use crate::division::DivisionCode;
 use crate::ledger::{IndexRow, Revision, RevisionState};
 use crate::package::body;
 use crate::package::difference::Difference;
+use crate::portal::Source as _;
 use crate::portal::changes::{ChangeDoc, ChangesDoc};
 use crate::portal::source::{
     Found, Hits, NoticeDoc, NoticePage, PlaceName, SourceError, TableMark, Wanted, YearDoc,
@@ -191,7 +192,9 @@ impl PortalSource {
     ) -> Result<Option<serde_json::Value>, SourceError> {
         let snapshot = self.current.get();
         let top = division.unwrap_or(&self.identity.division);
-        if *top != self.identity.division && snapshot.scope.tree.place(top).is_none() {
+        // A division that is hosted with all others exists by its reports alone.
+        let is_named = *top == self.identity.division || snapshot.scope.tree.place(top).is_some();
+        if !is_named && self.place(top)?.is_none() {
             return Ok(None);
         }
         let now = self.clock.now().wall;

@@ -106,8 +106,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
         .route("/assets/{file}", get(api::asset))
         .route("/robots.txt", get(api::robots))
         // Written as a route, so that no page's address of several parts takes what is unknown here.
-        .route("/api/v1/{*unknown}", get(api::not_found))
-        .route("/api/{unknown}", get(api::not_found))
+        .route("/api/{*unknown}", get(api::not_found))
         .fallback(pages::not_found);
     let start = turned(Reading::default(), start::page);
     let mounted = if portal.base.is_empty() {

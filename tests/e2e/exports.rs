@@ -19,7 +19,7 @@ fn every_exported_file_is_what_the_server_answers() {
     let digest = node.publish(&published_file("zj-xinchang-zhzf-2022.json"));
     federation.wait_for(std::slice::from_ref(&digest), 10);
     let dir = federation.write("marker", "").with_file_name("site");
-    let ended = node.run(&["portal", "export", dir.to_str().unwrap(), "--json", "--no-large"]).expect_exit(0);
+    let ended = node.run(&["portal", "export", dir.to_str().unwrap(), "--no-large"]).expect_exit(0);
     let document = ended.json();
     assert_eq!(document["schema"], "gongshi.export/1");
     let files = document["files"].as_array().unwrap();

@@ -23,7 +23,16 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     let (Some(place), Some(view)) = (source.place(&division)?, source.view(&query)?) else {
         return Err(Problem::NotFound);
     };
-    let whole = view.tables.iter().find(|own| own.id == table).ok_or(Problem::NotFound)?;
+    let Some(whole) = view.tables.iter().find(|own| own.id == table) else {
+        // Other divisions have it, or other years: an address that leads here from there is no mistake.
+        let words = "{} {} 年度没有这张表的公开数据：可能没有机关报送这张表，也可能表式不同。没有数据不等于数字为零。";
+        let lead = lang.fill(words, &[&place.name, &year.to_string()]);
+        let mut folio = Folio::new(lang.fill("{} {} 年度", &[&place.name, &year.to_string()]), lead, "");
+        folio.crumbs = crumbs(lang, &place.above, year);
+        let to = format!("/{division}/{year}");
+        folio.put("year", lang.say("各表合计"), vec![Block::Links(vec![Link::new(place.name.clone(), to)])]);
+        return Ok(folio);
+    };
     let parts = source.view_parts(&query, By::Agency)?;
     let having = |part: &&PartOfView| part.tables.iter().any(|own| own.id == table);
     let parts: Vec<&PartOfView> = parts.iter().filter(having).collect();

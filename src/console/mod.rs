@@ -3,12 +3,13 @@
 //!
 //! - `gate` which requests are answered, for whom; `session` who is in; [`users`] who may come in; `door` login, logout
 //! - `deed` what can be done and the command that does the same; `desk` does it
-//! - `sheet` a page as data, `words` the two languages; `overview`, `queue`, `upload`, `machine` the pages
+//! - `sheet` a page as data, `figures` the tables of a report, `words` the two languages; `overview`, `queue`, `upload`, `machine` the pages
 //! - `probe` what `/readyz` says; everything comes through [`ConsoleSource`], which the daemon implements.
 
 mod deed;
 mod desk;
 mod door;
+mod figures;
 mod gate;
 mod machine;
 mod overview;
@@ -27,12 +28,12 @@ pub use gate::ConsoleRules;
 pub use probe::{Check, Readiness};
 
 use crate::digest::Digest;
-use crate::portal::reply::{NO_STORE, Problem, content, guard_with, json};
+use crate::portal::reply::{NO_STORE, Problem, content, guard_console, json};
 use crate::portal::{BadBasePath, Portal, Site, Source, api};
 use crate::time::Now;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
@@ -212,10 +213,7 @@ pub fn router(
         .route("/metrics", get(metrics))
         .fallback(api::not_found)
         .with_state(console);
-    let bodies = |method: &Method| *method == Method::POST;
-    let guard =
-        axum::middleware::from_fn(move |request, next| guard_with(request, next, bodies, "same-origin"));
-    Ok(routes.merge(assets).layer(guard))
+    Ok(routes.merge(assets).layer(axum::middleware::from_fn(guard_console)))
 }
 
 /// 200 when readers may be sent here, 503 otherwise; the checks either way.

@@ -2,13 +2,13 @@
 
 use super::deed::Deed;
 use super::desk::reason;
+use super::figures::TableView;
 use super::overview::grid;
 use super::sheet::{Asked, Block, Cell, Field, Form, Marked, Sheet};
 use super::words::Lang;
 use super::{ConsoleSource, Look, Refused, lines, word};
 use crate::digest::Digest;
 use crate::portal::doc::TableDoc;
-use crate::portal::report::TableView;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

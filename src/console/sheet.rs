@@ -2,8 +2,9 @@
 //! knows nothing of markup.
 
 use super::deed::{Deed, Fields};
+use super::figures::TableView;
 use super::words::Lang;
-use crate::portal::report::TableView;
+
 use std::collections::BTreeMap;
 
 /// A page.

@@ -33,6 +33,7 @@ mod demo;
 mod disk;
 mod enrolment;
 mod every_page;
+mod exports;
 mod figures;
 mod intake;
 mod levels;

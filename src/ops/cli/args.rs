@@ -6,6 +6,7 @@ use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::console::ConsoleAction;
 use super::coverage::Coverage;
+use super::export::PortalAction;
 pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
@@ -140,6 +141,11 @@ pub(super) enum Command {
     Bundle {
         #[command(subcommand)]
         action: BundleAction,
+    },
+    /// 门户：写成静态文件 / the portal as static files
+    Portal {
+        #[command(subcommand)]
+        action: PortalAction,
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,

@@ -7,8 +7,9 @@ use super::args::{Addresses, Check, Demo, Global, Init, Publish};
 use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
-use super::ports::Ports;
+use super::ports::{PORT, Ports};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
+use crate::config::KnownPortal;
 use crate::division::Level;
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir};
@@ -22,8 +23,7 @@ use std::process::{Child, Command, Stdio};
 
 /// How long a node may take to answer, and all levels to agree: 300 tries of 100 ms.
 const TRIES: u32 = 300;
-/// First of the ports the demo prefers; taken ones are replaced by free ones.
-const PORT: u16 = 17_330;
+
 /// One node of the chain and what it publishes: file name, division override, report.
 struct Station {
     dir: &'static str,
@@ -142,9 +142,22 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     let dir = fs::canonicalize(&dir).map_err(|error| failed(&dir, &error))?;
     let mut ports = Ports::claim(PORT)?;
     let mut nodes: Vec<Running> = Vec::new();
-    for station in &CHAIN {
+    let mut rooms = Vec::new();
+    for _ in &CHAIN {
+        rooms.push(Room {
+            listen: ports.free(true)?,
+            portal: ports.free(false)?,
+            console: ports.free(false)?,
+        });
+    }
+    let known: Vec<KnownPortal> = CHAIN
+        .iter()
+        .zip(&rooms)
+        .filter_map(|(station, room)| format!("{}=http://{}", station.code, room.portal).try_into().ok())
+        .collect();
+    for (station, room) in CHAIN.iter().zip(rooms) {
         say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
-        let node = start(&dir, station, nodes.last(), &mut ports)?;
+        let node = start(&dir, station, nodes.last(), room, &known)?;
         nodes.push(node);
     }
     for node in &nodes {
@@ -179,6 +192,13 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(1, "io", format!("{}: {error}", path.display()))
 }
 
+/// The addresses of one node.
+struct Room {
+    listen: String,
+    portal: String,
+    console: String,
+}
+
 /// The options a command of this node would be run with.
 fn global_of(data: &DataDir) -> Global {
     Global {
@@ -196,15 +216,16 @@ fn start(
     dir: &Path,
     station: &'static Station,
     parent: Option<&Running>,
-    ports: &mut Ports,
+    room: Room,
+    known: &[KnownPortal],
 ) -> Result<Running, Failure> {
     let data = DataDir::new(&dir.join(station.dir));
     let code = station.code.parse().map_err(|_| unexpected())?;
     if !data.is_initialised() {
         let addresses = Addresses {
-            listen: Some(ports.free(true)?),
-            portal: Some(ports.free(false)?),
-            console: Some(ports.free(false)?),
+            listen: Some(room.listen),
+            portal: Some(room.portal),
+            console: Some(room.console),
             announce: Vec::new(),
         };
         let name = station.name.to_owned();
@@ -226,6 +247,10 @@ fn start(
                 )?;
             }
         }
+        // Each level's pages lead to the same digest on the other three.
+        let mut config = super::serve::load(&global_of(&data))?;
+        config.portal.known = known.to_vec();
+        data.write_config(&config.to_toml()).map_err(|error| Failure::new(1, "io", error.to_string()))?;
     }
     serve(data, station)
 }

@@ -1,9 +1,11 @@
-//! Ports for a demo: free ones, none of which another demo takes at the same moment.
+//! Loopback ports of the demo.
 
 use super::UNREACHABLE;
 use crate::ops::service::Failure;
 use std::net::{TcpListener, UdpSocket};
 
+/// First of the ports the demo prefers; taken ones are replaced by free ones.
+pub(super) const PORT: u16 = 17_330;
 /// Ports from which none are taken: there the system's own range may begin.
 const PORT_END: u16 = 32_000;
 /// Ports in a block: three for each node, the claim, and a few to pass over.
@@ -18,7 +20,6 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Claims the first free block from a port on.
     pub(super) fn claim(first: u16) -> Result<Self, Failure> {
         for block in (first..PORT_END).step_by(usize::from(PORT_BLOCK)) {
             if let Ok(claim) = TcpListener::bind(("127.0.0.1", block)) {

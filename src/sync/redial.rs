@@ -1,4 +1,5 @@
-//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that.
+//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that. Whoever answers and
+//! sends this node away each time is asked ever more seldom, down to every 30 s.
 
 use super::limits::{OTHER_PATH_AFTER_MS, REDIAL_LATER_MS, REDIAL_MS};
 use crate::digest::Digest;
@@ -11,6 +12,8 @@ use zeroize::Zeroizing;
 struct Lost {
     since_ms: Option<u64>,
     attempts: u32,
+    /// Times in a row that it answered and sent this node away.
+    turned_away: u32,
     due_ms: u64,
 }
 
@@ -58,6 +61,20 @@ impl Redial {
         } else {
             (REDIAL_MS.0 << lost.attempts.min(8)).min(REDIAL_MS.1)
         };
+        self.pause(key, pause, now_ms);
+    }
+
+    /// The ancestor answered, and ended the session before it said hello: it may not know this node yet, or no more.
+    pub(super) fn turned_away(&mut self, key: PublicKey, now_ms: u64) {
+        let lost = self.lost.entry(key).or_default();
+        lost.since_ms.get_or_insert(now_ms);
+        let pause = (REDIAL_MS.0 << lost.turned_away.min(16)).min(REDIAL_LATER_MS);
+        lost.turned_away = lost.turned_away.saturating_add(1);
+        self.pause(key, pause, now_ms);
+    }
+
+    fn pause(&mut self, key: PublicKey, pause: u64, now_ms: u64) {
+        let lost = self.lost.entry(key).or_default();
         lost.attempts = lost.attempts.saturating_add(1);
         // Jitter from our own secret, so that a thousand children of one parent do not return in step and a
         // simulated run still replays.
@@ -81,5 +98,33 @@ impl Redial {
     /// Since when the ancestor has not been reached, on the steady clock.
     pub(super) fn lost_since(&self, key: &PublicKey) -> Option<u64> {
         self.lost.get(key).and_then(|lost| lost.since_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_sent_away_each_time_comes_ever_more_seldom_and_begins_anew_when_it_was_heard() {
+        let key = PublicKey::from_bytes([7; 32]);
+        let mut redial = Redial::new(Zeroizing::new([1; 32]));
+        let dials_in_an_hour = |redial: &mut Redial, from_ms: u64| {
+            let (mut now_ms, mut dials) = (from_ms, 0);
+            while now_ms < from_ms + 3_600_000 {
+                redial.begin(key, now_ms);
+                redial.end();
+                redial.turned_away(key, now_ms);
+                (now_ms, dials) = (redial.due_ms(&key), dials + 1);
+            }
+            dials
+        };
+        let dials = dials_in_an_hour(&mut redial, 0);
+        assert!((100..300).contains(&dials), "{dials}: every half minute or so");
+        redial.reached(&key);
+        redial.turned_away(key, 9_000_000);
+        assert!(redial.due_ms(&key) < 9_000_100, "the first time again: at once");
+        redial.lost(key, 9_000_100);
+        assert!(redial.due_ms(&key) < 9_000_700, "a line that was cut is tried again quickly");
     }
 }

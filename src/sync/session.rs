@@ -106,9 +106,7 @@ impl Node {
         transport: PublicKey,
         dialled: bool,
     ) -> Step {
-        if dialled {
-            self.redial.end();
-        }
+        let target = if dialled { self.redial.end() } else { None };
         // A node that moved away while it was down learns of it from the parent it knows.
         let of_us = |key: &&PublicKey| {
             let own = self.own_key();
@@ -127,6 +125,8 @@ impl Node {
             (false, None, None) => named.map_or(Peer::Stranger, Peer::Lateral),
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
+                // Without a session nothing else would hold the next dial back.
+                target.into_iter().for_each(|key| self.redial.turned_away(key, turn.now.steady_ms));
                 return Ok(());
             }
         };
@@ -139,8 +139,7 @@ impl Node {
             self.fetches.lost(old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        let session = Session::new(peer, transport);
-        self.sessions.insert(conn, session);
+        self.sessions.insert(conn, Session::new(peer, transport));
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);
         }
@@ -171,7 +170,10 @@ impl Node {
             turn.event(Event::LinkDown(division));
         }
         if let Some(key) = lost {
-            self.redial.lost(key, turn.now.steady_ms);
+            match session.is_some_and(|session| !session.open) {
+                true => self.redial.turned_away(key, turn.now.steady_ms),
+                false => self.redial.lost(key, turn.now.steady_ms),
+            }
         }
     }
 

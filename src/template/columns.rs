@@ -2,7 +2,7 @@
 
 use super::Template;
 use super::normal::header_key;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A header of a table.
 #[derive(Clone, Copy, Debug)]
@@ -34,22 +34,40 @@ impl Places {
     }
 }
 
+/// The headers of a template in the form in which they are compared: made once, asked for every table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Keys {
+    /// Places of columns by header and alias.
+    columns: BTreeMap<String, usize>,
+    labels: BTreeSet<String>,
+}
+
+impl Keys {
+    /// Those of a template.
+    pub(super) fn of(template: &Template) -> Self {
+        let mut columns = BTreeMap::new();
+        for (place, column) in template.columns.iter().enumerate() {
+            for header in std::iter::once(&column.header).chain(&column.aliases) {
+                columns.insert(header_key(header), place);
+            }
+        }
+        Self { columns, labels: template.labels.iter().map(|label| header_key(label)).collect() }
+    }
+}
+
+/// Headers of a table in the form in which they are compared, and whether the column only labels rows.
+pub(super) fn keyed(headers: &[Header<'_>]) -> Vec<(String, bool)> {
+    headers.iter().map(|header| (header_key(header.printed), header.labels)).collect()
+}
+
 impl Template {
     /// Where a table's columns stand in this template, if the table follows it: every header is a column of the
     /// template or a label, no column stands twice, and none but optional ones is missing. Order is free.
-    pub fn places(&self, headers: &[Header<'_>]) -> Option<Places> {
-        let mut free: BTreeMap<String, usize> = BTreeMap::new();
-        for (place, column) in self.columns.iter().enumerate() {
-            for header in std::iter::once(&column.header).chain(&column.aliases) {
-                free.insert(header_key(header), place);
-            }
-        }
-        let labels: Vec<String> = self.labels.iter().map(|label| header_key(label)).collect();
+    pub(super) fn places(&self, keys: &Keys, headers: &[(String, bool)]) -> Option<Places> {
         let mut found = vec![false; self.columns.len()];
         let mut places = Vec::with_capacity(headers.len());
-        for header in headers {
-            let key = header_key(header.printed);
-            match free.get(&key) {
+        for (key, labels) in headers {
+            match keys.columns.get(key) {
                 Some(place) => {
                     let found = found.get_mut(*place)?;
                     if std::mem::replace(found, true) {
@@ -57,7 +75,7 @@ impl Template {
                     }
                     places.push(Some(*place));
                 }
-                None if header.labels || labels.contains(&key) => places.push(None),
+                None if *labels || keys.labels.contains(key) => places.push(None),
                 None => return None,
             }
         }

@@ -3,7 +3,9 @@
 //! These are for comparison only. What was printed is kept as printed.
 
 use crate::money::Unit;
-use unicode_normalization::UnicodeNormalization;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
 /// `①` or `½` never turns into a digit.
@@ -23,14 +25,25 @@ fn narrow_char(c: char) -> char {
 /// The form in which headers, table names and units are compared: NFKC, no spaces of any kind, ASCII brackets,
 /// simplified characters (for those that occur in this field's headers).
 pub fn comparable(text: &str) -> String {
-    text.nfkc()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
-        .map(|c| match c {
-            '〔' | '［' | '【' => '(',
-            '〕' | '］' | '】' => ')',
-            other => simplified(other),
-        })
-        .collect()
+    // Figures are most of what is compared, and most words are in the normal form already.
+    if text.is_ascii() {
+        return text.chars().filter(|c| !c.is_whitespace()).collect();
+    }
+    match is_nfkc_quick(text.chars()) {
+        IsNormalized::Yes => text.chars().filter_map(compared).collect(),
+        IsNormalized::No | IsNormalized::Maybe => text.nfkc().filter_map(compared).collect(),
+    }
+}
+
+/// What a character of the normal form counts as; none when it does not count.
+fn compared(c: char) -> Option<char> {
+    match c {
+        '\u{200b}'..='\u{200d}' | '\u{feff}' => None,
+        c if c.is_whitespace() => None,
+        '〔' | '［' | '【' => Some('('),
+        '〕' | '］' | '】' => Some(')'),
+        other => Some(simplified(other)),
+    }
 }
 
 /// Traditional and simplified characters of the field's headers and units, pairwise.
@@ -55,13 +68,16 @@ pub fn header_key(header: &str) -> String {
 }
 
 fn simplified(c: char) -> char {
-    let mut pairs = SIMPLIFIED.chars();
-    while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-        if from == c {
-            return to;
+    static PAIRS: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+        let mut pairs = SIMPLIFIED.chars();
+        // Where a character stands twice the first pair counts.
+        let mut found = HashMap::new();
+        while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
+            found.entry(from).or_insert(to);
         }
-    }
-    c
+        found
+    });
+    PAIRS.get(&c).copied().unwrap_or(c)
 }
 
 /// The first character that must not stand in a published text: a control character or one that changes the

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Most files in one call.
 const FILE_COUNT_MAX: usize = 20_000;
@@ -26,6 +27,8 @@ const FILE_COUNT_MAX: usize = 20_000;
 const ENDS: [&str; 3] = ["json", "csv", "xlsx"];
 /// Bytes of a file that are read: one more than a file may have tells that it is longer.
 const BYTES_READ_MAX: u64 = intake::FILE_BYTES_MAX as u64 + 1;
+/// Files that a core reads before it takes more.
+const PIECE_COUNT: usize = 16;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
 
@@ -228,7 +231,7 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         progress.step();
         read_one(path, given, &options)
     };
-    let mut files: Vec<ReadFile> = paths.iter().map(read).collect();
+    let mut files = on_every_core(&paths, read);
     drop(progress);
     if files.iter().any(ReadFile::names_no_division)
         && let Some(own) = own_division(global)
@@ -239,6 +242,35 @@ fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
         }
     }
     Ok(files)
+}
+
+/// Does the same to many things on every core; the results in their order.
+#[allow(clippy::disallowed_methods, reason = "the command line's own threads, at the edge")]
+fn on_every_core<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let (next, work) = (AtomicUsize::new(0), &work);
+    // Each takes the next piece when it is done with one, so that a large file holds nobody up.
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let from = next.fetch_add(PIECE_COUNT, Ordering::Relaxed);
+            let Some(piece) = things.get(from..).filter(|piece| !piece.is_empty()) else { return done };
+            done.push((from, piece.iter().take(PIECE_COUNT).map(work).collect::<Vec<R>>()));
+        }
+    };
+    let mut pieces: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(things.len())).map(|_| scope.spawn(take)).collect();
+        let mut pieces = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => pieces.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        pieces
+    });
+    pieces.sort_by_key(|(from, _)| *from);
+    pieces.into_iter().flat_map(|(_, piece)| piece).collect()
 }
 
 impl ReadFile {

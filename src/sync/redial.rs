@@ -52,29 +52,19 @@ impl Redial {
         self.lost.remove(key);
     }
 
-    /// The ancestor did not answer, or its session ended.
-    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64) {
+    /// The ancestor did not answer, or its session ended. `heard` is false when it answered and ended the session before
+    /// it said hello: it does not know this node yet, or no more.
+    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64, heard: bool) {
         let lost = self.lost.entry(key).or_default();
         let since = *lost.since_ms.get_or_insert(now_ms);
-        let pause = if now_ms.saturating_sub(since) > OTHER_PATH_AFTER_MS {
+        let pause = if !heard {
+            lost.turned_away = lost.turned_away.saturating_add(1);
+            (REDIAL_MS.0 << lost.turned_away.min(16)).min(REDIAL_LATER_MS)
+        } else if now_ms.saturating_sub(since) > OTHER_PATH_AFTER_MS {
             REDIAL_LATER_MS
         } else {
             (REDIAL_MS.0 << lost.attempts.min(8)).min(REDIAL_MS.1)
         };
-        self.pause(key, pause, now_ms);
-    }
-
-    /// The ancestor answered, and ended the session before it said hello: it may not know this node yet, or no more.
-    pub(super) fn turned_away(&mut self, key: PublicKey, now_ms: u64) {
-        let lost = self.lost.entry(key).or_default();
-        lost.since_ms.get_or_insert(now_ms);
-        let pause = (REDIAL_MS.0 << lost.turned_away.min(16)).min(REDIAL_LATER_MS);
-        lost.turned_away = lost.turned_away.saturating_add(1);
-        self.pause(key, pause, now_ms);
-    }
-
-    fn pause(&mut self, key: PublicKey, pause: u64, now_ms: u64) {
-        let lost = self.lost.entry(key).or_default();
         lost.attempts = lost.attempts.saturating_add(1);
         // Jitter from our own secret, so that a thousand children of one parent do not return in step and a
         // simulated run still replays.
@@ -114,7 +104,7 @@ mod tests {
             while now_ms < from_ms + 3_600_000 {
                 redial.begin(key, now_ms);
                 redial.end();
-                redial.turned_away(key, now_ms);
+                redial.lost(key, now_ms, false);
                 (now_ms, dials) = (redial.due_ms(&key), dials + 1);
             }
             dials
@@ -122,9 +112,9 @@ mod tests {
         let dials = dials_in_an_hour(&mut redial, 0);
         assert!((100..300).contains(&dials), "{dials}: every half minute or so");
         redial.reached(&key);
-        redial.turned_away(key, 9_000_000);
-        assert!(redial.due_ms(&key) < 9_000_100, "the first time again: at once");
-        redial.lost(key, 9_000_100);
+        redial.lost(key, 9_000_000, false);
+        assert!(redial.due_ms(&key) < 9_000_150, "the first time again: at once");
+        redial.lost(key, 9_000_100, true);
         assert!(redial.due_ms(&key) < 9_000_700, "a line that was cut is tried again quickly");
     }
 }

@@ -126,7 +126,7 @@ impl Node {
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 // Without a session nothing else would hold the next dial back.
-                target.into_iter().for_each(|key| self.redial.turned_away(key, turn.now.steady_ms));
+                target.into_iter().for_each(|key| self.redial.lost(key, turn.now.steady_ms, false));
                 return Ok(());
             }
         };
@@ -170,10 +170,8 @@ impl Node {
             turn.event(Event::LinkDown(division));
         }
         if let Some(key) = lost {
-            match session.is_some_and(|session| !session.open) {
-                true => self.redial.turned_away(key, turn.now.steady_ms),
-                false => self.redial.lost(key, turn.now.steady_ms),
-            }
+            let heard = session.is_none_or(|session| session.open);
+            self.redial.lost(key, turn.now.steady_ms, heard);
         }
     }
 

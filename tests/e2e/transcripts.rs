@@ -171,10 +171,17 @@ impl Reader {
             }
             "join" => self.joins(&replaced),
             _ => {
-                let ended = ends_well(words, run(&replaced));
+                let ended = ends_well(words, self.run(&replaced));
                 self.notes(&replaced, &ended);
             }
         }
+    }
+
+    /// Runs a command where the reader stands: what is written without a path lies there.
+    fn run(&self, words: &[String]) -> Ended {
+        let mut command = command();
+        command.args(words).current_dir(self.dir.path());
+        finish(command, Duration::from_secs(40))
     }
 
     /// Keeps what later commands speak of.
@@ -218,7 +225,7 @@ impl Reader {
         let kept = std::mem::replace(&mut self.token, std::fs::read_to_string(&token).expect("a token"));
         self.nodes.insert("district", Node::new(&self.dir.path().join("440103"), "440103"));
         let replaced = self.replace("district", words);
-        ends_well(words, run(&replaced));
+        ends_well(words, self.run(&replaced));
         self.token = kept;
     }
 }

@@ -12,7 +12,6 @@ pub mod fold;
 pub mod normal;
 pub mod parse;
 
-use columns::Keys;
 pub use columns::{Header, Places};
 pub use parse::TemplateError;
 
@@ -127,11 +126,13 @@ pub struct Template {
     pub rates: Vec<Rate>,
     /// How it reads in other layouts.
     pub folds: Vec<Fold>,
+    /// What `columns` and `labels` are compared by.
+    known: columns::Known,
 }
 
 /// Templates in the order in which they are asked; an id stands once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Templates(Vec<(Template, Keys)>);
+pub struct Templates(Vec<Template>);
 
 impl Templates {
     /// None: every table is an extra table.
@@ -139,29 +140,27 @@ impl Templates {
 
     /// Adds a template, in the place of the one with its id if there is one.
     pub fn put(&mut self, template: Template) {
-        let keys = Keys::of(&template);
-        match self.0.iter_mut().find(|(held, _)| held.id == template.id) {
-            Some(held) => *held = (template, keys),
-            None => self.0.push((template, keys)),
+        match self.0.iter_mut().find(|held| held.id == template.id) {
+            Some(held) => *held = template,
+            None => self.0.push(template),
         }
     }
 
     /// The template of that id.
     pub fn find(&self, id: &str) -> Option<&Template> {
-        self.iter().find(|template| template.id == id)
+        self.0.iter().find(|template| template.id == id)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Template> {
-        self.0.iter().map(|(template, _)| template)
+        self.0.iter()
     }
 
     /// The template that a table with these headers follows, and where its columns stand. Where several apply,
     /// the one that the table fills best; of equals one seen in print before a provisional one, then the first.
     pub fn matching(&self, headers: &[Header<'_>]) -> Option<(&Template, Places)> {
         let headers = columns::keyed(headers);
-        let applying =
-            self.0.iter().filter_map(|(template, keys)| Some((template, template.places(keys, &headers)?)));
+        let applying = self.0.iter().filter_map(|template| Some((template, template.places(&headers)?)));
         applying.min_by_key(|(template, places)| {
             (template.columns.len() - places.mapped_count(), template.provisional)
         })

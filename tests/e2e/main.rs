@@ -42,6 +42,7 @@ mod pages;
 mod paths;
 mod portal;
 mod rules;
+mod sandbox;
 mod scope;
 mod store;
 mod strangers;

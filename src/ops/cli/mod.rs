@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
+mod apart;
 mod args;
 mod attach;
 mod attachment;
@@ -8,6 +9,7 @@ mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod cores;
 mod coverage;
 mod demo;
 mod doctor;
@@ -30,6 +32,7 @@ mod path;
 mod portal;
 mod progress;
 mod publish;
+mod reading;
 mod release;
 mod review;
 mod roster;
@@ -126,6 +129,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
+        Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Attachment(attachment) => attachment::run(&global, &attachment),

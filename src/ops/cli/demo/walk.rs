@@ -158,7 +158,7 @@ impl Story<'_> {
             .replace("\"330282\"", &json!(node.station.code).to_string());
         let path = self.dir.join(format!("{agency}.json"));
         fs::write(&path, text).map_err(|error| failed(&path, &error))?;
-        let check = Check { paths: vec![path], division: None, agency: None, year: None };
+        let check = Check { paths: vec![path], division: None, agency: None, year: None, apart: false };
         let words = Publish { check, attach: Attach::default(), wait: None };
         let outcome = publish::publish(&global_of(&node.data), &words)?;
         match outcome.document["published"][0]["digest"].as_str() {

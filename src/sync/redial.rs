@@ -1,5 +1,5 @@
-//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that. Whoever answers and
-//! sends this node away each time is asked ever more seldom, down to every 30 s.
+//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that; who answers and turns
+//! us away is asked ever more seldom from the beginning, up to 30 s.
 
 use super::limits::{OTHER_PATH_AFTER_MS, REDIAL_LATER_MS, REDIAL_MS};
 use crate::digest::Digest;
@@ -12,8 +12,6 @@ use zeroize::Zeroizing;
 struct Lost {
     since_ms: Option<u64>,
     attempts: u32,
-    /// Times in a row that it answered and sent this node away.
-    turned_away: u32,
     due_ms: u64,
 }
 
@@ -52,18 +50,16 @@ impl Redial {
         self.lost.remove(key);
     }
 
-    /// The ancestor did not answer, or its session ended. `heard` is false when it answered and ended the session before
-    /// it said hello: it does not know this node yet, or no more.
-    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64, heard: bool) {
+    /// The ancestor did not answer, or its session ended; or it answered and turned us away. Then it may know us soon,
+    /// when a Delegate or a move has reached it, or never, when our key ended.
+    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64, turned_away: bool) {
+        let most_ms = if turned_away { REDIAL_LATER_MS } else { REDIAL_MS.1 };
         let lost = self.lost.entry(key).or_default();
         let since = *lost.since_ms.get_or_insert(now_ms);
-        let pause = if !heard {
-            lost.turned_away = lost.turned_away.saturating_add(1);
-            (REDIAL_MS.0 << lost.turned_away.min(16)).min(REDIAL_LATER_MS)
-        } else if now_ms.saturating_sub(since) > OTHER_PATH_AFTER_MS {
+        let pause = if now_ms.saturating_sub(since) > OTHER_PATH_AFTER_MS {
             REDIAL_LATER_MS
         } else {
-            (REDIAL_MS.0 << lost.attempts.min(8)).min(REDIAL_MS.1)
+            (REDIAL_MS.0 << lost.attempts.min(10)).min(most_ms)
         };
         lost.attempts = lost.attempts.saturating_add(1);
         // Jitter from our own secret, so that a thousand children of one parent do not return in step and a
@@ -104,7 +100,7 @@ mod tests {
             while now_ms < from_ms + 3_600_000 {
                 redial.begin(key, now_ms);
                 redial.end();
-                redial.lost(key, now_ms, false);
+                redial.lost(key, now_ms, true);
                 (now_ms, dials) = (redial.due_ms(&key), dials + 1);
             }
             dials
@@ -112,9 +108,9 @@ mod tests {
         let dials = dials_in_an_hour(&mut redial, 0);
         assert!((100..300).contains(&dials), "{dials}: every half minute or so");
         redial.reached(&key);
-        redial.lost(key, 9_000_000, false);
+        redial.lost(key, 9_000_000, true);
         assert!(redial.due_ms(&key) < 9_000_150, "the first time again: at once");
-        redial.lost(key, 9_000_100, true);
+        redial.lost(key, 9_000_100, false);
         assert!(redial.due_ms(&key) < 9_000_700, "a line that was cut is tried again quickly");
     }
 }

@@ -107,12 +107,7 @@ impl Node {
         dialled: bool,
     ) -> Step {
         let target = if dialled { self.redial.end() } else { None };
-        // A node that moved away while it was down learns of it from the parent it knows.
-        let of_us = |key: &&PublicKey| {
-            let own = self.own_key();
-            *key != own && (self.registry.is_ancestor(own, key) || self.registry.delegated(own, key))
-        };
-        let below = self.registry.by_transport(&transport).filter(of_us);
+        let below = self.registry.by_transport(&transport).filter(|key| self.is_ours(key));
         let named = self.registry.by_transport(&transport).copied();
         let above = named.filter(|key| self.ancestors().contains(key));
         let peer = match (dialled, above, below) {
@@ -126,7 +121,7 @@ impl Node {
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
                 // Without a session nothing else would hold the next dial back.
-                target.into_iter().for_each(|key| self.redial.lost(key, turn.now.steady_ms, false));
+                target.into_iter().for_each(|key| self.redial.lost(key, turn.now.steady_ms, true));
                 return Ok(());
             }
         };
@@ -139,7 +134,8 @@ impl Node {
             self.fetches.lost(old);
             turn.out.actions.push(Action::Close(old, "replaced"));
         }
-        self.sessions.insert(conn, Session::new(peer, transport));
+        let session = Session::new(peer, transport);
+        self.sessions.insert(conn, session);
         if let (true, Peer::Lateral(key)) = (dialled, peer) {
             self.show_checkpoint(turn, conn, key);
         }
@@ -170,8 +166,8 @@ impl Node {
             turn.event(Event::LinkDown(division));
         }
         if let Some(key) = lost {
-            let heard = session.is_none_or(|session| session.open);
-            self.redial.lost(key, turn.now.steady_ms, heard);
+            let turned_away = session.is_some_and(|session| !session.open);
+            self.redial.lost(key, turn.now.steady_ms, turned_away);
         }
     }
 

@@ -34,6 +34,7 @@ mod disk;
 mod enrolment;
 mod exits;
 mod figures;
+mod intake;
 mod levels;
 mod life;
 mod load;

@@ -65,7 +65,7 @@ pub(super) enum Command {
     /// 运行节点 / run the node
     Serve(Serve),
     /// 校验报告文件，不公示 / validate report files
-    Check(Check),
+    Check(super::marked::CheckAndMark),
     /// 在受限的进程里读取一份文件 / read one file within limits
     #[command(hide = true)]
     ReadApart,

@@ -25,6 +25,7 @@ mod link;
 mod locale;
 mod look;
 mod man;
+mod marked;
 mod net;
 mod nothing;
 mod packages;
@@ -128,7 +129,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Close(closed) => govern::close(&global, &closed),
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
-        Command::Check(check) => publish::check(&global, &check),
+        Command::Check(check) => marked::run(&global, &check),
         Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),

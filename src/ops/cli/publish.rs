@@ -16,7 +16,8 @@ use std::path::PathBuf;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
 
-pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
+/// What is to be said of files, and the files.
+pub(super) fn check(global: &Global, check: &Check) -> Result<(Outcome, Vec<ReadFile>), Failure> {
     let files = read_all(global, check)?;
     let refused: Vec<&ReadFile> = files.iter().filter(|file| file.submission.is_none()).collect();
     let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
@@ -32,7 +33,7 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
         false => format!("{good} 份合格，{bad} 份有误"),
     });
     let exit = if refused.is_empty() { DONE } else { NOT_VALID };
-    Ok(Outcome { exit, document, text: lines.join("\n") })
+    Ok((Outcome { exit, document, text: lines.join("\n") }, files))
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {

@@ -1,7 +1,7 @@
 //! The list of commands: every one that is promised is there, speaks both languages, and the small ones do what they say.
 
 use crate::federation::{Federation, Node};
-use crate::program::run;
+use crate::program::{run, wait_until};
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
@@ -42,6 +42,7 @@ fn net_check_tells_a_parent_that_answers_from_one_that_does_not_and_disturbs_no_
     let mut federation = Federation::pair();
     federation.wait_agreement(10);
     let dials = |node: &Node| node.log().matches("link up").count();
+    wait_until("the session is in the log", 10, || (dials(&federation.nodes[1]) > 0).then_some(()));
     let before = dials(&federation.nodes[1]);
     let document = federation.nodes[1].run(&["net", "check"]).expect_exit(0).json();
     assert_eq!((&document["schema"], &document["ok"]), (&"gongshi.net/1".into(), &true.into()));

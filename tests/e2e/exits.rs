@@ -16,7 +16,7 @@ fn check(exit: i32, what: &str, ended: Ended) {
         let code = document["code"].as_str().expect("a code");
         assert_eq!(document["exit"], exit, "{what}");
         run(["explain", code]).expect_exit(0);
-        assert!(document["message"].as_str().is_some_and(|text| text.contains(" / ")), "{what}: {document}");
+        assert!(document["message"].as_str().is_some_and(|text| text.contains("/ ")), "{what}: {document}");
     }
 }
 

@@ -33,6 +33,7 @@ mod demo;
 mod disk;
 mod enrolment;
 mod exits;
+mod exports;
 mod figures;
 mod intake;
 mod levels;

@@ -5,6 +5,7 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+use super::export::PortalAction;
 pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
@@ -139,6 +140,11 @@ pub(super) enum Command {
     Bundle {
         #[command(subcommand)]
         action: BundleAction,
+    },
+    /// 门户：写成静态文件 / the portal as static files
+    Portal {
+        #[command(subcommand)]
+        action: PortalAction,
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,

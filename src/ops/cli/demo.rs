@@ -1,11 +1,9 @@
 //! `gongshi demo`: four real nodes on this machine, from nothing to four portals that agree.
 //!
 //! Everything goes through the real paths: the same `init`, `invite`, `join`, `serve` and `publish` that an
-//! operator runs, real QUIC, a process, a record and an index for each node. `chain` says who they are, `ports` where
-//! they listen; `walk` leads a visitor through a cut line and a changed byte, over the `relay`.
+//! operator runs, real QUIC, a process, a record and an index for each node. `chain` says who they are; `walk` leads a visitor through a cut line and a changed byte, over the `relay`.
 
 mod chain;
-mod ports;
 mod relay;
 mod walk;
 
@@ -13,14 +11,15 @@ use super::args::{Addresses, Check, Demo, Global, Init, Publish};
 use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
+use super::ports::{PORT, Ports};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, serve, unexpected};
+use crate::config::KnownPortal;
 use crate::division::Level;
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir};
 use crate::ops::service::{Failure, Reply, Request};
 use crate::trust::delegation::Hosting;
 use chain::{CHAIN, Station};
-use ports::{PORT, Ports};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -65,10 +64,25 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     // A line that can be cut stands before the city; without a walk nothing stands between.
     let line = demo.walk.map(|walk| walk.line(&dir, &runtime, &mut ports)).transpose()?.flatten();
     let mut nodes: Vec<Running> = Vec::new();
-    for station in &CHAIN {
+    let mut rooms = Vec::new();
+    for _ in &CHAIN {
+        rooms.push(Room {
+            listen: ports.free(true)?,
+            portal: ports.free(false)?,
+            console: ports.free(false)?,
+            announce: Vec::new(),
+        });
+    }
+    let known: Vec<KnownPortal> = CHAIN
+        .iter()
+        .zip(&rooms)
+        .filter_map(|(station, room)| format!("{}=http://{}", station.code, room.portal).try_into().ok())
+        .collect();
+    for (station, room) in CHAIN.iter().zip(rooms) {
         say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
-        let announced = line.as_ref().filter(|_| station.level == Level::City).map(relay::Line::address);
-        let node = start(&dir, station, nodes.last(), &mut ports, announced)?;
+        let announce = line.iter().filter(|_| station.level == Level::City).map(relay::Line::address);
+        let room = Room { announce: announce.collect(), ..room };
+        let node = start(&dir, station, nodes.last(), room, &known)?;
         if let (Some(line), Level::City) = (&line, station.level) {
             line.lead_to(&serve::load(&global_of(&node.data))?.listen.peer.to_string())?;
         }
@@ -116,6 +130,15 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(1, "io", format!("{}: 无法读写：{error} / cannot be read or written", path.display()))
 }
 
+/// The addresses of one node.
+struct Room {
+    listen: String,
+    portal: String,
+    console: String,
+    /// What the node tells those below to dial, where that is another address.
+    announce: Vec<String>,
+}
+
 /// The options a command of this node would be run with.
 fn global_of(data: &DataDir) -> Global {
     Global {
@@ -133,17 +156,17 @@ fn start(
     dir: &Path,
     station: &'static Station,
     parent: Option<&Running>,
-    ports: &mut Ports,
-    announced: Option<String>,
+    room: Room,
+    known: &[KnownPortal],
 ) -> Result<Running, Failure> {
     let data = DataDir::new(&dir.join(station.dir));
     let code = station.code.parse().map_err(|_| unexpected())?;
     if !data.is_initialised() {
         let addresses = Addresses {
-            listen: Some(ports.free(true)?),
-            portal: Some(ports.free(false)?),
-            console: Some(ports.free(false)?),
-            announce: announced.into_iter().collect(),
+            listen: Some(room.listen),
+            portal: Some(room.portal),
+            console: Some(room.console),
+            announce: room.announce,
         };
         let name = station.name.to_owned();
         match parent {
@@ -164,6 +187,10 @@ fn start(
                 )?;
             }
         }
+        // Each level's pages lead to the same digest on the other three.
+        let mut config = serve::load(&global_of(&data))?;
+        config.portal.known = known.to_vec();
+        data.write_config(&config.to_toml()).map_err(|error| Failure::new(1, "io", error.to_string()))?;
     }
     run_node(data, station)
 }

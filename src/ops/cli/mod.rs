@@ -14,6 +14,7 @@ mod coverage;
 mod demo;
 mod doctor;
 mod explain;
+mod export;
 mod global;
 mod govern;
 mod grid;
@@ -31,6 +32,7 @@ mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod ports;
 mod progress;
 mod publish;
 mod reading;
@@ -154,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Backup(options) => backup::backup(&global, &options),
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
+        Command::Portal { action } => export::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),

@@ -55,6 +55,16 @@ const SETTINGS: &[Row] = &[
         "前置代理的网段，不按地址限流；本机总是不限",
         "networks of proxies, exempt from limits by address; loopback always is",
     ),
+    (
+        "portal.url",
+        "门户对外的协议与主机，用于订阅源、网站地图与搜索引擎；不知道则留空",
+        "scheme and host of the site, for feeds, site maps and search engines; empty where it is not known",
+    ),
+    (
+        "portal.known",
+        "其他各级门户的网址（区划代码=网址），报告页据此链接到他处的同一摘要",
+        "portals of other levels (CODE=URL), to which a report's page links for the same digest",
+    ),
     ("site.owner", "页脚的主办单位", "who runs the site, in the footer"),
     ("site.contact", "页脚的联系方式", "how to reach them, in the footer"),
     ("site.icp", "页脚的 ICP 备案号", "the ICP filing number, in the footer"),

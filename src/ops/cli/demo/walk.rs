@@ -4,11 +4,11 @@
 //! is an error, so that the walk cannot tell what is not so.
 
 use super::chain::SYNTHETIC;
-use super::ports::Ports;
 use super::relay::Line;
 use super::{Attach, Running, TRIES, agreement, failed, global_of, pause, run_node};
 use crate::ops::cli::args::{Check, Global, Proof, Publish, Verify};
 use crate::ops::cli::link::Link;
+use crate::ops::cli::ports::Ports;
 use crate::ops::cli::{Outcome, UNREACHABLE, look, packages, publish, say, unexpected};
 use crate::ops::data_dir::Clock;
 use crate::ops::service::{Failure, Reply, Request};

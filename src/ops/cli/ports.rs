@@ -1,6 +1,6 @@
-//! Loopback ports for a demo's nodes.
+//! Loopback ports of the demo.
 
-use crate::ops::cli::UNREACHABLE;
+use super::UNREACHABLE;
 use crate::ops::service::Failure;
 use std::net::{TcpListener, UdpSocket};
 

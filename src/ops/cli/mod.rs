@@ -10,6 +10,7 @@ mod blank;
 mod bundle;
 mod config;
 mod console;
+mod cores;
 mod coverage;
 mod demo;
 mod doctor;
@@ -27,6 +28,7 @@ mod locale;
 mod look;
 mod man;
 mod marked;
+mod net;
 mod nothing;
 mod packages;
 mod path;
@@ -40,10 +42,12 @@ mod review;
 mod roster;
 mod roster_file;
 mod serve;
+mod setting;
 mod status;
 mod store;
 mod sure;
 mod template;
+mod upgrade;
 mod view;
 mod withdraw;
 mod witness;
@@ -76,6 +80,8 @@ const LOCKED: u8 = 8;
 const DAMAGED: u8 = 9;
 /// Exit code: not initialised, or configuration missing or wrong.
 const NOT_INITIALISED: u8 = 10;
+/// Exit code: written by another version.
+const INCOMPATIBLE: u8 = 11;
 
 /// What a command has to say: a document for programs, lines for people, and how it ended.
 struct Outcome {
@@ -160,6 +166,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
+        Command::Net { action } => net::run(&global, &action),
+        Command::Upgrade { action } => upgrade::run(&global, &action),
         Command::Config { action } => config::run(&global, &action),
         Command::Console { action } => console::run(&global, &action),
         Command::Explain { code } => explain::run(&global, code.as_deref()),
@@ -214,6 +222,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::OtherVersion { .. } => (INCOMPATIBLE, "incompatible_version"),
             DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };

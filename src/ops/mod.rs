@@ -1,5 +1,6 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+mod ask;
 mod attachments;
 pub mod audit;
 mod backup;

@@ -57,25 +57,32 @@ fn links(html: &str) -> Vec<String> {
 
 /// Follows every link from `/`; the pages it comes to.
 pub(crate) fn crawl(node: &Node) -> BTreeMap<String, Answer> {
-    walk(node, assert_page)
+    walk(node, |_| true, assert_page)
 }
 
-/// The same, with another look at each page.
-pub(crate) fn walk(node: &Node, look: impl Fn(&str, &Answer)) -> BTreeMap<String, Answer> {
+/// The same along some links only, with another look at each page.
+pub(crate) fn walk(
+    node: &Node,
+    follow: impl Fn(&str) -> bool,
+    look: impl Fn(&str, &Answer),
+) -> BTreeMap<String, Answer> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<String> = BTreeSet::from(["/".to_owned()]);
     let mut pages = BTreeMap::new();
     while let Some(path) = open.pop_first() {
         assert!(seen.len() < 5_000, "the links do not end");
         let answer = node.get(&path);
-        assert_eq!(answer.status, 200, "{path}");
+        // What was taken back is told of where its history is, and says why at its own address.
+        let is_gone = answer.status == 410 && path.contains("/p/");
+        assert!(answer.status == 200 || is_gone, "{path}: {}", answer.status);
         seen.insert(path.clone());
         if !answer.header("content-type").starts_with("text/html") {
             continue;
         }
         look(&path, &answer);
         // The large size shows the same pages: it is looked at from the start page alone.
-        let wanted = |link: &String| !seen.contains(link) && (!link.contains("/large/") || path.len() < 5);
+        let small = |link: &String| !link.contains("/large/") || path.len() < 5;
+        let wanted = |link: &String| !seen.contains(link) && small(link) && follow(link);
         open.extend(links(&answer.text()).into_iter().filter(wanted));
         pages.insert(path, answer);
     }

@@ -55,7 +55,7 @@ fn a_citizen_finds_a_towns_inspections_from_the_start_page_downloads_and_checks_
     let downloads = browser.downloads();
     browser.go(&format!("http://{}/", node.portal));
     browser.picture("citizen-1-start");
-    browser.find(".years a[href$='/2025']").click();
+    browser.find("main a[href$='/120000/2025']").click();
     browser.saying("大口屯").click();
     assert!(browser.url().contains("/120115101/2025"), "{}", browser.url());
     browser.picture("citizen-2-town");
@@ -136,8 +136,8 @@ fn every_page_reads_without_javascript() {
         assert!(text.chars().filter(|c| !c.is_whitespace()).count() > 200, "{path}: {text}");
     }
     browser.go(&format!("http://{}/reports", node.portal));
-    browser.find("form input[name=year]").type_in("2025");
-    browser.find("form button").click();
+    browser.find("form.filter input[name=year]").type_in("2025");
+    browser.find("form.filter button").click();
     assert!(browser.url().contains("year=2025"), "a form works: {}", browser.url());
     assert!(browser.text().contains("大口屯镇人民政府"));
 }

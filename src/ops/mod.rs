@@ -14,6 +14,7 @@ pub mod engine;
 mod events;
 mod explain;
 mod gateway;
+pub mod heal;
 mod inspection;
 mod keep;
 mod known;

@@ -31,6 +31,7 @@ mod enrolment;
 mod erasure;
 mod faults;
 mod full;
+mod healing;
 mod paths;
 mod random;
 mod release;

@@ -33,19 +33,16 @@ fn shown(node: &Node, digests: &[String]) -> Vec<(String, u16, Value)> {
 #[test]
 fn fault_08_a_record_damaged_in_its_middle_heals_by_serving_and_shows_nothing_wrong_meanwhile() {
     let mut federation = filled_chain();
+    let mut digests = Vec::new();
     for number in 0..12 {
         let at = number % 4;
         let code = federation.nodes[at].code.clone();
         let made = report(&format!("第{number}局"), &code, 2023, u32::try_from(number).unwrap_or(1));
         let file = federation.write(&format!("{number}.json"), &made.to_string());
-        federation.nodes[at].publish(&file);
+        digests.push(federation.nodes[at].publish(&file));
     }
+    federation.wait_for(&digests, 20);
     let agreed = federation.wait_agreement(20);
-    let listing = federation.nodes[0].api("/api/v1/packages");
-    let packages = listing["packages"].as_array().expect("packages");
-    let digests: Vec<String> =
-        packages.iter().filter_map(|package| Some(package["digest"].as_str()?.to_owned())).collect();
-    assert!(digests.len() >= 16, "{listing}");
     let whole = listed(&federation.nodes[0]);
     let right = shown(&federation.nodes[0], &digests);
     // A node in the middle, the town, and both at once.
@@ -116,7 +113,9 @@ fn fault_06_a_sync_that_fails_once_ends_the_process_without_an_acknowledgement()
     }
     let mut federation = Federation::province();
     let mut acknowledged = Vec::new();
-    for nth in 1..=3 {
+    for nth in [1, 2, 4, 7] {
+        let made = report(&format!("第{nth}局"), "330000", 2024, 1).to_string();
+        acknowledged.push(federation.nodes[0].publish(&federation.write("before.json", &made)));
         federation.nodes[0].stop();
         let mut process = serve_with_failing_sync(&federation.nodes[0], nth).expect("strace starts");
         let portal = federation.nodes[0].portal.clone();
@@ -154,6 +153,5 @@ fn fault_06_a_sync_that_fails_once_ends_the_process_without_an_acknowledgement()
         }
         verify(&federation.nodes[0]).expect_exit(0);
     }
-    println!("3 failed syncs, {} acknowledged, 0 lost", acknowledged.len());
-    assert!(!acknowledged.is_empty());
+    println!("4 failed syncs, {} acknowledged, 0 lost", acknowledged.len());
 }

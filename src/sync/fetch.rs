@@ -87,6 +87,14 @@ impl Fetches {
         self.by_body.values().filter(|fetch| fetch.lasting && fetch.is_carried()).count() as u64
     }
 
+    /// What is on its way and travels with its statement: body and statement.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (Digest, Digest)> {
+        self.by_body
+            .iter()
+            .filter(|(_, fetch)| fetch.is_carried())
+            .map(|(body, fetch)| (*body, fetch.statement))
+    }
+
     /// A body is wanted no longer.
     pub(super) fn forget(&mut self, body: &Digest) {
         self.by_body.remove(body);
@@ -266,27 +274,30 @@ impl Node {
         let anywhere = fetch.is_carried();
         let kept_below = fetch.origin != own && self.registry.is_ancestor(&own, &fetch.origin);
         let open = self.sessions.iter().filter(|(_, session)| session.open);
-        let (mut above, mut tried, mut busy) = (None, false, false);
+        let (mut above, mut aside, mut tried, mut busy) = (None, None, false, false);
         for (conn, session) in open {
             let toward = match session.peer {
-                Peer::Below(key) => anywhere || kept_below && self.registry.is_ancestor(&key, &fetch.origin),
+                Peer::Below(key) => kept_below && self.registry.is_ancestor(&key, &fetch.origin),
                 Peer::Above(_) => false,
                 Peer::Lateral(_) | Peer::Stranger => continue,
             };
-            if !toward && !matches!(session.peer, Peer::Above(_)) {
+            let up = matches!(session.peer, Peer::Above(_));
+            if !toward && !up && !anywhere {
                 continue;
             }
             if fetch.tried.contains(&session.transport) {
                 tried = true;
             } else if self.fetches.busy(*conn) > usize::from(fetch.demanded) {
                 busy = true;
+            } else if anywhere && !up {
+                aside.get_or_insert(*conn);
             } else if toward {
                 return Source::Ask(*conn);
             } else if !kept_below || above.is_none() {
                 above = Some(*conn);
             }
         }
-        match above {
+        match above.or(aside) {
             Some(conn) => Source::Ask(conn),
             None if tried && !busy => Source::Exhausted,
             None => Source::Wait,

@@ -132,6 +132,14 @@ impl Node {
         for (statement, body) in turn.doubted.take() {
             self.doubt_body(turn, &statement, &body)?;
         }
+        // The tail may bring a body with its statement before anybody who was asked for it answers.
+        let carried: Vec<_> = self.fetches.carried().collect();
+        for (body, statement) in carried {
+            if PackedBody::is_held(&turn.read(), &body)? {
+                self.fetches.forget(&body);
+                self.body_is_back(turn, &statement, &body)?;
+            }
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 
 use super::fact::Fact;
 use super::frame::PackedEntry;
-use super::node::{Node, Step};
+use super::node::{Node, SignedLogs, Step};
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::statement::governance::Rotation;
@@ -77,6 +77,7 @@ impl Node {
         let Ok(entry) = Entry::from_record(&packed.statement, &packed.card) else { return Ok(()) };
         let Act::Rotate(rotation) = &entry.card.act else { return Ok(()) };
         self.identity.signing = rotation.signing;
+        self.logs = SignedLogs::of(&self.federation, &rotation.signing);
         self.identity.chain.push(packed.clone());
         self.receipt_size = 0;
         if let Some(spare) = self.spare.take_if(|spare| spare.public() == rotation.signing) {

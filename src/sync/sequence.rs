@@ -100,7 +100,7 @@ impl Node {
         }
         let index = self.own_size();
         let salt = *self.signing.derive(&format!("card salt {index}"));
-        let entry = Entry::sign(&self.signing, &self.identity.federation(), index, salt, act)?;
+        let entry = Entry::sign(&self.signing, &self.federation(), index, salt, act)?;
         if self.is_root() {
             let at = turn.now.wall.max(self.ledger.sequenced_at());
             match self.ledger.judge(&entry, at) {

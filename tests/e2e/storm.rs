@@ -4,7 +4,7 @@ use crate::federation::{Federation, Node};
 use crate::program::{command, run, wait_until};
 use crate::reports::report;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ impl Dice {
 }
 
 /// Publishes and corrects at all nodes until told to stop; the digests that were acknowledged.
-fn publishes(nodes: &[(String, String)], files: &PathBuf, over: &AtomicBool) -> Vec<String> {
+fn publishes(nodes: &[(String, String)], files: &Path, over: &AtomicBool) -> Vec<String> {
     let (mut dice, mut acknowledged, mut number) = (Dice(0x9e37), Vec::new(), 0_u32);
     let mut standing: Vec<(usize, String)> = Vec::new();
     while !over.load(Ordering::Relaxed) {

@@ -65,7 +65,10 @@ pub(super) enum Command {
     /// 运行节点 / run the node
     Serve(Serve),
     /// 校验报告文件，不公示 / validate report files
-    Check(Check),
+    Check(super::marked::CheckAndMark),
+    /// 在受限的进程里读取一份文件 / read one file within limits
+    #[command(hide = true)]
+    ReadApart,
     /// 校验、签名并上报 / validate, sign and publish
     Publish(Publish),
     /// 更正已公示的报告（须说明理由）/ publish the next revision of a report, with a reason
@@ -244,6 +247,9 @@ pub(super) struct Check {
     /// 年度（表格中没有时补上）/ the year, where a workbook or CSV file does not say it
     #[arg(long)]
     pub(super) year: Option<u16>,
+    /// 每份文件在内存、时间受限的子进程里读取（来路不明的文件）/ read each file in a process of its own with limits
+    #[arg(long)]
+    pub(super) apart: bool,
 }
 
 #[derive(ClapArgs)]

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
+mod apart;
 mod args;
 mod attach;
 mod attachment;
@@ -23,12 +24,14 @@ mod link;
 mod locale;
 mod look;
 mod man;
+mod marked;
 mod nothing;
 mod packages;
 mod path;
 mod portal;
 mod progress;
 mod publish;
+mod reading;
 mod release;
 mod review;
 mod roster;
@@ -120,7 +123,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Close(closed) => govern::close(&global, &closed),
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
-        Command::Check(check) => publish::check(&global, &check),
+        Command::Check(check) => marked::run(&global, &check),
+        Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Attachment(attachment) => attachment::run(&global, &attachment),

@@ -91,12 +91,11 @@ impl PortalSource {
             Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
             _ => return Vec::new(),
         };
-        let children = status["children"].as_array().map(Vec::as_slice).unwrap_or_default();
         let child = |child: &serde_json::Value| {
             let name = child["name"].as_str()?.to_owned();
             Some(ChildLink { code: child["code"].as_str()?.parse().ok()?, name, portal: None })
         };
-        children.iter().filter_map(child).collect()
+        status["children"].as_array().into_iter().flatten().filter_map(child).collect()
     }
 
     fn checkpoint_size(snapshot: &Snapshot) -> u64 {

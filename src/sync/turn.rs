@@ -116,12 +116,16 @@ pub struct Turn<'a> {
     pub is_known: bool,
     /// Bodies, by statement and digest, that were read in this turn and are not what their card names.
     pub(super) doubted: RefCell<Vec<(Digest, Digest)>>,
+    /// The entry that is recorded now is folded right behind it: it need not be learned early, which would verify its
+    /// delegation twice.
+    pub(super) is_sequenced: bool,
 }
 
 impl<'a> Turn<'a> {
     /// A turn at `now` over the committed index.
     pub fn new(now: Now, store: &'a dyn Read) -> Self {
-        Self { now, store, out: Outputs::default(), is_known: false, doubted: RefCell::default() }
+        let (out, doubted) = (Outputs::default(), RefCell::default());
+        Self { now, store, out, is_known: false, is_sequenced: false, doubted }
     }
 
     /// Reads a key, seeing this turn's writes.

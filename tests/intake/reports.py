@@ -6,12 +6,13 @@ What a cell must come out as is computed here, from the contract and with `decim
 
 import csv
 import json
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 
 from openpyxl import Workbook
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import column_index_from_string, get_column_letter
 
 LAYOUTS = [
     tomllib.loads(path.read_text("utf-8"))
@@ -247,6 +248,20 @@ class Case:
             csv.writer(file, delimiter=mark).writerows(lines)
         return places
 
+    def grouped(self, sheet, table, row, left):
+        """Two header lines: the parts of the total under one head, all else merged down."""
+        _, parts = table.identities[0]
+        inside = [c for c in range(len(table.columns)) if parts and min(parts) <= c <= max(parts)]
+        for c, header in enumerate(table.columns):
+            sheet.cell(row, left + c).value = None
+            if c in inside:
+                sheet.cell(row + 1, left + c, header)
+            else:
+                sheet.cell(row, left + c, header)
+                sheet.merge_cells(start_row=row, start_column=left + c, end_row=row + 1, end_column=left + c)
+        sheet.cell(row, left + inside[0], "办件种类")
+        sheet.merge_cells(start_row=row, start_column=left + inside[0], end_row=row, end_column=left + inside[-1])
+
     def xlsx(self, path):
         book, places = Workbook(), {}
         sheet = book.active
@@ -266,6 +281,9 @@ class Case:
             first = top + 4
             for column, header in enumerate(table.columns, 1 + left):
                 sheet.cell(first - 1, column, header)
+            if self.at % 5 == 2 and table.identities:
+                self.grouped(sheet, table, first - 1, 1 + left)
+                first += 1
             if self.at % 4 == 0 and table.label_count:
                 for column in range(len(table.columns)):
                     sheet.cell(first, 1 + left + column, column or "甲")
@@ -278,9 +296,24 @@ class Case:
                     there.number_format = ["General", "#,##0.00", "0_ "][self.at % 3]
                     there.data_type = "s" if kind == "text" else there.data_type
                     places[(t, r, c)] = (sheet.title, there.coordinate)
+                for total, parts in table.identities if self.at % 5 == 1 else []:
+                    plain = all(row[c].state != "value" or row[c].raw[0] == "number" for c in parts)
+                    if plain and row[total].raw[0] == "number":
+                        cells = [f"{get_column_letter(1 + left + c)}{first + r}" for c in parts]
+                        sheet.cell(first + r, 1 + left + total).value = sum_formula(cells)
             sheet.cell(first + 1 + len(table.rows), 1 + left, "注：同一案件有几项处罚的只计一次。")
         book.save(path)
         return places
+
+
+def sum_formula(cells):
+    """A sum as somebody writes it: a range where the cells stand side by side, else one by one."""
+    first, last = cells[0], cells[-1]
+    letters = [re.match("[A-Z]+", cell).group() for cell in cells]
+    columns = [column_index_from_string(letter) for letter in letters]
+    if columns == list(range(columns[0], columns[0] + len(columns))):
+        return f"=SUM({first}:{last})"
+    return "=" + "+".join(cells)
 
 
 def token(raw):

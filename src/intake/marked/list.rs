@@ -60,7 +60,7 @@ pub(super) fn sheet(
         ),
     };
     let mut xml = String::from(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetViews><sheetView workbookViewId=\"0\"/></sheetViews><cols>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetPr><pageSetUpPr fitToPage=\"1\"/></sheetPr><sheetViews><sheetView workbookViewId=\"0\"><pane ySplit=\"2\" topLeftCell=\"A3\" activePane=\"bottomLeft\" state=\"frozen\"/></sheetView></sheetViews><cols>",
     );
     for (at, width) in WIDTHS.iter().enumerate() {
         let hidden = if at == WIDTHS.len() - 1 { " hidden=\"1\"" } else { "" };
@@ -74,7 +74,10 @@ pub(super) fn sheet(
     }
     xml.push_str("</row>");
     let mut links = String::new();
-    for (finding, row) in findings.iter().zip(HEADER_ROW + 1..) {
+    // What must be fixed comes first.
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.grade);
+    for (finding, row) in sorted.into_iter().zip(HEADER_ROW + 1..) {
         let place = finding.cell.as_deref().and_then(place_of);
         let sheet = finding.sheet.as_deref().unwrap_or_default();
         // Findings name sheets without hostile characters; the workbook's own name is what a link needs.
@@ -115,7 +118,8 @@ pub(super) fn sheet(
     if !links.is_empty() {
         let _ = write!(xml, "<hyperlinks>{links}</hyperlinks>");
     }
-    xml.push_str("</worksheet>");
+    // A clerk prints it: one page wide, A4 across.
+    xml.push_str("<pageSetup paperSize=\"9\" orientation=\"landscape\" fitToHeight=\"0\"/></worksheet>");
     xml
 }
 

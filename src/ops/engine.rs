@@ -4,8 +4,12 @@
 //! record says what happened and a restart finishes it. The simulator and the daemon run the same engine over
 //! different keepers.
 
+mod marks;
+
+pub use marks::HighMarks;
+
 use crate::digest::Digest;
-use crate::record::{Guard, GuardError, Mark, Position, Record, RecordError, Room, Stream};
+use crate::record::{GuardError, Position, Record, RecordError, Room, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::{Fact, FactError, Identity};
@@ -13,7 +17,7 @@ use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
 use crate::wire;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -24,59 +28,6 @@ const REPLAY_COMMIT_BODIES: u64 = 200;
 
 /// How long nothing is tried after the record was full although it had said that there is room, in milliseconds.
 const FULL_PAUSE_MS: u64 = 10_000;
-
-/// Refuses signatures that would contradict earlier ones.
-pub trait HighMarks: Send {
-    /// Tells whether [`HighMarks::raise`] would refuse; changes nothing.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
-
-    /// The highest marks there are.
-    fn marks(&self) -> BTreeMap<Digest, Mark>;
-
-    /// True when the marks may be old: they came here as a copy, or were lost.
-    fn is_unsure(&self) -> bool {
-        false
-    }
-
-    /// The neighbours have said what was signed: the marks are this node's own from here on.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn settle_here(&mut self) -> Result<(), GuardError> {
-        Ok(())
-    }
-
-    /// Raises marks, durably.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
-}
-
-impl HighMarks for Guard {
-    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
-        Self::check(self, marks).map(|_| ())
-    }
-
-    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
-        Self::raise(self, marks)
-    }
-
-    fn marks(&self) -> BTreeMap<Digest, Mark> {
-        Self::marks(self).clone()
-    }
-
-    fn is_unsure(&self) -> bool {
-        Self::is_unsure(self)
-    }
-
-    fn settle_here(&mut self) -> Result<(), GuardError> {
-        Self::settle_here(self)
-    }
-}
 
 /// Why the engine stops. After any of these the process must end: memory may be ahead of the disk.
 #[derive(Debug, thiserror::Error)]
@@ -307,6 +258,21 @@ impl Engine {
         now: Now,
         inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
     ) -> Result<(R, Vec<Action>), EngineError> {
+        let mut kept = Vec::new();
+        Ok((self.turn_and(now, inputs, |actions| kept = actions)?, kept))
+    }
+
+    /// As [`Engine::turn`], but hands the actions to `act` as soon as the record and the guard hold the turn: neighbours
+    /// need not wait for the index, which is rebuilt from the record if we stop here.
+    ///
+    /// # Errors
+    /// As [`Engine::turn`]; `act` may have been called.
+    pub fn turn_and<R>(
+        &mut self,
+        now: Now,
+        inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
+        act: impl FnOnce(Vec<Action>),
+    ) -> Result<R, EngineError> {
         let full = now.steady_ms < self.full_until_ms;
         self.node.set_room(if full { Room::None } else { self.record.room() });
         let mut turn = Turn::new(now, self.store.as_ref());
@@ -322,6 +288,7 @@ impl Engine {
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;
+        act(std::mem::take(&mut out.actions));
         if !out.puts.is_empty() {
             self.store.commit(&out.puts)?;
         }
@@ -335,7 +302,7 @@ impl Engine {
             self.marks.raise(&shown(&self.node))?;
             self.marks.settle_here()?;
         }
-        Ok((result, out.actions))
+        Ok(result)
     }
 }
 

@@ -5,6 +5,7 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+use super::export::PortalAction;
 pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, KeysAction, Reparent};
 use super::invite::Invite;
@@ -140,6 +141,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: BundleAction,
     },
+    /// 门户：写成静态文件 / the portal as static files
+    Portal {
+        #[command(subcommand)]
+        action: PortalAction,
+    },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,
     /// 审计日志：查看、核对、导出 / audit log: show, verify, export
@@ -160,6 +166,16 @@ pub(super) enum Command {
     Rollcall,
     /// 检查本机与节点 / look for trouble and name the next command
     Doctor,
+    /// 网络：上级是否连得上 / network: can the levels above be reached
+    Net {
+        #[command(subcommand)]
+        action: super::net::NetAction,
+    },
+    /// 升级：此版本能否打开本目录 / upgrade: does this version open the directory
+    Upgrade {
+        #[command(subcommand)]
+        action: super::upgrade::UpgradeAction,
+    },
     /// 配置：生效值与检查 / settings: what is in force, and whether it holds
     Config {
         #[command(subcommand)]
@@ -183,11 +199,13 @@ pub(super) enum Command {
 
 #[derive(ClapArgs)]
 pub(super) struct Demo {
+    #[command(subcommand)]
+    pub(super) walk: Option<super::demo::Walk>,
     /// 演示目录（默认为临时目录）/ where the four nodes are kept
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) dir: Option<PathBuf>,
     /// 各级一致后退出 / stop when all levels agree
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) exit: bool,
 }
 

@@ -9,10 +9,12 @@ mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod cores;
 mod coverage;
 mod demo;
 mod doctor;
 mod explain;
+mod export;
 mod global;
 mod govern;
 mod grid;
@@ -25,10 +27,12 @@ mod locale;
 mod look;
 mod man;
 mod marked;
+mod net;
 mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod ports;
 mod progress;
 mod publish;
 mod reading;
@@ -37,10 +41,12 @@ mod review;
 mod roster;
 mod roster_file;
 mod serve;
+mod setting;
 mod status;
 mod store;
 mod sure;
 mod template;
+mod upgrade;
 mod view;
 mod withdraw;
 mod witness;
@@ -73,6 +79,8 @@ const LOCKED: u8 = 8;
 const DAMAGED: u8 = 9;
 /// Exit code: not initialised, or configuration missing or wrong.
 const NOT_INITIALISED: u8 = 10;
+/// Exit code: written by another version.
+const INCOMPATIBLE: u8 = 11;
 
 /// What a command has to say: a document for programs, lines for people, and how it ended.
 struct Outcome {
@@ -148,6 +156,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Backup(options) => backup::backup(&global, &options),
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
+        Command::Portal { action } => export::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),
@@ -156,6 +165,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
+        Command::Net { action } => net::run(&global, &action),
+        Command::Upgrade { action } => upgrade::run(&global, &action),
         Command::Config { action } => config::run(&global, &action),
         Command::Explain { code } => explain::run(&global, code.as_deref()),
         Command::Completions { shell } => {
@@ -209,6 +220,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::OtherVersion { .. } => (INCOMPATIBLE, "incompatible_version"),
             DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };

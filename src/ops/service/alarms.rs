@@ -5,8 +5,9 @@ use crate::sync::{Node, Recovering};
 use serde_json::{Value, json};
 
 /// Every code that [`alarms`] may name, the gravest first.
-pub(in crate::ops) const ALARM_CODES: [&str; 10] = [
+pub(in crate::ops) const ALARM_CODES: [&str; 11] = [
     "recovering",
+    "repairing",
     "record_behind",
     "disk_full",
     "delegate_refused",
@@ -43,6 +44,9 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
             true => Alarm::new("recovering", seen),
             false => Alarm::new("record_behind", seen),
         });
+    }
+    if node.is_repairing() {
+        alarms.push(Alarm::new("repairing", format!("{} bodies", node.bodies_lacking())));
     }
     if node.room() != Room::Enough {
         alarms.push(Alarm::new("disk_full", node.own_log().0));

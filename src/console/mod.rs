@@ -109,6 +109,7 @@ async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
     let (node, overview, status): (NodeDoc, OverviewDoc, Value) = read?;
     let upstream = status.get("upstream").filter(|link| link.is_object()).map(|link| Link::new("上级", link));
     let alarms = status.get("alarms").and_then(Value::as_array).into_iter().flatten();
+    let ending = status.get("ending").and_then(Value::as_array).into_iter().flatten();
     let via = status.get("via").filter(|via| via.is_object());
     let children = status.get("children").and_then(Value::as_array).into_iter().flatten();
     Ok(page(&ConsolePage {
@@ -118,7 +119,13 @@ async fn overview(State(console): State<Console>) -> Result<Response, Problem> {
         state: word(&status, "state"),
         age: overview.checkpoint_age_ms.map(age_zh),
         unacknowledged: word(&status, "unacknowledged"),
-        alarms: alarms.map(|alarm| (word(alarm, "code"), word(alarm, "seen"))).collect(),
+        alarms: alarms
+            .map(|alarm| (word(alarm, "code"), word(alarm, "seen")))
+            .chain(ending.map(|line| {
+                let seen = format!("{} {} {}", word(line, "code"), word(line, "name"), word(line, "until"));
+                ("delegation_ends".to_owned(), seen)
+            }))
+            .collect(),
         via: via.map(|via| format!("{} {}（{}）", word(via, "code"), word(via, "name"), word(via, "reason"))),
         links: upstream.into_iter().chain(children.map(|link| Link::new("下级", link))).collect(),
         node,

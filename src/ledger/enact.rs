@@ -51,9 +51,12 @@ impl Registry {
                 let proven = agency_key_message(federation, author, &agency.key, &agency.division);
                 let holds = agency.key.checked().is_ok()
                     && agency.key.verify(&proven, &Signature::from_bytes(agency.proof)).is_ok();
+                let within = self.delegation(author).is_some_and(|own| {
+                    own.not_before <= agency.not_before && agency.not_after <= own.not_after
+                });
                 if !self.may_publish(author, &agency.division) {
                     Err(RefusalCode::ForeignDivision)
-                } else if !holds || self.knows(&agency.key) {
+                } else if !holds || !within || self.knows(&agency.key) {
                     Err(RefusalCode::BadDelegation)
                 } else {
                     Ok(())
@@ -104,6 +107,12 @@ impl Registry {
         // Known early, and sequenced now: meanwhile the key may have been followed by another.
         if self.grant(&delegation.signing) == Some((*issuer, index)) {
             return Vec::new();
+        }
+        if self.is_renewal(delegation) {
+            // The entry that first gave the key its authority stays its grant: it is what a chain is made of.
+            let Ok(renewed) = self.renewed(federation, issuer, delegation) else { return Vec::new() };
+            self.authorities.insert(delegation.signing, renewed);
+            return vec![TreeChange::Delegated(delegation.signing)];
         }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
         if issuer.id() == *federation {
@@ -183,9 +192,7 @@ impl Registry {
         }
         let authority = self.authorities.get(old).ok_or(RefusalCode::NoAuthority)?;
         let keeps_transport = authority.delegation().is_some_and(|own| own.transport == rotation.transport)
-            && rotation.signing != rotation.transport
-            && rotation.signing.id() != *federation
-            && !self.knows(&rotation.signing);
+            && self.is_unused(federation, &rotation.signing, &rotation.transport);
         if !keeps_transport && !self.are_new(federation, &rotation.signing, &rotation.transport) {
             return Err(RefusalCode::BadDelegation);
         }

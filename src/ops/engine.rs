@@ -5,7 +5,7 @@
 //! different keepers.
 
 use crate::digest::Digest;
-use crate::record::{Guard, GuardError, Mark, Position, Record, RecordError, Room, Stream};
+use crate::record::{GuardError, Position, Record, RecordError, Room, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::{Fact, FactError, Identity};
@@ -13,9 +13,11 @@ use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
 use crate::wire;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+
+pub use super::marks::HighMarks;
 
 /// Facts between two commits of the index while it is filled.
 const REPLAY_COMMIT_FACTS: u64 = 2_000;
@@ -24,59 +26,6 @@ const REPLAY_COMMIT_BODIES: u64 = 200;
 
 /// How long nothing is tried after the record was full although it had said that there is room, in milliseconds.
 const FULL_PAUSE_MS: u64 = 10_000;
-
-/// Refuses signatures that would contradict earlier ones.
-pub trait HighMarks: Send {
-    /// Tells whether [`HighMarks::raise`] would refuse; changes nothing.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
-
-    /// The highest marks there are.
-    fn marks(&self) -> BTreeMap<Digest, Mark>;
-
-    /// True when the marks may be old: they came here as a copy, or were lost.
-    fn is_unsure(&self) -> bool {
-        false
-    }
-
-    /// The neighbours have said what was signed: the marks are this node's own from here on.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn settle_here(&mut self) -> Result<(), GuardError> {
-        Ok(())
-    }
-
-    /// Raises marks, durably.
-    ///
-    /// # Errors
-    /// [`GuardError`].
-    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError>;
-}
-
-impl HighMarks for Guard {
-    fn check(&self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
-        Self::check(self, marks).map(|_| ())
-    }
-
-    fn raise(&mut self, marks: &[(Digest, u64, Digest)]) -> Result<(), GuardError> {
-        Self::raise(self, marks)
-    }
-
-    fn marks(&self) -> BTreeMap<Digest, Mark> {
-        Self::marks(self).clone()
-    }
-
-    fn is_unsure(&self) -> bool {
-        Self::is_unsure(self)
-    }
-
-    fn settle_here(&mut self) -> Result<(), GuardError> {
-        Self::settle_here(self)
-    }
-}
 
 /// Why the engine stops. After any of these the process must end: memory may be ahead of the disk.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +45,9 @@ pub enum EngineError {
     /// The record has no identity: nothing was founded or joined here.
     #[error("the record does not say who this node is")]
     NoIdentity,
+    /// The index was filled by another version of the fold: it must be rebuilt.
+    #[error("the index was filled by another version of the rules and must be rebuilt")]
+    OtherFold,
     /// The index has applied more than the record holds: it must be rebuilt.
     #[error("the index is ahead of the record and must be rebuilt")]
     IndexAhead,
@@ -132,6 +84,8 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
+    /// Nothing was put into the index yet.
+    is_new: bool,
     /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
     full_until_ms: u64,
 }
@@ -145,7 +99,8 @@ impl Engine {
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { node: Node::new(identity, signing), record, marks, store, behind: false, full_until_ms: 0 }
+        let node = Node::new(identity, signing);
+        Self { node, record, marks, store, behind: false, is_new: true, full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -164,6 +119,9 @@ impl Engine {
         let end = record.end();
         if applied.facts > end.facts || applied.bodies > end.bodies {
             return Err(EngineError::IndexAhead);
+        }
+        if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(fold().as_slice()) {
+            return Err(EngineError::OtherFold);
         }
         let mut node = None;
         let mut keys = Some(keys);
@@ -218,6 +176,7 @@ impl Engine {
             return Err(EngineError::OtherKey);
         }
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+        turn.out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
         commit(store.as_ref(), &mut turn)?;
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
@@ -230,7 +189,7 @@ impl Engine {
             // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
             marks.raise(&shown(&node))?;
         }
-        Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
+        Ok(Self { node, record, marks, store, behind, is_new: false, full_until_ms: 0 })
     }
 
     /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
@@ -312,6 +271,9 @@ impl Engine {
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
             out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+            if std::mem::take(&mut self.is_new) {
+                out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
+            }
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;
@@ -369,6 +331,11 @@ fn forget(
     let mut puts = Batch::new();
     puts.put(layout::ERASURES.to_vec(), done.to_be_bytes().to_vec());
     Ok(store.commit(&puts)?)
+}
+
+/// The version of the fold, as the index keeps it.
+const fn fold() -> [u8; 4] {
+    crate::ledger::FOLD_VERSION.to_be_bytes()
 }
 
 /// A count that the index keeps under `key`.

@@ -18,6 +18,7 @@ mod inspection;
 mod keep;
 mod known;
 mod logs;
+mod marks;
 mod metrics;
 mod notify;
 mod packages;

@@ -17,13 +17,13 @@ impl Node {
             Entry::from_record(&packed.statement, &packed.card)
                 .is_ok_and(|entry| self.registry.is_ancestor(ancestor, entry.statement.key()))
         };
-        Frame::Introduce { chain: self.identity.chain.iter().filter(below).cloned().collect() }
+        let chain: Vec<PackedEntry> = self.identity.chain.iter().filter(below).cloned().collect();
+        Frame::Introduce { chain: newest_of(&chain) }
     }
 
     /// To nodes below: the Delegates and rotations that made our key.
     pub(super) fn own_chain(&self) -> Frame {
-        let newest = self.identity.chain.len().saturating_sub(CHAIN_COUNT_MAX);
-        Frame::Introduce { chain: self.identity.chain.get(newest..).unwrap_or_default().to_vec() }
+        Frame::Introduce { chain: newest_of(&self.identity.chain) }
     }
 
     /// Every node below that is connected hears which key we go on with.
@@ -61,12 +61,13 @@ impl Node {
         Ok(())
     }
 
-    /// Delegates and rotations from the anchor's down to the one that made `origin`, as far as they are held.
+    /// Delegates and rotations from the anchor's down to the one that made `origin`, as far as they are held, the newest
+    /// of them: a key that rotated often has more than anybody lacks.
     pub(super) fn chain_of(&self, turn: &Turn<'_>, origin: &PublicKey) -> Step<Vec<PackedEntry>> {
         let mut chain = Vec::new();
         let mut at = *origin;
         // No key is granted twice, so the way ends at the anchor.
-        while let Some((by, index)) = self.registry.grant(&at) {
+        while let (Some((by, index)), true) = (self.registry.grant(&at), chain.len() < CHAIN_COUNT_MAX) {
             let Some((_, entry)) = self.entry(turn, &by, index)? else { break };
             chain.push(PackedEntry::of(&entry));
             at = by;
@@ -89,4 +90,10 @@ impl Node {
     pub(super) fn may_climb(&self, origin: &PublicKey) -> bool {
         origin.id() == self.federation() || self.registry.knows(origin)
     }
+}
+
+/// The end of a chain that may be presented.
+fn newest_of(chain: &[PackedEntry]) -> Vec<PackedEntry> {
+    let from = chain.len().saturating_sub(CHAIN_COUNT_MAX);
+    chain.get(from..).unwrap_or_default().to_vec()
 }

@@ -6,3 +6,5 @@
 pub mod chain;
 pub mod delegation;
 pub mod key;
+pub mod locked;
+pub mod printed;

@@ -22,11 +22,13 @@ mod program;
 mod release;
 mod reports;
 
+mod agencies;
 mod audit;
 mod backups;
 
 mod bundles;
 mod by_files;
+mod ceremony;
 mod damage;
 mod demo;
 mod disk;

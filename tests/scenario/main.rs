@@ -31,6 +31,7 @@ mod enrolment;
 mod erasure;
 mod faults;
 mod full;
+mod keys;
 mod paths;
 mod random;
 mod release;

@@ -232,6 +232,7 @@ pub enum Occurrence {
 /// The simulation.
 pub struct Sim {
     pub seed: u64,
+    pub anchor: [u8; 32],
     pub rng: Rng,
     pub now_ms: u64,
     pub last_frame_ms: u64,
@@ -271,7 +272,13 @@ impl Sim {
             trace: VecDeque::new(),
             trace_lines: TRACE_LINES,
             trace_hash: Digest::ZERO,
+            anchor: [0; 32],
         }
+    }
+
+    /// The anchor's key, which lies in a safe.
+    pub fn anchor(&self) -> SecretKey {
+        SecretKey::from_seed(&self.anchor)
     }
 
     pub fn now(&self, site: usize) -> Now {

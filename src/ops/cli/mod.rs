@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
+mod anchor;
 mod args;
 mod attach;
 mod attachment;
@@ -10,7 +11,9 @@ mod bundle;
 mod config;
 mod coverage;
 mod demo;
+mod desk;
 mod doctor;
+mod escrow;
 mod explain;
 mod global;
 mod govern;
@@ -19,6 +22,8 @@ mod init;
 mod invite;
 mod join;
 mod join_file;
+mod key_file;
+mod keys;
 mod link;
 mod locale;
 mod look;
@@ -34,6 +39,8 @@ mod review;
 mod roster;
 mod roster_file;
 mod serve;
+mod sign;
+mod signed;
 mod status;
 mod store;
 mod sure;
@@ -114,7 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Init(init) => init::run(&global, &init),
         Command::Invite(invite) => invite::run(&global, &invite),
         Command::Template { action } => template::run(&global, &action),
-        Command::Keys { action } => govern::keys(&global, &action),
+        Command::Keys { action } => keys::run(&global, &action),
         Command::Host { action } => govern::host(&global, &action),
         Command::Reparent(moved) => govern::reparent(&global, &moved),
         Command::Close(closed) => govern::close(&global, &closed),
@@ -122,6 +129,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
         Command::Publish(publish) => publish::publish(&global, &publish),
+        Command::Sign(options) => sign::run(&global, &options),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Attachment(attachment) => attachment::run(&global, &attachment),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),

@@ -1,9 +1,10 @@
-//! `gongshi check` and `gongshi publish`: from report files to findings or statements.
+//! `gongshi check` and `gongshi publish`: from report files, or packages that an agency signed, to findings or statements.
 
 use super::args::{Check, Correct, Global, Publish};
 use super::attach::Attach;
 use super::link::{Link, pause};
 use super::progress::Progress;
+use super::signed::{self, Signed};
 use super::template;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
@@ -23,22 +24,25 @@ use std::path::{Path, PathBuf};
 /// Most files in one call.
 const FILE_COUNT_MAX: usize = 20_000;
 /// Report files by the ends of their names.
-const ENDS: [&str; 3] = ["json", "csv", "xlsx"];
+const ENDS: [&str; 4] = ["json", "csv", "xlsx", "gongshi"];
 /// Bytes of a file that are read: one more than a file may have tells that it is longer.
 const BYTES_READ_MAX: u64 = intake::FILE_BYTES_MAX as u64 + 1;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
 
 /// A file and what became of it.
-struct ReadFile {
-    file: String,
-    submission: Option<Submission>,
-    findings: Vec<Finding>,
+pub(super) struct ReadFile {
+    pub(super) file: String,
+    pub(super) submission: Option<Submission>,
+    pub(super) findings: Vec<Finding>,
+    /// What an agency signed, with nothing that must be fixed.
+    pub(super) signed: Option<Box<Signed>>,
 }
 
 pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
     let files = read_all(global, check)?;
-    let refused: Vec<&ReadFile> = files.iter().filter(|file| file.submission.is_none()).collect();
+    let is_refused = |file: &&ReadFile| file.submission.is_none() && file.signed.is_none();
+    let refused: Vec<&ReadFile> = files.iter().filter(is_refused).collect();
     let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
     let document = json!({
         "schema": "gongshi.publish/1", "published": [],
@@ -74,18 +78,28 @@ fn say_all(
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
     let mut files = read_all(global, check)?;
+    let mut requests = Vec::new();
+    let mut places = Vec::new();
+    for (place, file) in files.iter_mut().enumerate() {
+        // What an agency signed is taken as it is.
+        if let Some(signed) = file.signed.take() {
+            requests.push(signed::submission(global, &signed)?);
+            places.push(place);
+        }
+    }
     let submissions =
         files.iter_mut().filter_map(|file| Some((PathBuf::from(&file.file), file.submission.as_mut()?)));
     attach.to(global, &mut submissions.collect::<Vec<_>>())?;
-    let data_refused = files.iter().any(|file| file.submission.is_none());
-    let mut requests = Vec::new();
-    let mut places = Vec::new();
+    let signed = |place: &usize| places.contains(place);
+    let data_refused =
+        files.iter().enumerate().any(|(place, file)| file.submission.is_none() && !signed(&place));
     for (place, file) in files.iter_mut().enumerate() {
         if let Some(submission) = file.submission.take() {
             requests.push(say(Box::new(submission)));
             places.push(place);
         }
     }
+    // Signed packages were put first; the answers come in the order of the questions.
     let mut published: Vec<(usize, Digest, u32)> = Vec::new();
     let mut rule_refused = false;
     let mut exit = DONE;
@@ -115,6 +129,7 @@ fn say_all(
         };
         Link::open(&global.data()).await?.calls(requests, on_reply).await
     })?;
+    published.sort_unstable_by_key(|(place, ..)| *place);
     if wait {
         let digests: Vec<Digest> = published.iter().map(|(_, digest, _)| *digest).collect();
         runtime.block_on(wait_sequenced(global, &digests))?;
@@ -184,7 +199,7 @@ pub(super) async fn wait_sequenced(global: &Global, digests: &[Digest]) -> Resul
     Err(Failure::new(UNREACHABLE, "not_sequenced", message))
 }
 
-fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
+pub(super) fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
     let grade = |grade| match grade {
         Grade::MustFix => global.words("必须改", "must fix").to_owned(),
         Grade::Confirm => global.words("请核实", "please confirm").to_owned(),
@@ -284,13 +299,18 @@ fn is_report(path: &Path) -> bool {
     ends && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("~$"))
 }
 
-fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFile {
+pub(super) fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFile {
     let file = path.display().to_string();
     let unreadable = |code: &'static str, zh: &str, en: &str| ReadFile {
         file: file.clone(),
         submission: None,
         findings: vec![Finding::must_fix(code, zh, en)],
+        signed: None,
     };
+    if signed::is_signed(path) {
+        let (signed, findings) = signed::read(path, options.templates);
+        return ReadFile { file, submission: None, findings, signed };
+    }
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
     if let Err(error) = read {
@@ -310,5 +330,5 @@ fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFil
         as_printed: report.as_printed.is_some(),
         attachments: Vec::new(),
     });
-    ReadFile { file, submission, findings }
+    ReadFile { file, submission, findings, signed: None }
 }

@@ -178,7 +178,7 @@ mod tests {
     fn the_layout_is_the_one_that_was_published() {
         let bytes = signed().to_bytes().unwrap();
         assert_eq!(bytes.get(..26), Some(MAGIC));
-        assert_eq!(bytes.len(), 26 + 32 + 4 + 293 + 1 + 32 + 4 + 7 + 1 + 40);
-        assert_eq!(Digest::of(&[&bytes]).hex(), "GOLDEN");
+        assert_eq!(bytes.len(), 26 + 32 + 4 + 235 + 1 + 36 + 7 + 1 + 40);
+        assert_eq!(Digest::of(&[&bytes]).hex(), "3ed5b8ed6ad3e3c9d7ef520ffc48b71a9eb0db6da165ada6c0febca57c29c138");
     }
 }

@@ -112,13 +112,13 @@ impl Node {
         if report.act == ReportAct::Return || card.verify_agency(&self.federation(), card_bytes).is_err() {
             return Err(SignedRefusal::NotSigned.into());
         }
+        self.may_say_of(&report.division)?;
         if let Some(stands) = self.said_before(turn, &report, &Digest::of(&[card_bytes]))? {
             return Ok(stands);
         }
         if card.key != *self.own_key() {
             return Err(SignedRefusal::OtherNode.into());
         }
-        self.may_say_of(&report.division)?;
         self.agency_signs(&report, Some(&signer))?;
         if !(1949..=turn.now.wall.year()).contains(&report.year) {
             return Err(SayError::Refused(RefusalCode::BadYear).into());

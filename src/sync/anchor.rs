@@ -90,18 +90,18 @@ impl Node {
     pub fn enter_anchor(&mut self, turn: &mut Turn<'_>, entry: &Entry) -> Result<Delegation, AnchorError> {
         let anchor = *entry.statement.key();
         let Act::Delegate(delegation) = &entry.card.act else { return Err(AnchorError::NotOurs) };
-        let about_us = anchor == self.identity.anchor
-            && *entry.statement.federation() == self.federation()
-            && delegation.division == self.identity.division;
-        if !about_us {
+        if anchor != self.identity.anchor || *entry.statement.federation() != self.federation() {
+            return Err(AnchorError::NotOurs);
+        }
+        if !self.is_root() {
+            return Err(AnchorError::NotRoot);
+        }
+        if delegation.division != self.identity.division {
             return Err(AnchorError::NotOurs);
         }
         let held = self.entry(turn, &anchor, entry.statement.index()).map_err(SayError::from)?;
         if held.is_some_and(|(_, held)| held.digest() == entry.digest()) {
             return Ok((**delegation).clone());
-        }
-        if !self.is_root() {
-            return Err(AnchorError::NotRoot);
         }
         let (found, expected) = (entry.statement.index(), self.ledger.next_index(&anchor));
         if found != expected {

@@ -11,6 +11,7 @@ use super::turn::Turn;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::package::body::body_digest;
+use crate::statement::card::RefusalCode;
 use crate::statement::governance::{AgencyKey, Closing, Hosted, REASON_BYTES_MAX, Revocation};
 use crate::statement::{Act, BodyRef, BodyRole, Entry};
 use crate::time::WallMs;
@@ -132,6 +133,10 @@ impl Node {
     /// # Errors
     /// [`GovernError`].
     pub fn govern(&mut self, turn: &mut Turn<'_>, governing: &Governing) -> Result<Entry, GovernError> {
+        // By the root's clock, which decides.
+        if self.registry.authority(self.own_key()).is_some_and(|own| !own.valid_at(self.root_time())) {
+            return Err(SayError::Refused(RefusalCode::OutsideValidity).into());
+        }
         let (act, prose) = self.act_of(governing, turn.now.wall)?;
         let (author, index) = (*self.own_key(), self.own_size());
         self.ledger.judge_keys(&self.registry, &author, index, &act).map_err(SayError::Refused)?;

@@ -7,7 +7,7 @@ use super::key::{KeyError, SecretKey};
 use pkcs8::der::asn1::OctetString;
 use pkcs8::der::{Decode, Encode};
 use pkcs8::pkcs5::{EncryptionScheme, pbes2, scrypt};
-use pkcs8::{EncryptedPrivateKeyInfoOwned, LineEnding};
+use pkcs8::{Document, EncryptedPrivateKeyInfoOwned, LineEnding};
 use zeroize::Zeroizing;
 
 /// Shortest passphrase in characters: what is printed lies in drawers for years, and is guessed at without anybody
@@ -79,7 +79,7 @@ pub fn unlock(der: &[u8], passphrase: &str) -> Result<SecretKey, LockError> {
     let bounded = match &info.encryption_algorithm {
         EncryptionScheme::Pbes2(pbes2::Parameters { kdf: pbes2::Kdf::Scrypt(cost), .. }) => {
             let (n, r, p) = SCRYPT_MAX;
-            cost.cost_parameter <= n
+            (2..=n).contains(&cost.cost_parameter)
                 && u32::from(cost.block_size) <= r
                 && u32::from(cost.parallelization) <= p
         }
@@ -117,9 +117,11 @@ pub fn to_pem(der: &[u8]) -> Result<String, LockError> {
 /// # Errors
 /// [`LockError`].
 pub fn unlock_pem(pem: &str, passphrase: &str) -> Result<SecretKey, LockError> {
-    use pkcs8::der::DecodePem;
-    let info = EncryptedPrivateKeyInfoOwned::from_pem(pem.trim()).map_err(|_| LockError::NotLocked)?;
-    unlock(&info.to_der().map_err(|_| LockError::NotLocked)?, passphrase)
+    let (label, der) = Document::from_pem(pem.trim()).map_err(|_| LockError::NotLocked)?;
+    if !PEM_BEGINS.contains(label) {
+        return Err(LockError::NotLocked);
+    }
+    unlock(der.as_bytes(), passphrase)
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ fn a_clerk_signs_at_a_desk_without_network_and_the_node_publishes_what_was_signe
         (list["attachments"][0]["held"] == true).then_some(())
     });
     // Another node cannot publish it; an altered, cut or swapped file is refused.
-    assert_eq!(refusal(&town.run(&["publish", &package]).expect_exit(6)), "desk_outdated");
+    assert_eq!(refusal(&town.run(&["publish", &package]).expect_exit(6)), "foreign_division");
     let bytes = std::fs::read(&package).expect("the package");
     for (name, altered) in [
         ("cut", bytes[..bytes.len() - 1].to_vec()),

@@ -203,15 +203,7 @@ fn a_mistyped_page_is_named_by_its_line_and_a_wrong_passphrase_opens_nothing() {
     std::fs::write(path("other"), "另一个足够长的口令 2026\n").expect("a passphrase");
     std::fs::write(path("short"), "太短\n").expect("a passphrase");
     let export = |pass: &str, out: &str| {
-        node.run(&[
-            "keys",
-            "escrow",
-            "export",
-            "--passphrase-file",
-            text(path(pass)),
-            "-o",
-            text(path(out)),
-        ])
+        node.run(&["keys", "escrow", "export", "--passphrase-file", text(path(pass)), "-o", text(path(out))])
     };
     assert_eq!(export("short", "no.txt").expect_exit(2).json()["code"], "passphrase_short");
     export("P", "page.txt").expect_exit(0);
@@ -221,8 +213,7 @@ fn a_mistyped_page_is_named_by_its_line_and_a_wrong_passphrase_opens_nothing() {
         std::fs::write(path("typed.txt"), page).expect("a page");
         let words =
             ["keys", "escrow", "restore", text(path("typed.txt")), "--passphrase-file", text(path(pass))];
-        let ended =
-            run(words.iter().copied().chain(["-o", text(path(to)), "--only", "transport", "--json"]));
+        let ended = run(words.iter().copied().chain(["-o", text(path(to)), "--only", "transport", "--json"]));
         (ended.exit, ended.json()["message"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(restore(&page, "other", "a.pem").0, 4);

@@ -41,6 +41,7 @@ mod one_process;
 mod pages;
 mod paths;
 mod portal;
+mod retention;
 mod rules;
 mod scope;
 mod store;

@@ -63,9 +63,7 @@ impl Office {
     /// One of several rotations in a row: the machine keeps the newest key alone, as a daemon does.
     fn rotates_again(&self) {
         assert!(self.rotates(), "it rotates");
-        let mut sim = self.sim();
-        let site = &mut sim.sites[self.at];
-        site.signing = site.spare.take().expect("the new key");
+        self.sim().sites[self.at].promotes();
     }
 
     fn renews(&self, child: &Self) -> bool {
@@ -190,9 +188,10 @@ fn only_the_parent_renews_and_never_beyond_itself() {
     assert!(city.renews(&district));
     world.agrees();
     let end = |office: &Office| {
+        let division = code(&office.division());
         let sim = office.sim();
         let node = sim.sites[0].node();
-        let key = *node.registry().node(&code(&office.division())).expect("a live node");
+        let key = *node.registry().node(&division).expect("a live node");
         node.ledger().registry().delegation(&key).expect("a delegation").not_after
     };
     assert!(end(&district) <= end(&city));
@@ -394,11 +393,7 @@ fn the_anchor_renews_the_root_and_gives_it_another_key_and_all_levels_follow() {
     let key = *province.sim().sites[0].node().own_key();
     let rotation = anchored(province, true);
     assert!(enters(province, &rotation));
-    {
-        let mut sim = province.sim();
-        let site = &mut sim.sites[province.at];
-        site.signing = site.spare.take().expect("the new key");
-    }
+    province.sim().sites[province.at].promotes();
     world.agrees();
     for office in &offices {
         let sim = office.sim();
@@ -420,11 +415,7 @@ fn the_anchor_renews_the_root_and_gives_it_another_key_and_all_levels_follow() {
     world.agrees();
     let again = anchored(province, true);
     assert!(enters(province, &again));
-    {
-        let mut sim = province.sim();
-        let site = &mut sim.sites[province.at];
-        site.signing = site.spare.take().expect("the new key");
-    }
+    province.sim().sites[province.at].promotes();
     world.agrees();
     assert!(province.renews(city), "what the new key says counts");
     world.agrees();

@@ -131,6 +131,8 @@ pub struct Site {
     pub transport: [u8; 32],
     /// The key that a rotation goes to, or went to.
     pub spare: Option<[u8; 32]>,
+    /// Keys that it signed with before, of which its machine keeps nothing.
+    pub past: Vec<[u8; 32]>,
     transport_public: PublicKey,
     address: String,
     pub disk: Disk,
@@ -160,6 +162,7 @@ impl Site {
             signing: seeds[0],
             transport: seeds[1],
             spare: None,
+            past: Vec::new(),
             disk: Disk::default(),
             marks: Marks::default(),
             store: Arc::new(MemoryStore::new()),
@@ -198,6 +201,20 @@ impl Site {
     /// Every signing key it has: the one it began with, and the one of its rotation.
     pub fn keys(&self) -> Vec<SecretKey> {
         [Some(self.signing), self.spare].iter().flatten().map(SecretKey::from_seed).collect()
+    }
+}
+
+impl Site {
+    /// Every signing key that it ever had.
+    pub fn every_key(&self) -> Vec<SecretKey> {
+        self.past.iter().map(SecretKey::from_seed).chain(self.keys()).collect()
+    }
+
+    /// The machine keeps the newest key alone, as a daemon does once it has rotated.
+    pub fn promotes(&mut self) {
+        if let Some(new) = self.spare.take() {
+            self.past.push(std::mem::replace(&mut self.signing, new));
+        }
     }
 }
 

@@ -93,6 +93,11 @@ pub(super) enum Command {
     },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),
+    /// 公示期限：列出期满的报告，经决定后撤回 / retention: what has been public long enough, withdrawn when you say so
+    Retention {
+        #[command(subcommand)]
+        action: super::retention::RetentionAction,
+    },
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
     Release {
         #[command(subcommand)]

@@ -35,6 +35,7 @@ mod portal;
 mod progress;
 mod publish;
 mod release;
+mod retention;
 mod review;
 mod roster;
 mod roster_file;
@@ -137,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
         Command::Roster { action } => roster::run(&global, &action),
         Command::Review { action } => review::run(&global, &action),
+        Command::Retention { action } => retention::run(&global, &action),
         Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),

@@ -40,6 +40,13 @@ pub(super) const FAILURES: &[Row] = &[
         "check permissions and room of keys in the data directory",
     ),
     (
+        "nothing_to_change",
+        "没有可更正或撤回的版本",
+        "gongshi keys desk 给出新资料；gongshi list 查看",
+        "nothing to correct or take back",
+        "give a new file by gongshi keys desk; see gongshi list",
+    ),
+    (
         "no_such_key",
         "没有唯一以此开头的机关密钥",
         "用 gongshi keys list 查看密钥编号",

@@ -124,7 +124,7 @@ impl Sim {
         let mut logs: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
         logs.insert(root_origin(&federation), roots(&root_leaves(self.sites[0].store.as_ref())));
         for site in &self.sites {
-            for key in site.keys() {
+            for key in site.every_key() {
                 let key = key.public();
                 logs.insert(node_origin(&key), roots(&origin_leaves(site.store.as_ref(), &key)));
             }

@@ -24,6 +24,7 @@ mod notify;
 mod packages;
 mod portal_source;
 mod query;
+mod sandbox;
 mod service;
 mod snapshot;
 mod sums;

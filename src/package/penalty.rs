@@ -116,6 +116,7 @@ pub(super) fn is_total(header: &str) -> bool {
 /// True for a column after 合计 that holds words.
 fn is_remark(table: &Table, at: usize) -> bool {
     let header = table.columns.get(at).map_or("", |column| column.header.as_str());
-    let names_a_figure = ["金额", "数量", "合计"].iter().any(|word| comparable(header).contains(word));
+    let words = comparable(header);
+    let names_a_figure = ["金额", "数量", "合计"].iter().any(|word| words.contains(word));
     is_label_header(header) || (!names_a_figure && labels_rows(header, printed(table, at)))
 }

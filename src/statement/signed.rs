@@ -179,6 +179,9 @@ mod tests {
         let bytes = signed().to_bytes().unwrap();
         assert_eq!(bytes.get(..26), Some(MAGIC));
         assert_eq!(bytes.len(), 26 + 32 + 4 + 235 + 1 + 36 + 7 + 1 + 40);
-        assert_eq!(Digest::of(&[&bytes]).hex(), "3ed5b8ed6ad3e3c9d7ef520ffc48b71a9eb0db6da165ada6c0febca57c29c138");
+        assert_eq!(
+            Digest::of(&[&bytes]).hex(),
+            "3ed5b8ed6ad3e3c9d7ef520ffc48b71a9eb0db6da165ada6c0febca57c29c138"
+        );
     }
 }

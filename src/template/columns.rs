@@ -1,7 +1,7 @@
 //! Which template a table follows: its columns tell, never its name or its year.
 
-use super::Template;
 use super::normal::header_key;
+use super::{Column, Template};
 use std::collections::BTreeMap;
 
 /// A header of a table.
@@ -34,22 +34,42 @@ impl Places {
     }
 }
 
+/// The headers that a template knows, in the form in which they are compared. Made once, at parsing: a report asks
+/// every template about every one of its tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    places: BTreeMap<String, usize>,
+    labels: Vec<String>,
+}
+
+impl Known {
+    pub(super) fn new(columns: &[Column], labels: &[String]) -> Self {
+        let mut places = BTreeMap::new();
+        for (place, column) in columns.iter().enumerate() {
+            for header in std::iter::once(&column.header).chain(&column.aliases) {
+                places.insert(header_key(header), place);
+            }
+        }
+        Self { places, labels: labels.iter().map(|label| header_key(label)).collect() }
+    }
+}
+
+/// A header beside its form for comparison.
+pub(super) type Keyed = (String, bool);
+
+/// The headers of a table as [`Template::places`] takes them.
+pub(super) fn keyed(headers: &[Header<'_>]) -> Vec<Keyed> {
+    headers.iter().map(|header| (header_key(header.printed), header.labels)).collect()
+}
+
 impl Template {
     /// Where a table's columns stand in this template, if the table follows it: every header is a column of the
     /// template or a label, no column stands twice, and none but optional ones is missing. Order is free.
-    pub fn places(&self, headers: &[Header<'_>]) -> Option<Places> {
-        let mut free: BTreeMap<String, usize> = BTreeMap::new();
-        for (place, column) in self.columns.iter().enumerate() {
-            for header in std::iter::once(&column.header).chain(&column.aliases) {
-                free.insert(header_key(header), place);
-            }
-        }
-        let labels: Vec<String> = self.labels.iter().map(|label| header_key(label)).collect();
+    pub(super) fn places(&self, headers: &[Keyed]) -> Option<Places> {
         let mut found = vec![false; self.columns.len()];
         let mut places = Vec::with_capacity(headers.len());
-        for header in headers {
-            let key = header_key(header.printed);
-            match free.get(&key) {
+        for (key, only_labels) in headers {
+            match self.known.places.get(key) {
                 Some(place) => {
                     let found = found.get_mut(*place)?;
                     if std::mem::replace(found, true) {
@@ -57,7 +77,7 @@ impl Template {
                     }
                     places.push(Some(*place));
                 }
-                None if header.labels || labels.contains(&key) => places.push(None),
+                None if *only_labels || self.known.labels.contains(key) => places.push(None),
                 None => return None,
             }
         }

@@ -126,6 +126,8 @@ pub struct Template {
     pub rates: Vec<Rate>,
     /// How it reads in other layouts.
     pub folds: Vec<Fold>,
+    /// What `columns` and `labels` are compared by.
+    known: columns::Known,
 }
 
 /// Templates in the order in which they are asked; an id stands once.
@@ -157,7 +159,8 @@ impl Templates {
     /// The template that a table with these headers follows, and where its columns stand. Where several apply,
     /// the one that the table fills best; of equals one seen in print before a provisional one, then the first.
     pub fn matching(&self, headers: &[Header<'_>]) -> Option<(&Template, Places)> {
-        let applying = self.0.iter().filter_map(|template| Some((template, template.places(headers)?)));
+        let headers = columns::keyed(headers);
+        let applying = self.0.iter().filter_map(|template| Some((template, template.places(&headers)?)));
         applying.min_by_key(|(template, places)| {
             (template.columns.len() - places.mapped_count(), template.provisional)
         })

@@ -3,6 +3,7 @@
 //! These are for comparison only. What was printed is kept as printed.
 
 use crate::money::Unit;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
@@ -55,13 +56,17 @@ pub fn header_key(header: &str) -> String {
 }
 
 fn simplified(c: char) -> char {
-    let mut pairs = SIMPLIFIED.chars();
-    while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-        if from == c {
-            return to;
-        }
+    // Sorted once: a report has hundreds of headers to compare, and most of their characters are in no pair.
+    static PAIRS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
+        let mut pairs: Vec<(char, char)> =
+            SIMPLIFIED.chars().step_by(2).zip(SIMPLIFIED.chars().skip(1).step_by(2)).collect();
+        pairs.sort_by_key(|(from, _)| *from);
+        pairs
+    });
+    match PAIRS.binary_search_by_key(&c, |(from, _)| *from) {
+        Ok(at) => PAIRS.get(at).map_or(c, |(_, to)| *to),
+        Err(_) => c,
     }
-    c
 }
 
 /// The first character that must not stand in a published text: a control character or one that changes the

@@ -1,5 +1,6 @@
 //! Reading a template from TOML: bounded, nothing unknown, every refusal with file, line and key.
 
+use super::columns::Known;
 use super::normal::{header_key, hostile_char};
 use super::{Column, Fold, Identity, Kind, Op, Rate, Template, Warning};
 use crate::money::Unit;
@@ -270,13 +271,14 @@ impl Place<'_> {
             folds.push(Fold { to, map: targets });
         }
         let labels =
-            raw.labels.into_iter().map(|label| self.text("labels", label)).collect::<Checked<_>>()?;
+            raw.labels.into_iter().map(|label| self.text("labels", label)).collect::<Checked<Vec<_>>>()?;
         Ok(Template {
             id,
             table: self.id("table", raw.table)?,
             title: self.text("title", raw.title)?,
             provisional: raw.provisional,
             source: self.text("source", raw.source)?,
+            known: Known::new(&columns, &labels),
             labels,
             columns,
             identities,

@@ -43,6 +43,7 @@ mod paths;
 mod portal;
 mod retention;
 mod rules;
+mod sandbox;
 mod scope;
 mod store;
 mod strangers;

@@ -25,7 +25,8 @@ fn what_is_due_is_listed_by_rule_and_withdrawn_only_when_asked() {
         let ended = city.run(&[&["retention", "list"], words].concat());
         let document = ended.json();
         let due = document["packages"].as_array().expect("a list").iter().filter(|line| line["due"] == true);
-        let digests: Vec<String> = due.map(|line| line["digest"].as_str().expect("a digest").to_owned()).collect();
+        let digests: Vec<String> =
+            due.map(|line| line["digest"].as_str().expect("a digest").to_owned()).collect();
         assert_eq!(ended.exit, if digests.is_empty() { 0 } else { 3 }, "{ended:#?}");
         digests
     };

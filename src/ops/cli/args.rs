@@ -67,6 +67,9 @@ pub(super) enum Command {
     Serve(Serve),
     /// 校验报告文件，不公示 / validate report files
     Check(Check),
+    /// 在受限的进程里读取一份文件 / read one file within limits
+    #[command(hide = true)]
+    ReadApart,
     /// 校验、签名并上报 / validate, sign and publish
     Publish(Publish),
     /// 机关：用自己的密钥签名报告，得到可交节点发布的文件 / at an agency's desk: sign a report into a file for the node
@@ -252,6 +255,9 @@ pub(super) struct Check {
     /// 年度（表格中没有时补上）/ the year, where a workbook or CSV file does not say it
     #[arg(long)]
     pub(super) year: Option<u16>,
+    /// 每份文件在内存、时间受限的子进程里读取（来路不明的文件）/ read each file in a process of its own with limits
+    #[arg(long)]
+    pub(super) apart: bool,
 }
 
 #[derive(ClapArgs)]

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::args::Global;
 use super::link::ask;
 use super::packages::{array, text};
-use super::template::in_force;
+use super::template::{in_force, texts};
 use crate::division::DivisionCode;
 use crate::intake::blank::{self, Blank};
 use crate::ops::query::{Filter, Query};
@@ -52,7 +52,7 @@ pub(super) enum Form {
 }
 
 pub(super) fn run(global: &Global, form: Form, args: &BlankArgs) -> Result<Outcome, Failure> {
-    let templates = in_force(global)?;
+    let templates = in_force(&texts(global));
     let division =
         args.division.as_ref().map(ToString::to_string).or_else(|| own_division(global)).unwrap_or_default();
     let blank = Blank {

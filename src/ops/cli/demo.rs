@@ -315,7 +315,7 @@ fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
         let written = fs::File::create(&path).and_then(|mut out| out.write_all(text.as_bytes()));
         written.map_err(|error| failed(&path, &error))?;
         let division = division.map(str::parse).transpose().map_err(|_| unexpected())?;
-        let check = Check { paths: vec![path.clone()], division, agency: None, year: None };
+        let check = Check { paths: vec![path.clone()], division, agency: None, year: None, apart: false };
         let publish = Publish { check, attach: Attach::default(), wait: None };
         let outcome = publish::publish(&global_of(&node.data), &publish)?;
         if outcome.exit != 0 {

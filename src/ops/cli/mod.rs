@@ -1,6 +1,7 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
 mod anchor;
+mod apart;
 mod args;
 mod attach;
 mod attachment;
@@ -34,6 +35,7 @@ mod path;
 mod portal;
 mod progress;
 mod publish;
+mod reading;
 mod release;
 mod retention;
 mod review;
@@ -129,6 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
         Command::Check(check) => publish::check(&global, &check),
+        Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Sign(options) => sign::run(&global, &options),
         Command::Correct(correct) => publish::correct(&global, &correct),

@@ -4,40 +4,18 @@ use super::args::{Check, Correct, Global, Publish};
 use super::attach::Attach;
 use super::link::{Link, pause};
 use super::progress::Progress;
-use super::signed::{self, Signed};
-use super::template;
+use super::reading::{ReadFile, read_all};
+use super::signed;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
-use crate::division::DivisionCode;
-use crate::intake::{self, Given};
-use crate::ops::data_dir::Clock;
 use crate::ops::service::{Failure, Reply, Request};
-use crate::package::body;
 use crate::package::finding::{Finding, Grade};
-use crate::package::report_file::ReadOptions;
 use crate::sync::publish::Submission;
 use serde_json::{Value, json};
-use std::fs;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Most files in one call.
-const FILE_COUNT_MAX: usize = 20_000;
-/// Report files by the ends of their names.
-const ENDS: [&str; 4] = ["json", "csv", "xlsx", "gongshi"];
-/// Bytes of a file that are read: one more than a file may have tells that it is longer.
-const BYTES_READ_MAX: u64 = intake::FILE_BYTES_MAX as u64 + 1;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
-
-/// A file and what became of it.
-pub(super) struct ReadFile {
-    pub(super) file: String,
-    pub(super) submission: Option<Submission>,
-    pub(super) findings: Vec<Finding>,
-    /// What an agency signed, with nothing that must be fixed.
-    pub(super) signed: Option<Box<Signed>>,
-}
 
 pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
     let files = read_all(global, check)?;
@@ -217,118 +195,4 @@ pub(super) fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
         format!("{}  {} [{}] {place} {}", grade(finding.grade), file.file, finding.code, finding.message)
     };
     file.findings.iter().map(line).collect()
-}
-
-fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
-    let mut paths = Vec::new();
-    for path in &check.paths {
-        collect(path, true, &mut paths)?;
-    }
-    if paths.len() > FILE_COUNT_MAX {
-        let message =
-            format!("一次最多 {FILE_COUNT_MAX} 个文件 / at most {FILE_COUNT_MAX} files in one call");
-        return Err(Failure::new(2, "too_many_files", message));
-    }
-    let current_year = Clock::start().now().wall.year();
-    let templates = template::in_force(global)?;
-    let mut options = ReadOptions {
-        division_override: check.division.as_ref(),
-        own_division: None,
-        current_year,
-        templates: &templates,
-    };
-    let given = Given { agency_name: check.agency.as_deref(), year: check.year };
-    let progress = Progress::of(global, paths.len() as u64, "校验", "checking");
-    let read = |path: &PathBuf| {
-        progress.step();
-        read_one(path, given, &options)
-    };
-    let mut files: Vec<ReadFile> = paths.iter().map(read).collect();
-    drop(progress);
-    if files.iter().any(ReadFile::names_no_division)
-        && let Some(own) = own_division(global)
-    {
-        options.own_division = Some(&own);
-        for (file, path) in files.iter_mut().zip(&paths).filter(|(file, _)| file.names_no_division()) {
-            *file = read_one(path, given, &options);
-        }
-    }
-    Ok(files)
-}
-
-impl ReadFile {
-    fn names_no_division(&self) -> bool {
-        self.findings.iter().any(|finding| finding.code == "division_missing")
-    }
-}
-
-/// The division of the node that would publish; none where there is no node to ask.
-fn own_division(global: &Global) -> Option<DivisionCode> {
-    let status =
-        runtime().ok()?.block_on(async { Link::open(&global.data()).await?.document(Request::Status).await });
-    status.ok()?["node"]["code"].as_str()?.parse().ok()
-}
-
-/// Files as named; directories recursively, report files only, in path order.
-fn collect(path: &Path, named: bool, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new(2, "no_such_file", format!("{}: 无法读取：{error} / cannot be read", path.display()))
-    };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() {
-        let mut inside = Vec::new();
-        for entry in fs::read_dir(path).map_err(failed)? {
-            inside.push(entry.map_err(failed)?.path());
-        }
-        inside.sort();
-        for path in inside {
-            // A dangling link inside a directory is not somebody's report.
-            if path.exists() {
-                collect(&path, false, out)?;
-            }
-        }
-    } else if named || is_report(path) {
-        out.push(path.to_path_buf());
-    }
-    Ok(())
-}
-
-/// By its name. Excel keeps a hidden `~$` file beside every workbook that is open.
-fn is_report(path: &Path) -> bool {
-    let ends = path.extension().is_some_and(|end| ENDS.iter().any(|one| end.eq_ignore_ascii_case(one)));
-    ends && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("~$"))
-}
-
-pub(super) fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFile {
-    let file = path.display().to_string();
-    let unreadable = |code: &'static str, zh: &str, en: &str| ReadFile {
-        file: file.clone(),
-        submission: None,
-        findings: vec![Finding::must_fix(code, zh, en)],
-        signed: None,
-    };
-    if signed::is_signed(path) {
-        let (signed, findings) = signed::read(path, options.templates);
-        return ReadFile { file, submission: None, findings, signed };
-    }
-    let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return unreadable("unreadable", &format!("无法读取文件：{error}"), "the file cannot be read");
-    }
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let (report, findings) = intake::read(&bytes, &name, given, options);
-    let submission = report.map(|report| Submission {
-        content: body::encode(&report),
-        template: report.main_template().to_owned(),
-        division: report.division,
-        agency_name: report.agency_name,
-        agency_code: report.agency_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
-        year: report.year,
-        scope: report.scope,
-        status: report.status,
-        as_printed: report.as_printed.is_some(),
-        attachments: Vec::new(),
-    });
-    ReadFile { file, submission, findings, signed: None }
 }

@@ -61,9 +61,9 @@ pub(super) fn run(global: &Global, action: &RetentionAction) -> Result<Outcome, 
             let text = table(global, &document);
             Ok(Outcome { exit, document, text })
         }
-        RetentionAction::Withdraw { due: false, .. } => {
-            Err(usage("须写 --due；单份请用 gongshi withdraw / --due is needed; for one report: gongshi withdraw"))
-        }
+        RetentionAction::Withdraw { due: false, .. } => Err(usage(
+            "须写 --due；单份请用 gongshi withdraw / --due is needed; for one report: gongshi withdraw",
+        )),
         RetentionAction::Withdraw { rules, reason, dry_run, wait, .. } => {
             if rules.on.is_some_and(|on| on > jiff_now()) {
                 return Err(usage("--on 不能晚于今天 / --on lies in the future"));
@@ -84,7 +84,13 @@ fn list(global: &Global, rules: Rules) -> Result<Value, Failure> {
     ask(global, Request::Query(Query::Retention(rules)))
 }
 
-fn withdraw(global: &Global, rules: Rules, reason: &str, dry_run: bool, wait: bool) -> Result<Outcome, Failure> {
+fn withdraw(
+    global: &Global,
+    rules: Rules,
+    reason: &str,
+    dry_run: bool,
+    wait: bool,
+) -> Result<Outcome, Failure> {
     let mut document = list(global, rules)?;
     let digests = due(&document);
     document["dry_run"] = json!(dry_run);
@@ -95,15 +101,21 @@ fn withdraw(global: &Global, rules: Rules, reason: &str, dry_run: bool, wait: bo
     let count = digests.len();
     let (zh, en) = (
         format!("撤回 {count} 份期满的报告，并在所有节点删除正文，不可恢复"),
-        format!("withdraws {count} reports whose time is over and erases their bodies on every node, for good"),
+        format!(
+            "withdraws {count} reports whose time is over and erases their bodies on every node, for good"
+        ),
     );
     sure(global, global.words(&zh, &en), &count.to_string())?;
     let mut said: Vec<Digest> = Vec::new();
     for digest in &digests {
-        let request =
-            Request::Withdraw { digest: digest.hex(), reason: reason.to_owned(), erase: true, dry_run: false };
+        let request = Request::Withdraw {
+            digest: digest.hex(),
+            reason: reason.to_owned(),
+            erase: true,
+            dry_run: false,
+        };
         let done = ask(global, request)?;
-        said.extend(done["statement"].as_str().and_then(|text| text.parse().ok()));
+        said.extend(done["statement"].as_str().and_then(|text| text.parse::<Digest>().ok()));
     }
     if wait {
         runtime()?.block_on(wait_sequenced(global, &said))?;
@@ -118,9 +130,13 @@ fn table(global: &Global, document: &Value) -> String {
     let lines = document["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let day = |value: &Value| value.as_str().unwrap_or_default().chars().take(10).collect::<String>();
     let row = |line: &Value| {
-        let due = if line["due"] == true { global.words("到期", "due") } else { global.words("将满", "soon") };
-        let rule =
-            if line["rule"] == "person" { global.words("自然人", "person") } else { global.words("一般", "general") };
+        let due =
+            if line["due"] == true { global.words("到期", "due") } else { global.words("将满", "soon") };
+        let rule = if line["rule"] == "person" {
+            global.words("自然人", "person")
+        } else {
+            global.words("一般", "general")
+        };
         let digest = line["digest"].as_str().unwrap_or_default().chars().take(16).collect::<String>();
         let agency = line["agency"]["name"].as_str().unwrap_or_default().to_owned();
         let (since, ends) = (day(&line["public_since"]), day(&line["ends"]));

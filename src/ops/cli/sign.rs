@@ -3,7 +3,8 @@
 use super::args::Global;
 use super::attach::{self, Attach, Part};
 use super::desk::DeskFile;
-use super::publish::{finding_lines, read_one};
+use super::publish::finding_lines;
+use super::reading::read_one;
 use super::{NOT_VALID, Outcome, REFUSED, key_file, usage};
 use crate::digest::Digest;
 use crate::intake::Given;

@@ -5,6 +5,7 @@ use super::args::Global;
 use super::blank::{self, BlankArgs, Form};
 use super::grid::grid;
 use super::link::ask;
+use crate::ops::sandbox::template_texts;
 use crate::ops::service::{Failure, Request, bad_template};
 use crate::template::{Template, TemplateError, Templates, builtin};
 use clap::Subcommand;
@@ -49,17 +50,17 @@ pub(super) fn run(global: &Global, action: &TemplateAction) -> Result<Outcome, F
     }
 }
 
-/// The templates that the node of the data directory has; those of the program where there is no node.
-pub(super) fn in_force(global: &Global) -> Result<Templates, Failure> {
+/// Ids and texts of the templates that the node of the data directory has; those of the program where there is no
+/// node: checking a file needs none, and publishing asks the node again and says what is wrong with it.
+pub(super) fn texts(global: &Global) -> Vec<(String, String)> {
     let asked = if global.data().is_initialised() { ask(global, Request::Templates).ok() } else { None };
-    // Checking a file needs no node; publishing asks the node again, and says what is wrong with it.
-    let Some(document) = asked else {
-        return builtin::templates().map_err(|error| bad_template(&error));
-    };
-    let parsed = rows(&document).iter().filter_map(|row| {
-        let (id, text) = (row["id"].as_str()?, row["text"].as_str()?);
-        Some(Template::parse(id, text.as_bytes()))
-    });
+    let own = |(file, text): &(&str, &str)| (file.trim_end_matches(".toml").to_owned(), (*text).to_owned());
+    asked.map_or_else(|| builtin::FILES.iter().map(own).collect(), |document| template_texts(&document))
+}
+
+/// The same, parsed.
+pub(super) fn in_force(texts: &[(String, String)]) -> Templates {
+    let parsed = texts.iter().map(|(id, text)| Template::parse(id, text.as_bytes()));
     // The root parsed every one before it was said; a newer program's template that this one cannot read is no
     // reason to stop a clerk: tables of that layout travel as extra tables.
     let readable = parsed.filter_map(|template: Result<Template, TemplateError>| match template {
@@ -69,7 +70,7 @@ pub(super) fn in_force(global: &Global) -> Result<Templates, Failure> {
             None
         }
     });
-    Ok(readable.collect())
+    readable.collect()
 }
 
 fn rows(document: &Value) -> &[Value] {

@@ -82,6 +82,20 @@ pub(super) const FINDINGS: &[Row] = &[
         "add a header, or remove it",
     ),
     (
+        "reading_failed",
+        "读取文件的子进程没有启动",
+        "稍后再试；一再出现的，在服务器上用 gongshi check 读取，并检查内存",
+        "the process that reads files did not start",
+        "try again; if it stays so, use gongshi check on the server, and look at its memory",
+    ),
+    (
+        "reading_stopped",
+        "读取文件超过内存或时间上限，已停止",
+        "明细作为附件，只留统计表",
+        "reading the file took more memory or time than any report needs",
+        "attach item lists, keep only the tables",
+    ),
+    (
         "sheet_without_table",
         "工作表里没有统计表",
         "无须处理；应有统计表的，检查表头",

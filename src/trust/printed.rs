@@ -110,7 +110,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.is_ascii() && line.len() <= 60), "{lines:?}");
         let text = lines.join("\n");
         assert_eq!(read(&text), Ok(bytes.clone()));
-        let typed = format!("# signing\n{}\n\n", text.to_lowercase().replace('0', "0").replace("  ", " - "));
+        let typed = format!("# signing\n{}\n\n", text.to_lowercase().replace('0', "o").replace("  ", " - "));
         assert_eq!(read(&typed), Ok(bytes));
     }
 

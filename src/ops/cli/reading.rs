@@ -97,7 +97,7 @@ impl Reader<'_> {
         let bytes = match bytes_of(path) {
             Ok(bytes) => bytes,
             Err(finding) => {
-                return ReadFile { file, submission: None, findings: vec![finding], signed: None };
+                return ReadFile { file, submission: None, findings: vec![*finding], signed: None };
             }
         };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -144,17 +144,17 @@ pub(super) fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>)
             let (report, findings) = intake::read(&bytes, &name, given, options);
             ReadReport::of(report, findings)
         }
-        Err(finding) => ReadReport { submission: None, findings: vec![finding] },
+        Err(finding) => ReadReport { submission: None, findings: vec![*finding] },
     };
     ReadFile { file, submission, findings, signed: None }
 }
 
-fn bytes_of(path: &Path) -> Result<Vec<u8>, Finding> {
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Box<Finding>> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
     read.map(|_| bytes).map_err(|error| {
         let zh = format!("无法读取文件：{error}");
-        Finding::must_fix("unreadable", &zh, "the file cannot be read")
+        Box::new(Finding::must_fix("unreadable", &zh, "the file cannot be read"))
     })
 }
 

@@ -23,6 +23,9 @@ pub struct Registry {
     pub(super) successors: BTreeMap<PublicKey, PublicKey>,
     /// Which entry of whose log gave a key its authority.
     pub(super) grants: BTreeMap<PublicKey, (PublicKey, u64)>,
+    /// Which entries of whose logs later changed what a key was given: its newest renewal, its newest move.
+    pub(super) renewals: BTreeMap<PublicKey, (PublicKey, u64)>,
+    pub(super) moves: BTreeMap<PublicKey, (PublicKey, u64)>,
     /// Divisions that were closed, and what goes on with their duties.
     pub(super) closed: BTreeMap<DivisionCode, Vec<DivisionCode>>,
     pub(super) root: Option<PublicKey>,
@@ -105,6 +108,10 @@ impl Registry {
     /// Whose log, and which entry of it, gave a key its authority.
     pub fn grant(&self, key: &PublicKey) -> Option<(PublicKey, u64)> {
         self.grants.get(key).copied()
+    }
+    /// Whose logs, and which entries of them, changed what a key was given since: its newest renewal and move.
+    pub fn changes(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u64)> {
+        self.renewals.get(key).into_iter().chain(self.moves.get(key)).copied()
     }
     /// Every delegation there was, by key.
     pub fn delegations(&self) -> impl Iterator<Item = (&PublicKey, &Delegation)> {
@@ -197,7 +204,10 @@ impl Registry {
         issuer: &PublicKey,
         delegation: &Delegation,
     ) -> Result<(), RefusalCode> {
-        self.derive(federation, issuer, delegation).map(drop)
+        match self.is_renewal(delegation) {
+            true => self.renewed(federation, issuer, delegation).map(drop),
+            false => self.derive(federation, issuer, delegation).map(drop),
+        }
     }
 
     /// True when a new node may have these keys: no other node has or had one of them.

@@ -82,6 +82,7 @@ impl Registry {
                 let (node, parent) = (*self.newest(node), *self.newest(parent));
                 if let Ok(moved) = self.moved(author, &node, &parent) {
                     self.authorities.insert(node, moved);
+                    self.moves.insert(node, (*author, index));
                 }
                 vec![TreeChange::Moved(node)]
             }
@@ -112,6 +113,7 @@ impl Registry {
             // The entry that first gave the key its authority stays its grant: it is what a chain is made of.
             let Ok(renewed) = self.renewed(federation, issuer, delegation) else { return Vec::new() };
             self.authorities.insert(delegation.signing, renewed);
+            self.renewals.insert(delegation.signing, (*issuer, index));
             return vec![TreeChange::Delegated(delegation.signing)];
         }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };

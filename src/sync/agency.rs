@@ -113,6 +113,7 @@ impl Node {
             return Err(SignedRefusal::NotSigned.into());
         }
         self.may_say_of(&report.division)?;
+        let content = unpack(&report, bodies)?;
         if let Some(stands) = self.said_before(turn, &report, &Digest::of(&[card_bytes]))? {
             return Ok(stands);
         }
@@ -123,7 +124,6 @@ impl Node {
         if !(1949..=turn.now.wall.year()).contains(&report.year) {
             return Err(SayError::Refused(RefusalCode::BadYear).into());
         }
-        let content = unpack(&report, bodies)?;
         if let Some(stands) = self.follows(turn, &report, &content)? {
             return Ok(stands);
         }

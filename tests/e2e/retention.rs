@@ -31,7 +31,7 @@ fn what_is_due_is_listed_by_rule_and_withdrawn_only_when_asked() {
         digests
     };
     assert!(due(&[]).is_empty(), "today nothing is");
-    assert_eq!(due(&["--on", &in_years(3)]), [named.clone()], "two years for natural persons");
+    assert_eq!(due(&["--on", &in_years(3)]), std::slice::from_ref(&named), "two years for natural persons");
     assert_eq!(due(&["--on", &in_years(6)]).len(), 2, "five for the rest");
     assert!(due(&["--on", &in_years(6), "--years", "9", "--person-years", "9"]).is_empty());
     // Another node's reports are its own to decide on.

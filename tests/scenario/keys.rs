@@ -203,6 +203,42 @@ fn only_the_parent_renews_and_never_beyond_itself() {
 }
 
 #[test]
+fn who_joins_after_renewals_moves_and_rotations_above_finds_its_way_up() {
+    let (world, [province, city, district, _]) = four_levels(608);
+    years_later(&world, YEAR_MS);
+    assert!(province.renews(&city));
+    world.agrees();
+    assert!(city.renews(&district));
+    world.agrees();
+    let late = |division: &str| {
+        let town = world.town(division, &district);
+        world.agrees();
+        town.publishes("镇政府", 2024, "处罚 1 宗");
+        world.agrees();
+        province.shows(&town, 2024).once();
+    };
+    late("330282111");
+    city.rotates_again();
+    world.agrees();
+    years_later(&world, 2 * YEAR_MS);
+    assert!(province.renews(&city));
+    world.agrees();
+    assert!(city.renews(&district));
+    world.agrees();
+    late("330282112");
+    let other = world.city("330300", &province);
+    world.agrees();
+    assert!(province.moves(&district, &other));
+    world.agrees();
+    years_later(&world, 3 * YEAR_MS);
+    assert!(province.renews(&other));
+    world.agrees();
+    assert!(other.renews(&district), "its parent is another now");
+    world.agrees();
+    late("330282113");
+}
+
+#[test]
 fn ten_rotations_in_a_row_at_one_node_leave_it_and_those_below_where_they_were() {
     let (world, [province, city, district, town]) = four_levels(603);
     for round in 0..10_u16 {

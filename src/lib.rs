@@ -6,7 +6,8 @@
 //! # The map: arrows point down only
 //!
 //! 0. Words, plain values: [`time`], [`digest`], [`bytes`] (hand-written signed layouts), [`wire`] (frames and index
-//!    values; the only file naming bincode), [`division`], [`agency`], [`money`].
+//!    values; the only file naming bincode), [`division`], [`agency`], [`money`], [`pool`] (bytes kept once, for
+//!    simulated worlds).
 //! 1. [`trust`]: who may say what. Keys (the only file naming the signature library), delegations, chains.
 //! 2. What is said, and the record of it: [`template`] (layouts of tables, as data), [`package`] (a report's figures, validation, body), [`statement`] (171
 //!    signed bytes and their card), [`log`] (RFC 6962 trees, C2SP tiles, checkpoints, cosignatures, proofs).
@@ -31,6 +32,7 @@ pub mod bytes;
 pub mod digest;
 pub mod division;
 pub mod money;
+pub mod pool;
 pub mod time;
 pub mod wire;
 

@@ -17,6 +17,8 @@ pub struct Registry {
     /// The live node of each division.
     pub(super) nodes: BTreeMap<DivisionCode, PublicKey>,
     pub(super) by_transport: BTreeMap<PublicKey, PublicKey>,
+    /// Every key with authority by its id, as notes name it.
+    pub(super) by_id: BTreeMap<Digest, PublicKey>,
     /// Keys that no longer speak.
     pub(super) ended: BTreeMap<PublicKey, Ending>,
     /// The key that took the place of another.
@@ -101,9 +103,26 @@ impl Registry {
     pub fn by_transport(&self, transport: &PublicKey) -> Option<&PublicKey> {
         self.by_transport.get(transport).filter(|key| !self.ended.contains_key(key))
     }
-    /// True when the node of `key` delegated `child`, wherever that stands now.
+    /// The signing key with this id, whether it still speaks or not.
+    pub fn by_id(&self, id: &Digest) -> Option<&PublicKey> {
+        self.by_id.get(id)
+    }
+    /// True when the key is that of its division's live node.
+    pub fn is_live(&self, key: &PublicKey) -> bool {
+        self.delegation(key).is_some_and(|own| self.nodes.get(&own.division) == Some(key))
+    }
+    /// True when the node of `key` delegated the node of `child`, wherever that stands now.
     pub fn delegated(&self, key: &PublicKey, child: &PublicKey) -> bool {
-        self.grants.get(child).is_some_and(|(by, _)| self.newest(by) == self.newest(key))
+        let (giver, node) = (self.newest(key), self.newest(child));
+        // Rotations are granted by the node's own key before them; no key is granted twice, so the way back ends.
+        let mut at = child;
+        while let Some((by, _)) = self.grants.get(at) {
+            if self.newest(by) != node {
+                return self.newest(by) == giver;
+            }
+            at = by;
+        }
+        false
     }
     /// Whose log, and which entry of it, gave a key its authority.
     pub fn grant(&self, key: &PublicKey) -> Option<(PublicKey, u64)> {
@@ -176,7 +195,7 @@ impl Registry {
         })
     }
 
-    /// The authority a delegation would give.
+    /// The authority a delegation would give to keys that proved possession, which [`Registry::judge`] has seen.
     pub(super) fn derive(
         &self,
         federation: &Digest,
@@ -190,7 +209,7 @@ impl Registry {
             self.authorities.get(issuer).ok_or(RefusalCode::NoAuthority)?
         };
         authority
-            .delegate(federation, issuer, delegation, &|division| self.in_subtree(issuer, division))
+            .delegate(issuer, delegation, &|division| self.in_subtree(issuer, division))
             .map_err(|_| RefusalCode::BadDelegation)
     }
 
@@ -204,10 +223,13 @@ impl Registry {
         issuer: &PublicKey,
         delegation: &Delegation,
     ) -> Result<(), RefusalCode> {
-        match self.is_renewal(delegation) {
-            true => self.renewed(federation, issuer, delegation).map(drop),
-            false => self.derive(federation, issuer, delegation).map(drop),
+        if self.is_renewal(delegation) {
+            return self.renewed(federation, issuer, delegation).map(drop);
         }
+        if !delegation.possession_holds(federation, issuer) {
+            return Err(RefusalCode::BadDelegation);
+        }
+        self.derive(federation, issuer, delegation).map(drop)
     }
 
     /// True when a new node may have these keys: no other node has or had one of them.
@@ -235,7 +257,7 @@ impl Registry {
         if self.is_renewal(delegation) {
             return self.renewed(federation, issuer, delegation).map(drop);
         }
-        self.derive(federation, issuer, delegation)?;
+        self.judge_link(federation, issuer, delegation)?;
         let live = self.nodes.get(&delegation.division);
         let named = delegation.predecessor.as_ref().map(|(key, _)| key);
         // Naming a node is not enough: whoever replaces it stands above it.

@@ -1,7 +1,8 @@
 //! What acts about the tree do to the registry, and the rules for them: keys that follow keys, keys that are
 //! stopped, nodes that move, divisions that end.
 //!
-//! [`Registry::judge`] decides, [`Registry::enact`] does what was decided. A mirror that knows an act before it is
+//! [`Registry::judge`] decides, signatures of possession included, which cost the most; [`Registry::enact`] does what was
+//! decided. A mirror that knows an act before it is
 //! sequenced may enact it early on a registry of its own: doing it again changes nothing.
 
 use super::authority::{EndCause, Ending, Registry};
@@ -39,7 +40,11 @@ impl Registry {
     ) -> Result<(), RefusalCode> {
         match act {
             Act::Delegate(delegation) => self.judge_delegate(federation, author, delegation),
-            Act::Rotate(rotation) => self.rotated(federation, author, index, rotation).map(drop),
+            Act::Rotate(rotation) => {
+                let rotated = self.rotated(federation, author, index, rotation)?;
+                let proven = rotated.delegation().is_some_and(|own| own.possession_holds(federation, author));
+                if proven { Ok(()) } else { Err(RefusalCode::BadDelegation) }
+            }
             Act::Revoke(revocation) => {
                 let below = self.knows(&revocation.origin) && self.is_above(author, &revocation.origin);
                 if below { Ok(()) } else { Err(RefusalCode::UnknownNode) }
@@ -160,6 +165,7 @@ impl Registry {
             self.by_transport.insert(delegation.transport, key);
         }
         self.authorities.insert(key, authority);
+        self.by_id.insert(key.id(), key);
         self.grants.insert(key, grant);
         vec![TreeChange::Delegated(key)]
     }
@@ -200,7 +206,7 @@ impl Registry {
         }
         let keys = (&rotation.signing, &rotation.transport);
         let proofs = (&rotation.signing_proof, &rotation.transport_proof);
-        authority.rotated(federation, old, index, keys, proofs).map_err(|_| RefusalCode::BadDelegation)
+        authority.rotated(old, index, keys, proofs).map_err(|_| RefusalCode::BadDelegation)
     }
 
     /// Stops a key beyond the last entry vouched for, and every key that an entry beyond it gave authority to.
@@ -251,9 +257,16 @@ impl Registry {
 
     fn close(&mut self, closing: &Closing) -> Vec<TreeChange> {
         let Some(node) = self.nodes.get(&closing.division).copied() else { return Vec::new() };
-        self.end(&node, closing.last, EndCause::Closed);
-        self.closed.insert(closing.division.clone(), closing.successors.clone());
+        self.close_node(&node, closing);
         vec![TreeChange::Ended(node)]
+    }
+
+    /// A closing ends this node of its division; the division itself goes on where another has taken its place already.
+    pub fn close_node(&mut self, node: &PublicKey, closing: &Closing) {
+        self.end(node, closing.last, EndCause::Closed);
+        if !self.nodes.contains_key(&closing.division) {
+            self.closed.insert(closing.division.clone(), closing.successors.clone());
+        }
     }
 
     fn judge_host(&self, author: &PublicKey, hosted: &Hosted) -> Result<(), RefusalCode> {

@@ -3,8 +3,11 @@
 //! It tells what was written from what was synced, so that a crash between the two steps of an append loses
 //! exactly what a power cut would lose. Clones are independent.
 
+use super::segment::FRAME_HEADER_BYTES;
 use super::{BLANK_KIND, Batch, Frame, Position, Record, RecordError, Room, Stream, Visit, check_size};
+use crate::pool::{self, Pool};
 use std::io;
+use std::sync::Arc;
 
 /// Where the next append stops as if the machine did; see [`MemoryRecord::stop_next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +22,37 @@ pub enum Stop {
     Unanswered,
 }
 
+/// A frame whose payload may be shared.
+#[derive(Clone, Debug)]
+struct Kept {
+    kind: u8,
+    payload: Arc<[u8]>,
+}
+
+impl Kept {
+    fn frame(&self) -> Frame {
+        Frame { kind: self.kind, payload: self.payload.to_vec() }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Memory {
-    frames: Vec<Frame>,
+    frames: Vec<Kept>,
     synced: usize,
 }
 
 impl Memory {
     const fn sync(&mut self) {
         self.synced = self.frames.len();
+    }
+
+    fn write(&mut self, frames: &[Frame], pool: Option<&Pool>) {
+        let kept = |frame: &Frame| Kept { kind: frame.kind, payload: pool::keep(pool, &frame.payload) };
+        self.frames.extend(frames.iter().map(kept));
+    }
+
+    fn bytes(&self) -> u64 {
+        self.frames.iter().map(|frame| (FRAME_HEADER_BYTES + frame.payload.len()) as u64).sum()
     }
 }
 
@@ -39,12 +64,23 @@ pub struct MemoryRecord {
     stop: Option<Stop>,
     full: bool,
     poisoned: bool,
+    pool: Option<Pool>,
 }
 
 impl MemoryRecord {
     /// An empty record.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty record that shares its bytes with others through a pool.
+    pub fn sharing(pool: &Pool) -> Self {
+        Self { pool: Some(pool.clone()), ..Self::default() }
+    }
+
+    /// What the frames take on a disk, in bytes, shared or not.
+    pub fn bytes(&self) -> u64 {
+        self.facts.bytes() + self.bodies.bytes()
     }
 
     /// The next append stops at `stop` with [`RecordError::Io`]; [`MemoryRecord::crash`] makes it usable again.
@@ -71,11 +107,11 @@ impl MemoryRecord {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), RecordError> {
-        self.bodies.frames.extend_from_slice(&batch.bodies);
+        self.bodies.write(&batch.bodies, self.pool.as_ref());
         self.stops(Stop::BodiesWritten)?;
         self.bodies.sync();
         self.stops(Stop::BodiesSynced)?;
-        self.facts.frames.extend_from_slice(&batch.facts);
+        self.facts.write(&batch.facts, self.pool.as_ref());
         self.stops(Stop::FactsWritten)?;
         self.facts.sync();
         self.stops(Stop::Unanswered)
@@ -107,8 +143,8 @@ impl Record for MemoryRecord {
 
     fn erase(&mut self, is_erased: &dyn Fn(&Frame) -> bool) -> Result<u64, RecordError> {
         let mut count = 0;
-        for frame in self.bodies.frames.iter_mut().filter(|frame| is_erased(frame)) {
-            *frame = Frame { kind: BLANK_KIND, payload: vec![0; frame.payload.len()] };
+        for frame in self.bodies.frames.iter_mut().filter(|frame| is_erased(&frame.frame())) {
+            *frame = Kept { kind: BLANK_KIND, payload: vec![0; frame.payload.len()].into() };
             count += 1;
         }
         Ok(count)
@@ -122,7 +158,7 @@ impl Record for MemoryRecord {
         let streams = [(Stream::Bodies, &self.bodies, from.bodies), (Stream::Facts, &self.facts, from.facts)];
         for (stream, memory, from) in streams {
             for (index, frame) in (0_u64..).zip(memory.frames.iter().take(memory.synced)) {
-                if index >= from && visit(stream, index, frame.clone()).is_break() {
+                if index >= from && visit(stream, index, frame.frame()).is_break() {
                     return Ok(());
                 }
             }

@@ -1,14 +1,18 @@
 //! The store in memory: the reference that the other engines are held to, and the simulator's.
 
 use super::{Batch, Entry, Read, Store, StoreError};
+use crate::pool::{self, Pool};
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+type Entries = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 
 /// A store that lives as long as the value.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    entries: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
+    entries: RwLock<Entries>,
+    pool: Option<Pool>,
 }
 
 impl MemoryStore {
@@ -17,7 +21,17 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
+    /// An empty store that shares its bytes with others through a pool.
+    pub fn sharing(pool: &Pool) -> Self {
+        Self { pool: Some(pool.clone()), ..Self::default() }
+    }
+
+    /// Keys and values together, in bytes, shared or not.
+    pub fn bytes(&self) -> u64 {
+        self.read().iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Entries> {
         // Nothing in here panics half way through a batch, so a poisoned lock still guards whole batches.
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -30,19 +44,19 @@ fn bounds<'a>(from: &'a [u8], until: &'a [u8]) -> (Bound<&'a [u8]>, Bound<&'a [u
 
 impl Read for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.read().get(key).cloned())
+        Ok(self.read().get(key).map(|value| value.to_vec()))
     }
 
     fn scan(&self, from: &[u8], until: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
         let entries = self.read();
         let range = entries.range::<[u8], _>(bounds(from, until)).take(limit);
-        Ok(range.map(|(key, value)| (key.clone(), value.clone())).collect())
+        Ok(range.map(|(key, value)| (key.to_vec(), value.to_vec())).collect())
     }
 
     fn scan_back(&self, from: &[u8], until: &[u8], limit: usize) -> Result<Vec<Entry>, StoreError> {
         let entries = self.read();
         let range = entries.range::<[u8], _>(bounds(from, until)).rev().take(limit);
-        Ok(range.map(|(key, value)| (key.clone(), value.clone())).collect())
+        Ok(range.map(|(key, value)| (key.to_vec(), value.to_vec())).collect())
     }
 }
 
@@ -52,7 +66,10 @@ impl Store for MemoryStore {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch {
             match value {
-                Some(value) => entries.insert(key.to_vec(), value.to_vec()),
+                Some(value) => {
+                    let pool = self.pool.as_ref();
+                    entries.insert(pool::keep(pool, key), pool::keep(pool, value))
+                }
                 None => entries.remove(key),
             };
         }

@@ -37,6 +37,13 @@ impl Node {
         }
     }
 
+    /// True for a node below this one, and for one that this one delegated and that moved away while it was down: it
+    /// learns of that from the parent it knows.
+    pub(super) fn is_ours(&self, key: &PublicKey) -> bool {
+        let own = self.own_key();
+        key != own && (self.registry.is_ancestor(own, key) || self.registry.delegated(own, key))
+    }
+
     /// A node below that may not be known here yet shows its Delegates.
     pub(super) fn on_introduce(
         &mut self,
@@ -48,9 +55,12 @@ impl Node {
             return Err("chain_too_long");
         }
         self.learn_chain(turn, chain)?;
+        let Some(transport) = self.sessions.get(&conn).map(|session| session.transport) else {
+            return Ok(());
+        };
+        let named = self.registry.by_transport(&transport).copied().filter(|key| self.is_ours(key));
         let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
-        let named = self.registry.by_transport(&session.transport).copied();
-        match named.filter(|key| self.registry.is_ancestor(&self.identity.signing, key)) {
+        match named {
             Some(key) => {
                 session.peer = Peer::Below(key);
                 turn.out.actions.push(Action::Promote(conn));

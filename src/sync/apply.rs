@@ -115,8 +115,7 @@ impl Node {
 
     /// Enters a delegation or rotation into the provisional registry, which knows them before they are sequenced.
     pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry) {
-        let (federation, author, index) =
-            (self.identity.federation(), entry.statement.key(), entry.statement.index());
+        let (federation, author, index) = (self.federation(), entry.statement.key(), entry.statement.index());
         if !matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
             || self.registry.judge(&federation, author, index, &entry.card.act).is_err()
         {
@@ -170,8 +169,7 @@ impl Node {
         let effects = self.ledger.apply(&leaf, &entry);
         if !effects.iter().any(|effect| matches!(effect, Effect::Rejected(_))) {
             // What the fold accepted holds here too, whether it was known early or not.
-            let (federation, author) = (self.identity.federation(), entry.statement.key());
-            self.registry.enact(&federation, author, entry.statement.index(), &entry.card.act);
+            self.follow_fold(&entry, &effects);
             self.erase(turn, &entry)?;
         }
         self.roll_up(turn, &entry, &effects)?;
@@ -180,6 +178,22 @@ impl Node {
         }
         self.no_longer_waiting(&entry);
         Ok(())
+    }
+
+    /// The provisional registry does what the fold did.
+    fn follow_fold(&mut self, entry: &Entry, effects: &[Effect]) {
+        let ended = effects.iter().find_map(|effect| match effect {
+            Effect::Tree(TreeChange::Ended(key)) => Some(*key),
+            _ => None,
+        });
+        match (&entry.card.act, ended) {
+            // It names a division: who stands there here may be a later node, known before it is sequenced.
+            (Act::Close(closing), Some(node)) => self.registry.close_node(&node, closing),
+            (act, _) => {
+                let (federation, author) = (self.federation(), entry.statement.key());
+                self.registry.enact(&federation, author, entry.statement.index(), act);
+            }
+        }
     }
 
     fn follow(&mut self, turn: &mut Turn<'_>, index: u64, effect: Effect) -> Step {

@@ -9,7 +9,7 @@ use super::turn::{Event, Turn};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::FOLD_VERSION;
-use crate::log::checkpoint::node_origin;
+use crate::log::checkpoint::{NODE_ORIGIN_PREFIX, node_origin};
 use crate::log::note::{self, Note};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
@@ -199,14 +199,16 @@ impl Node {
 
     /// From below: any node of our subtree. From above: the root.
     fn attester(&self, peer: Peer, name: &str) -> Option<PublicKey> {
-        let named = |key: &&PublicKey| node_origin(key) == name;
-        let below = |key: &&PublicKey| self.registry.is_ancestor(self.own_key(), key);
-        let key = match peer {
-            Peer::Above(_) => self.registry.root().filter(named),
-            Peer::Below(_) => self.registry.nodes().map(|(_, key)| key).find(named).filter(below),
-            Peer::Stranger | Peer::Lateral(_) => None,
+        let named = name.strip_prefix(NODE_ORIGIN_PREFIX).and_then(|id| id.parse().ok());
+        let named = self.registry.by_id(&named?)?;
+        let fits = match peer {
+            Peer::Above(_) => self.registry.root() == Some(named),
+            Peer::Below(_) => {
+                self.registry.is_live(named) && self.registry.is_ancestor(self.own_key(), named)
+            }
+            Peer::Stranger | Peer::Lateral(_) => false,
         };
-        key.copied()
+        fits.then_some(*named)
     }
 
     /// Compares our view with the root's at the same size, whichever of the two came first.

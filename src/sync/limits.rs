@@ -41,7 +41,8 @@ pub const ATTEST_MS_MIN: u64 = 1_000;
 pub const RENEW_MS: u64 = 600_000;
 /// Shortest and longest pause before redialling, in milliseconds, during the first ten minutes.
 pub const REDIAL_MS: (u64, u64) = (50, 500);
-/// Pause before redialling after ten minutes without the parent, in milliseconds.
+/// Pause before redialling after ten minutes without the parent, and the longest before one that turned us away is
+/// asked again, in milliseconds.
 pub const REDIAL_LATER_MS: u64 = 30_000;
 /// How long the parent is waited for with short pauses, in milliseconds (ten minutes); then they grow, and another
 /// ancestor is used beside it.

@@ -59,9 +59,27 @@ pub(super) struct InviteState {
     pub(super) revoked: bool,
 }
 
+/// How the guard knows the two logs that this node signs: SHA-256 of their origin lines. Asked for in every turn, and
+/// the same until the key changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignedLogs {
+    pub(super) own: Digest,
+    pub(super) root: Digest,
+}
+
+impl SignedLogs {
+    pub(super) fn of(federation: &Digest, signing: &PublicKey) -> Self {
+        let id = |origin: String| Digest::of(&[origin.as_bytes()]);
+        Self { own: id(node_origin(signing)), root: id(root_origin(federation)) }
+    }
+}
+
 /// A node of the federation: a state machine without I/O, clock or randomness.
 pub struct Node {
     pub(super) identity: Identity,
+    /// SHA-256 of the anchor's key.
+    pub(super) federation: Digest,
+    pub(super) logs: SignedLogs,
     pub(super) signing: SecretKey,
     /// A signing key to rotate to.
     pub(super) spare: Option<SecretKey>,
@@ -128,6 +146,8 @@ impl Node {
         let redial = Redial::new(signing.derive("redial"));
         let lateral = Lateral::new(signing.derive("lateral"));
         Self {
+            federation,
+            logs: SignedLogs::of(&federation, &identity.signing),
             ledger: Ledger::new(federation),
             registry,
             origins: BTreeMap::new(),
@@ -183,8 +203,8 @@ impl Node {
         self.registry.root() == Some(&self.identity.signing)
     }
     /// The federation id.
-    pub fn federation(&self) -> Digest {
-        self.identity.federation()
+    pub const fn federation(&self) -> Digest {
+        self.federation
     }
     /// This node's signing key, the origin of its own log.
     pub const fn own_key(&self) -> &PublicKey {

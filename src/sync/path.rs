@@ -157,7 +157,7 @@ impl Node {
         };
         let now_ms = turn.now.steady_ms;
         self.watch(turn, parent, others);
-        self.end_detour(turn, parent);
+        self.end_detour(turn, parent, others);
         let lost = self.redial.lost_since(parent).filter(|since| now_ms >= since + OTHER_PATH_AFTER_MS);
         if lost.is_some() && self.up_to(parent).is_none() {
             self.begin_detour(turn, DetourReason::Unreachable, others);
@@ -218,7 +218,7 @@ impl Node {
     }
 
     /// Returns to the parent once it is back and nothing of ours waits.
-    fn end_detour(&mut self, turn: &mut Turn<'_>, parent: &PublicKey) {
+    fn end_detour(&mut self, turn: &mut Turn<'_>, parent: &PublicKey, others: &[PublicKey]) {
         let Some(detour) = &self.paths.detour else { return };
         let waits = self.paths.watch.is_some();
         let over = match detour.reason {
@@ -232,7 +232,16 @@ impl Node {
                 (pushed && !waits) || given_up
             }
         };
-        if !over || !self.is_open(parent) {
+        if !over {
+            return;
+        }
+        let asked = detour.reason == DetourReason::Asked;
+        if !self.is_open(parent) {
+            // The one that was asked for may be gone as well: from here on any of them will do until the parent is back.
+            if asked {
+                self.paths.detour = None;
+                self.begin_detour(turn, DetourReason::Unreachable, others);
+            }
             return;
         }
         self.paths.detour = None;

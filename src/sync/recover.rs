@@ -50,15 +50,15 @@ impl Node {
         self.recovery = Recovery { floors, unsure, over: true, ..Recovery::default() };
     }
 
-    fn floor(&self, origin: &str) -> u64 {
-        self.recovery.floors.get(&Digest::of(&[origin.as_bytes()])).copied().unwrap_or(0)
+    fn floor(&self, log: &Digest) -> u64 {
+        self.recovery.floors.get(log).copied().unwrap_or(0)
     }
 
     /// How far a recovery has come; none when nothing stands in the way of signing.
     pub fn recovering(&self) -> Option<Recovering> {
         let state = Recovering {
-            own: (self.own_size(), self.floor(&self.own_origin())),
-            root: (self.root_frontier.size(), self.floor(&self.root_origin())),
+            own: (self.own_size(), self.floor(&self.logs.own)),
+            root: (self.root_frontier.size(), self.floor(&self.logs.root)),
             unsure: self.recovery.unsure,
         };
         (state.unsure || state.own.0 < state.own.1 || state.root.0 < state.root.1).then_some(state)
@@ -71,7 +71,7 @@ impl Node {
 
     /// True when a cosignature of a log at this size would not go below an earlier one.
     pub(super) fn may_cosign(&self, origin: &str, size: u64) -> bool {
-        size >= self.floor(origin)
+        size >= self.floor(&Digest::of(&[origin.as_bytes()]))
     }
 
     // ---- asking

@@ -1,4 +1,5 @@
-//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that.
+//! When to dial whom again: 50 ms growing to 500 ms with jitter for ten minutes, 30 s after that; who answers and turns
+//! us away is asked ever more seldom from the beginning, up to 30 s.
 
 use super::limits::{OTHER_PATH_AFTER_MS, REDIAL_LATER_MS, REDIAL_MS};
 use crate::digest::Digest;
@@ -49,14 +50,16 @@ impl Redial {
         self.lost.remove(key);
     }
 
-    /// The ancestor did not answer, or its session ended.
-    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64) {
+    /// The ancestor did not answer, or its session ended; or it answered and turned us away. Then it may know us soon,
+    /// when a Delegate or a move has reached it, or never, when our key ended.
+    pub(super) fn lost(&mut self, key: PublicKey, now_ms: u64, turned_away: bool) {
+        let most_ms = if turned_away { REDIAL_LATER_MS } else { REDIAL_MS.1 };
         let lost = self.lost.entry(key).or_default();
         let since = *lost.since_ms.get_or_insert(now_ms);
         let pause = if now_ms.saturating_sub(since) > OTHER_PATH_AFTER_MS {
             REDIAL_LATER_MS
         } else {
-            (REDIAL_MS.0 << lost.attempts.min(8)).min(REDIAL_MS.1)
+            (REDIAL_MS.0 << lost.attempts.min(10)).min(most_ms)
         };
         lost.attempts = lost.attempts.saturating_add(1);
         // Jitter from our own secret, so that a thousand children of one parent do not return in step and a

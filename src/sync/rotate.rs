@@ -6,7 +6,7 @@
 
 use super::fact::Fact;
 use super::frame::PackedEntry;
-use super::node::{Node, Step};
+use super::node::{Node, SignedLogs, Step};
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::statement::governance::Rotation;
@@ -88,6 +88,7 @@ impl Node {
             _ => return Ok(()),
         };
         self.identity.signing = signing;
+        self.logs = SignedLogs::of(&self.federation, &signing);
         self.receipt_size = 0;
         if let Some(spare) = self.spare.take_if(|spare| spare.public() == signing) {
             self.signing = spare;

@@ -108,7 +108,7 @@ impl Node {
             return Err(SayError::Stopped);
         }
         let index = self.own_size();
-        let entry = Entry::of_card(&self.signing, &self.identity.federation(), index, card)?;
+        let entry = Entry::of_card(&self.signing, &self.federation(), index, card)?;
         if self.is_root() {
             let at = turn.now.wall.max(self.ledger.sequenced_at());
             match self.ledger.judge(&entry, at) {

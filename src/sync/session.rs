@@ -109,12 +109,7 @@ impl Node {
         if dialled {
             self.redial.end();
         }
-        // A node that moved away while it was down learns of it from the parent it knows.
-        let of_us = |key: &&PublicKey| {
-            let own = self.own_key();
-            *key != own && (self.registry.is_ancestor(own, key) || self.registry.delegated(own, key))
-        };
-        let below = self.registry.by_transport(&transport).filter(of_us);
+        let below = self.registry.by_transport(&transport).filter(|key| self.is_ours(key));
         let named = self.registry.by_transport(&transport).copied();
         let above = named.filter(|key| self.ancestors().contains(key));
         let peer = match (dialled, above, below) {
@@ -171,7 +166,8 @@ impl Node {
             turn.event(Event::LinkDown(division));
         }
         if let Some(key) = lost {
-            self.redial.lost(key, turn.now.steady_ms);
+            let turned_away = session.is_some_and(|session| !session.open);
+            self.redial.lost(key, turn.now.steady_ms, turned_away);
         }
     }
 

@@ -5,7 +5,6 @@
 
 use super::delegation::{Delegation, Hosting, Kinds};
 use super::key::PublicKey;
-use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
 use std::collections::BTreeSet;
@@ -38,9 +37,9 @@ pub enum ChainError {
     /// Hosting reaches beyond the issuer's hosting and its delegated subtree.
     #[error("hosting reaches beyond the issuer's hosting and subtree")]
     HostingWider,
-    /// The new keys did not sign for this issuer and division.
-    #[error("the new keys did not prove possession")]
-    NoPossession,
+    /// A renewal is of other keys, another division or another level.
+    #[error("a renewal is of the node's own keys and place")]
+    NotTheSame,
 }
 
 impl Authority {
@@ -49,14 +48,14 @@ impl Authority {
         Self { delegation: None, issuer: None, depth: 0, hosted: BTreeSet::new() }
     }
 
-    /// What `delegation`, issued by the holder of `self` (key `issuer`), gives. `in_subtree` tells whether a
-    /// division is delegated below the issuer.
+    /// What `delegation`, issued by the holder of `self` (key `issuer`), gives to keys that proved possession
+    /// ([`Delegation::possession_holds`], which the caller has asked once). `in_subtree` tells whether a division is
+    /// delegated below the issuer.
     ///
     /// # Errors
     /// [`ChainError`].
     pub fn delegate(
         &self,
-        federation: &Digest,
         issuer: &PublicKey,
         delegation: &Delegation,
         in_subtree: &dyn Fn(&DivisionCode) -> bool,
@@ -64,9 +63,6 @@ impl Authority {
         let depth = self.depth + 1;
         if depth > CHAIN_LENGTH_MAX {
             return Err(ChainError::TooLong);
-        }
-        if !delegation.possession_holds(federation, issuer) {
-            return Err(ChainError::NoPossession);
         }
         self.covers(delegation, in_subtree)?;
         Ok(Self {
@@ -115,14 +111,14 @@ impl Authority {
         self.may_publish(division, in_subtree) || in_subtree(division)
     }
 
-    /// The same authority under the keys that a `Rotate` names: its issuer, depth and hosting stay. `old` is the key
+    /// The same authority under the keys that a `Rotate` names, which proved possession: its issuer, depth and hosting
+    /// stay. `old` is the key
     /// that signed the `Rotate`, as entry `last` of its log.
     ///
     /// # Errors
-    /// [`ChainError::NoPossession`]; [`ChainError::LevelNotLower`] for the anchor, which does not rotate in the log.
+    /// [`ChainError::LevelNotLower`] for the anchor, which does not rotate in the log.
     pub fn rotated(
         &self,
-        federation: &Digest,
         old: &PublicKey,
         last: u64,
         (signing, transport): (&PublicKey, &PublicKey),
@@ -133,7 +129,7 @@ impl Authority {
         (own.signing, own.transport) = (*signing, *transport);
         (own.signing_proof, own.transport_proof) = (*signing_proof, *transport_proof);
         own.predecessor = Some((*old, last));
-        if own.possession_holds(federation, old) { Ok(rotated) } else { Err(ChainError::NoPossession) }
+        Ok(rotated)
     }
 
     /// The same node's authority as its issuer says it again: the keys and their proofs, the level, the division and the
@@ -155,7 +151,7 @@ impl Authority {
             && own.transport_proof == delegation.transport_proof
             && own.predecessor == delegation.predecessor;
         if !same_keys || own.division != delegation.division || own.level != delegation.level {
-            return Err(ChainError::NoPossession);
+            return Err(ChainError::NotTheSame);
         }
         let shorter = delegation.not_before > own.not_before || delegation.not_after < own.not_after;
         if shorter || !own.kinds.within(delegation.kinds) || own.hosting != delegation.hosting {
@@ -248,6 +244,7 @@ mod tests {
     use super::super::delegation::prove_possession;
     use super::super::key::SecretKey;
     use super::*;
+    use crate::digest::Digest;
 
     fn federation() -> Digest {
         SecretKey::from_seed(&[1; 32]).public().id()
@@ -300,9 +297,7 @@ mod tests {
     fn every_hop_is_narrower() {
         let anchor = SecretKey::from_seed(&[1; 32]).public();
         let none = |_: &DivisionCode| false;
-        let given = |from: &Authority, issuer: &PublicKey, to: &Delegation| {
-            from.delegate(&federation(), issuer, to, &none)
-        };
+        let given = |from: &Authority, issuer: &PublicKey, to: &Delegation| from.delegate(issuer, to, &none);
         let province = delegation(&anchor, 2, Level::Province, Hosting::All);
         let top = given(&Authority::anchor(), &anchor, &province).expect("the anchor delegates anything");
         let key = province.signing;
@@ -313,11 +308,8 @@ mod tests {
             given(&top, &key, &delegation(&key, 3, Level::Province, Hosting::Own)).err(),
             Some(ChainError::LevelNotLower)
         );
-        assert_eq!(
-            given(&top, &anchor, &city).err(),
-            Some(ChainError::NoPossession),
-            "another issuer's proof"
-        );
+        assert!(city.possession_holds(&federation(), &key));
+        assert!(!city.possession_holds(&federation(), &anchor), "another issuer's proof");
 
         let town = |f: &dyn Fn(&mut Delegation)| {
             let mut one = delegation(&city.signing, 4, Level::Town, Hosting::Own);
@@ -339,6 +331,6 @@ mod tests {
         let long = Authority { depth: CHAIN_LENGTH_MAX, ..Authority::anchor() };
         let anchor = SecretKey::from_seed(&[1; 32]).public();
         let next = delegation(&anchor, 2, Level::Town, Hosting::Own);
-        assert_eq!(long.delegate(&federation(), &anchor, &next, &|_| false).err(), Some(ChainError::TooLong));
+        assert_eq!(long.delegate(&anchor, &next, &|_| false).err(), Some(ChainError::TooLong));
     }
 }

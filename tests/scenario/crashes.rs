@@ -61,7 +61,7 @@ fn a_node_stops(level: usize, stop: Stop, nth: usize, keeps_index: bool) -> bool
 }
 
 #[test]
-fn a_crash_of_any_node_at_any_point_of_any_append_loses_nothing_that_was_confirmed() {
+fn fault_01_a_crash_of_any_node_at_any_point_of_any_append_loses_nothing_that_was_confirmed() {
     let mut stopped = 0;
     for level in 0..4 {
         for stop in STOPS {

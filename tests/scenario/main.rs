@@ -5,6 +5,7 @@
 //! - `network` connections with latency, cuts, stalls; outsiders who speak raw frames
 //! - `story` the words of the tests: offices that join, publish, show
 //! - `deeds` what offices say about each other and about what stands
+//! - `province` a tree of real divisions, for the tests and for `examples/simulate`
 //! - `auditor` the invariants of a federation
 //!
 //! Faults, attacks and invariants have the numbers of the design's trials: `fault_09`, `attack_13`, `I7`.
@@ -33,6 +34,7 @@ mod faults;
 mod full;
 mod keys;
 mod paths;
+mod province;
 mod random;
 mod release;
 mod restore;

@@ -5,14 +5,18 @@
 
 use crate::world::{Occurrence, Sim};
 use gongshi::digest::Digest;
+use gongshi::statement::{Act, Entry};
 use gongshi::sync::ConnId;
-use gongshi::sync::frame::Frame;
+use gongshi::sync::frame::{Frame, PackedEntry};
 use gongshi::sync::limits::FRAME_BYTES_MAX;
 use gongshi::trust::key::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long a sender waits before it sends again what was lost.
 const RETRANSMISSION_MS: u64 = 250;
+
+/// Longest latency of a line, one way, when nothing else is said.
+const LATENCY_MS: u64 = 40;
 
 /// Who stands at one end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +57,13 @@ pub struct Outsider {
     pub closed: bool,
 }
 
+/// What one line carried in one direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carried {
+    pub frames: u64,
+    pub bytes: u64,
+}
+
 /// All connections and what is wrong with the lines.
 #[derive(Default)]
 pub struct Network {
@@ -61,6 +72,8 @@ pub struct Network {
     cut: BTreeSet<(usize, usize)>,
     /// From, to: frames wait.
     stalled: BTreeSet<(usize, usize)>,
+    /// So much longer than usual the latency may be.
+    pub farther_ms: u64,
     /// Of a hundred frames, how many arrive twice.
     pub doubled_percent: u64,
     /// Machines that send other chunks of bodies than they hold.
@@ -76,8 +89,8 @@ pub struct Network {
     /// Frames and bytes that were delivered.
     pub frames: u64,
     pub bytes: u64,
-    /// By from and to: bytes sent.
-    pub by_line: BTreeMap<(usize, usize), u64>,
+    /// By from and to: what was sent.
+    pub by_line: BTreeMap<(usize, usize), Carried>,
     /// Frames on their way.
     pub under_way: u64,
     next: u64,
@@ -111,7 +124,7 @@ impl Network {
 
 impl Sim {
     fn arrival(&mut self, id: u64, to: usize) -> u64 {
-        let latency = 1 + self.rng.below(40);
+        let latency = 1 + self.rng.below(LATENCY_MS + self.network.farther_ms);
         let now = self.now_ms;
         let conn = self.network.conns.get_mut(&id).expect("a connection");
         conn.arrival[to] = conn.arrival[to].max(now + latency);
@@ -230,7 +243,8 @@ impl Sim {
         let again = !matches!(frame, Frame::Hello { .. } | Frame::Join(_) | Frame::Introduce { .. });
         if let [Party::Site(a), Party::Site(b)] = conn.parties {
             let line = if from == 0 { (a, b) } else { (b, a) };
-            *self.network.by_line.entry(line).or_default() += bytes.len() as u64;
+            let carried = self.network.by_line.entry(line).or_default();
+            (carried.frames, carried.bytes) = (carried.frames + 1, carried.bytes + bytes.len() as u64);
             if let Some(kept) = self.network.kept.get_mut(&line).filter(|_| again) {
                 kept.push(bytes.clone());
             }
@@ -410,7 +424,8 @@ fn brief(frame: &Frame) -> String {
         }
         Frame::Have { origin, size } => format!("Have {} {size:?}", short(origin)),
         Frame::Push { origin, first, entries, note } => {
-            format!("Push {} {first}+{} note {}", short(origin), entries.len(), note.is_some())
+            let acts: Vec<String> = entries.iter().map(|climbing| act_of(&climbing.entry)).collect();
+            format!("Push {} {first} {} note {}", short(origin), acts.join(" "), note.is_some())
         }
         Frame::Receipt { origin, note } => {
             format!("Receipt {} {}", short(origin), note.lines().nth(1).unwrap_or_default())
@@ -430,7 +445,9 @@ fn brief(frame: &Frame) -> String {
         Frame::Join(_) => "Join".to_owned(),
         Frame::JoinPending { digits } => format!("JoinPending {digits}"),
         Frame::Joined(joined) => format!("Joined at {}", joined.root_size),
-        Frame::Introduce { chain } => format!("Introduce {}", chain.len()),
+        Frame::Introduce { chain } => {
+            format!("Introduce {}", chain.iter().map(act_of).collect::<Vec<_>>().join(" "))
+        }
         Frame::Clock { .. } => "Clock".to_owned(),
         Frame::Again => "Again".to_owned(),
         Frame::Want { origin, first } => format!("Want {:?} {first}", origin.as_ref().map(short)),
@@ -440,6 +457,21 @@ fn brief(frame: &Frame) -> String {
         Frame::Compared { proof, .. } => format!("Compared {}", proof.len()),
         Frame::Cosigned { .. } => "Cosigned".to_owned(),
         Frame::Refused { code, .. } => format!("Refused {code}"),
+    }
+}
+
+/// What an entry says, as far as it is about keys.
+fn act_of(packed: &PackedEntry) -> String {
+    let Ok(entry) = Entry::from_record(&packed.statement, &packed.card) else { return "?".to_owned() };
+    match &entry.card.act {
+        Act::Delegate(own) => {
+            let instead = own.predecessor.map(|(key, last)| format!("<{}@{last}", short(&key)));
+            format!("Delegate({}={}{})", own.division, short(&own.signing), instead.unwrap_or_default())
+        }
+        Act::Rotate(rotation) => format!("Rotate({})", short(&rotation.signing)),
+        Act::Revoke(revocation) => format!("Revoke({}@{:?})", short(&revocation.origin), revocation.last),
+        Act::Report(report) => format!("{:?}", report.act),
+        other => format!("kind {}", other.kind_code()),
     }
 }
 

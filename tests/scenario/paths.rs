@@ -69,7 +69,7 @@ fn a_parent_that_swallows_is_named_and_gone_around() {
 }
 
 #[test]
-fn a_frozen_view_is_stale_and_gone_around_with_all_that_waits_below() {
+fn attack_18_a_frozen_view_is_stale_and_gone_around_with_all_that_waits_below() {
     let (world, [province, city, district, town]) = four_levels(62);
     world.stall(&district, &city);
     world.stall(&city, &district);

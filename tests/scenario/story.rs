@@ -151,6 +151,9 @@ impl World {
     }
 
     fn begin(&self, sim: &mut Sim, mut site: Site, identity: Identity) -> usize {
+        if let Some(pool) = &sim.pool {
+            site.shares(pool);
+        }
         let store = Arc::clone(&site.store) as Arc<dyn Store>;
         let keepers = (Box::new(site.disk.clone()), Box::new(site.marks.clone()));
         site.engine = Some(Engine::create(identity, site.signing(), keepers.0, keepers.1, store));
@@ -252,14 +255,19 @@ impl World {
 
     /// Someone outside opens a connection with these keys.
     pub fn dials(&self, keys: &Keys, to: gongshi::trust::key::PublicKey) -> (u64, usize) {
+        let opened = self.knocks(keys, &to);
+        self.run(200);
+        opened
+    }
+
+    /// The same, before any time has passed.
+    pub fn knocks(&self, keys: &Keys, to: &gongshi::trust::key::PublicKey) -> (u64, usize) {
         let mut sim = self.sim();
         sim.network.outsiders.push(Outsider::default());
         let outsider = sim.network.outsiders.len() - 1;
-        let at = sim.sites.iter().position(|site| site.transport().public() == to).expect("a parent");
+        let at = sim.sites.iter().position(|site| site.transport_public() == to).expect("a parent");
         let transport = SecretKey::from_seed(&keys.transport).public();
-        let conn = sim.open([Party::Outsider(outsider), Party::Site(at)], [transport, to]);
-        sim.run(200);
-        (conn, outsider)
+        (sim.open([Party::Outsider(outsider), Party::Site(at)], [transport, *to]), outsider)
     }
 
     pub fn cut(&self, a: &Office, b: &Office) {

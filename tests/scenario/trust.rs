@@ -276,3 +276,22 @@ fn a_district_restored_from_an_old_backup_recovers_from_its_neighbours() {
         district.shows(&town, year).once();
     }
 }
+
+#[test]
+fn a_division_that_is_closed_and_given_again_behind_a_cut_line_answers_the_roll_call() {
+    let (world, [province, city, ..]) = four_levels(48);
+    let direct = world.town("330203001", &city);
+    world.settle();
+    world.cut(&province, &city);
+    assert!(city.closes(&direct, &[]), "the city closes its town");
+    let new = world.replaces(&direct, &city).expect("another machine in its place");
+    direct.crashes();
+    world.sim().sites[direct.at].lost = true;
+    world.run(5_000);
+    // The closing and what follows it reach the province together: it ends the machine that stood there then.
+    world.heal(&province, &city);
+    world.agrees();
+    new.publishes("直属街道", 2024, "检查 2 次");
+    world.agrees();
+    province.shows(&new, 2024).once();
+}

@@ -5,6 +5,7 @@ use crate::network::{Network, Party};
 use gongshi::digest::Digest;
 use gongshi::division::DivisionCode;
 use gongshi::ops::engine::{Engine, EngineError, HighMarks};
+use gongshi::pool::Pool;
 use gongshi::record::{
     Batch, Frame, GuardError, Mark, MemoryRecord, Position, Record, RecordError, Stop, Visit,
 };
@@ -149,6 +150,8 @@ pub struct Site {
     pub lost: bool,
     /// When it last started.
     pub started_ms: u64,
+    /// When its root log last grew.
+    pub grew_ms: u64,
     life: u64,
     wake_ms: Option<u64>,
 }
@@ -173,6 +176,7 @@ impl Site {
             swallows: false,
             lost: false,
             started_ms: 0,
+            grew_ms: 0,
             life: 0,
             wake_ms: None,
         }
@@ -196,6 +200,16 @@ impl Site {
 
     pub fn address(&self) -> String {
         self.address.clone()
+    }
+
+    pub const fn transport_public(&self) -> &PublicKey {
+        &self.transport_public
+    }
+
+    /// Its disk and index are empty and share their bytes with others.
+    pub fn shares(&mut self, pool: &Pool) {
+        self.disk = Disk(Arc::new(Mutex::new(MemoryRecord::sharing(pool))));
+        self.store = Arc::new(MemoryStore::sharing(pool));
     }
 
     /// Every signing key it has: the one it began with, and the one of its rotation.
@@ -262,6 +276,10 @@ pub struct Sim {
     pub honest: bool,
     /// True once a root shows two histories: then there is no one set to compare with.
     pub two_histories: bool,
+    /// Where a large world keeps its bytes once.
+    pub pool: Option<Pool>,
+    /// At rest one machine in so many is read from its bytes to the end; 1 is all of them.
+    pub audit_every: usize,
     queue: BTreeMap<(u64, u64), Occurrence>,
     sequence: u64,
     trace: VecDeque<String>,
@@ -284,6 +302,8 @@ impl Sim {
             faults: BTreeMap::new(),
             honest: true,
             two_histories: false,
+            pool: None,
+            audit_every: 1,
             queue: BTreeMap::new(),
             sequence: 0,
             trace: VecDeque::new(),
@@ -481,8 +501,10 @@ impl Sim {
                 if alarm && self.honest && !self.is_expected(site, &event) {
                     self.fail(&format!("{}: {event:?} although nobody lies", self.sites[site].code));
                 }
-                if matches!(event, Event::Receipted(_)) {
-                    self.auditor.receipt_heard(site, self.now_ms);
+                match event {
+                    Event::Receipted(_) => self.auditor.receipt_heard(site, self.now_ms),
+                    Event::RootLog(_) => self.sites[site].grew_ms = self.now_ms,
+                    _ => {}
                 }
                 self.sites[site].events.push(event);
             }

@@ -12,6 +12,7 @@ const RANKS: &[(&str, u8)] = &[
     ("division", 0),
     ("agency", 0),
     ("money", 0),
+    ("pool", 0),
     // Who may say what.
     ("trust", 1),
     // What is said, and the record of it.

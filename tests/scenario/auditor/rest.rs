@@ -59,8 +59,10 @@ impl Sim {
         self.receipts_are_kept()?;
         self.what_was_published_is_kept()?;
         self.included_in_time()?;
-        self.sites.iter().filter(|site| site.is_up()).try_for_each(shown_is_proven)?;
-        for at in 0..self.sites.len() {
+        for at in (0..self.sites.len()).step_by(self.audit_every) {
+            if self.sites[at].is_up() {
+                shown_is_proven(&self.sites[at])?;
+            }
             self.index_is_the_records(at)?;
         }
         self.audit_sums();
@@ -136,7 +138,7 @@ impl Sim {
                 "I2 one history: {origin} at {size} was signed, and something else stands there"
             );
         }
-        for site in self.sites.iter().filter(|site| site.is_up()) {
+        for site in self.sites.iter().step_by(self.audit_every).filter(|site| site.is_up()) {
             let (size, root) = site.node().root_log();
             let own = roots(&root_leaves(site.store.as_ref()));
             let same = own.get(size as usize) == Some(&root);

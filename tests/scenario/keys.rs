@@ -3,6 +3,7 @@
 
 use crate::climbing::four_levels;
 use crate::story::{Office, World, code};
+use crate::world::Site;
 use gongshi::digest::Digest;
 use gongshi::ledger::RevisionState;
 use gongshi::package::body::{Body, FORMAT, body_digest};
@@ -17,6 +18,20 @@ use gongshi::sync::{Event, SayError};
 use gongshi::trust::delegation::agency_key_message;
 use gongshi::trust::key::SecretKey;
 use std::borrow::Cow;
+
+impl Site {
+    /// Every signing key that it ever had.
+    pub fn every_key(&self) -> Vec<SecretKey> {
+        self.past.iter().map(SecretKey::from_seed).chain(self.keys()).collect()
+    }
+
+    /// The machine keeps the newest key alone, as a daemon does once it has rotated.
+    pub fn promotes(&mut self) {
+        if let Some(new) = self.spare.take() {
+            self.past.push(std::mem::replace(&mut self.signing, new));
+        }
+    }
+}
 
 const AGENCY: &str = "市场监督管理局";
 const DAY_MS: i64 = 86_400_000;

@@ -218,20 +218,6 @@ impl Site {
     }
 }
 
-impl Site {
-    /// Every signing key that it ever had.
-    pub fn every_key(&self) -> Vec<SecretKey> {
-        self.past.iter().map(SecretKey::from_seed).chain(self.keys()).collect()
-    }
-
-    /// The machine keeps the newest key alone, as a daemon does once it has rotated.
-    pub fn promotes(&mut self) {
-        if let Some(new) = self.spare.take() {
-            self.past.push(std::mem::replace(&mut self.signing, new));
-        }
-    }
-}
-
 /// What happens at a moment.
 #[derive(Debug)]
 pub enum Occurrence {

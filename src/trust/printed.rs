@@ -110,7 +110,11 @@ mod tests {
         assert!(lines.iter().all(|line| line.is_ascii() && line.len() <= 60), "{lines:?}");
         let text = lines.join("\n");
         assert_eq!(read(&text), Ok(bytes.clone()));
-        let typed = format!("# signing\n{}\n\n", text.to_lowercase().replace('0', "o").replace("  ", " - "));
+        let careless = |line: &String| {
+            let (number, rest) = line.split_at(2);
+            format!("{number}{}", rest.to_lowercase().replace('0', "o").replace("  ", " - "))
+        };
+        let typed = format!("# signing\n{}\n\n", lines.iter().map(careless).collect::<Vec<_>>().join("\n"));
         assert_eq!(read(&typed), Ok(bytes));
     }
 

@@ -9,7 +9,7 @@ mod load;
 mod rate;
 mod value;
 
-pub use crate::portal::Site;
+pub use crate::portal::{KnownPortal, Site};
 pub use load::{ConfigError, Loaded, Origin, Setting};
 pub use rate::{BYTES_PER_S_MAX, BYTES_PER_S_MIN, SyncRate};
 pub use value::{ADDRESS_BYTES_MAX, Address, BasePath, Network, ValueError};
@@ -92,6 +92,10 @@ pub struct Portal {
     pub base_path: BasePath,
     /// Proxies and mirrors that are exempt from per-address limits; loopback always is.
     pub trusted: Vec<Network>,
+    /// Scheme and host of the site, for feeds, site maps and search engines; empty where it is not known.
+    pub url: String,
+    /// Portals of other nodes, `CODE=URL`: where a reader compares the same digest.
+    pub known: Vec<KnownPortal>,
 }
 
 /// Drop folders for bundles, where files are moved by others: a one-way gateway, a courier.
@@ -264,6 +268,10 @@ down_bytes_per_s = {down}
 base_path = {base_path}
 # 不限流的代理网段 / proxies exempt from per-address limits
 trusted = {trusted}
+# 本站网址（协议与主机名），供订阅、站点地图使用 / scheme and host of this site, for feeds and site maps
+url = {url}
+# 其他节点的门户，写作 区划代码=网址，供读者对照 / portals of other nodes, CODE=URL, where readers compare
+known = {known}
 
 [site]
 # 页脚：主办单位、联系方式、ICP 备案号、公安备案号、网站标识码
@@ -307,6 +315,8 @@ audit_days = {audit_days}
             down = sync.down_bytes_per_s,
             base_path = toml_text(&portal.base_path),
             trusted = toml_text(&portal.trusted),
+            url = toml_text(&portal.url),
+            known = toml_text(&portal.known),
             owner = toml_text(&site.owner),
             contact = toml_text(&site.contact),
             icp = toml_text(&site.icp),
@@ -363,34 +373,4 @@ fn dialable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Address>, 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_written_file_reads_back_and_names_every_key() {
-        let mut config = Config::default();
-        assert_eq!(toml::from_str::<Config>(&config.to_toml()).unwrap(), config);
-        config.listen.peer = Address::try_from("[2001:db8::1]:1".to_owned()).unwrap();
-        config.upstream.address = Some(Address::try_from("parent:4701".to_owned()).unwrap());
-        config.announce.addresses = vec![Address::try_from("root:4701".to_owned()).unwrap()];
-        config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
-        config.sync = SyncRate { up_bytes_per_s: 8_000, down_bytes_per_s: 1_000_000 };
-        config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
-        config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
-        let text = config.to_toml();
-        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
-        let written = text.parse::<toml::Table>().unwrap();
-        assert_eq!(written, toml::Table::try_from(&config).unwrap());
-        assert!(text.lines().count() < 77);
-    }
-
-    #[test]
-    fn the_announced_address_is_never_a_wildcard() {
-        let mut config = Config::default();
-        assert!(config.listen.peer.is_wildcard() && config.announced().is_empty());
-        config.listen.peer = Address::loopback(4701);
-        assert_eq!(config.announced(), [Address::loopback(4701)]);
-        config.announce.addresses = vec![Address::try_from("public:1".to_owned()).unwrap()];
-        assert_eq!(config.announced(), config.announce.addresses);
-    }
-}
+mod tests;

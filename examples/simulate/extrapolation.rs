@@ -16,7 +16,7 @@ const YEAR_S: f64 = 365.0 * 86_400.0;
 pub struct Run {
     pub nodes: u64,
     pub reports: u64,
-    /// Wall time until all had joined, and from then on, in seconds.
+    /// Seconds of one core until all had joined, and from then on.
     pub joined_s: f64,
     pub reports_s: f64,
     /// While the reports were published, at all nodes together.

@@ -16,7 +16,7 @@ use crate::template::normal::{comparable, harmless, shortened};
 /// Sheets of prose.
 const PROSE: [&str; 4] = ["总体情况", "总体情况说明", "情况说明", "文字说明"];
 /// Sheets that only explain.
-const HELP: [&str; 2] = ["填报说明", "填表说明"];
+const HELP: [&str; 3] = ["填报说明", "填表说明", super::marked::SHEET];
 
 /// A report as far as sheets say it.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub(super) findings: Vec<Finding>,
     pub(super) titles: Vec<String>,
     pub(super) placed: Vec<Placed>,
+    /// The file's name without its end: the last name for a table that has none.
+    stem: String,
     tables: Vec<(String, Node)>,
     keys: Vec<(&'static str, String, Place)>,
 }
@@ -38,6 +40,11 @@ pub(super) struct Placed {
 }
 
 impl Draft {
+    /// Of a file of this name.
+    pub(super) fn of(stem: String) -> Self {
+        Self { stem, ..Self::default() }
+    }
+
     /// Reads one sheet. `own` says that our own blank workbook is read: a table left blank is a table left out.
     pub(super) fn add(&mut self, mut sheet: Sheet, own: bool, templates: &Templates) {
         let name = comparable(&sheet.name);
@@ -61,7 +68,7 @@ impl Draft {
         self.titles.extend(titles);
         self.add_clauses(clauses, &sheet.name);
         for found in tables {
-            self.add_table(found, &sheet, own);
+            self.add_table(found, &sheet, own, templates);
         }
     }
 
@@ -121,8 +128,21 @@ impl Draft {
         }
     }
 
-    fn add_table(&mut self, found: Found, sheet: &Sheet, own: bool) {
-        let mut name = found.title.clone().unwrap_or_else(|| sheet.name.clone());
+    fn add_table(&mut self, found: Found, sheet: &Sheet, own: bool, templates: &Templates) {
+        let named = found.title.clone().or_else(|| Some(sheet.name.clone()).filter(|name| !name.is_empty()));
+        // A table of a CSV file may have no title: its columns tell what it is, else the file's name does.
+        let mut name = named
+            .or_else(|| super::headers::followed(templates, &found.headers).map(|known| known.title.clone()))
+            .unwrap_or_else(|| self.stem.clone());
+        if sheet.name.is_empty() {
+            let taken = |name: &str| self.tables.iter().any(|(held, _)| comparable(held) == comparable(name));
+            let base = name.clone();
+            let mut count = 2_u32;
+            while found.title.is_none() && taken(&name) {
+                name = format!("{base}（{count}）");
+                count += 1;
+            }
+        }
         // Two sheets under one title are two tables; their sheets tell them apart.
         if !sheet.name.is_empty() && self.tables.iter().any(|(held, _)| comparable(held) == comparable(&name))
         {

@@ -4,7 +4,7 @@ use super::layout::is_figure;
 use super::sheet::Sheet;
 use crate::package::unit::is_label_header;
 use crate::template::normal::comparable;
-use crate::template::{Header, Templates};
+use crate::template::{Header, Template, Templates};
 use std::collections::BTreeSet;
 
 /// What a row is.
@@ -64,7 +64,12 @@ pub(super) fn headers(sheet: &Sheet, row: u32, used: &[u32], templates: &Templat
 }
 
 fn matches(templates: &Templates, headers: &[String]) -> bool {
+    followed(templates, headers).is_some()
+}
+
+/// The layout that a table with these headers follows, without a look at its cells.
+pub(super) fn followed<'a>(templates: &'a Templates, headers: &[String]) -> Option<&'a Template> {
     let headers: Vec<Header<'_>> =
         headers.iter().map(|printed| Header { printed, labels: is_label_header(printed) }).collect();
-    templates.matching(&headers).is_some()
+    templates.matching(&headers).map(|(template, _)| template)
 }

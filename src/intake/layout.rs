@@ -196,8 +196,10 @@ fn clauses(sheet: &Sheet, row: u32, used: &[u32], in_table: bool) -> Option<Vec<
         return Some(rest.map(clause).collect());
     }
     let mut found = Vec::new();
+    let mut others = 0;
     for column in used {
         let inside = text(column).trim_matches(['(', ')', '（', '）', '【', '】']);
+        let before = found.len();
         for part in inside.split(['\u{3000}', '\t', '\n']).flat_map(|part| part.split("  ")) {
             let split = part.split_once(['：', ':']);
             let Some((key, value)) = split.and_then(|(key, value)| Some((known(key)?, value.trim()))) else {
@@ -206,8 +208,10 @@ fn clauses(sheet: &Sheet, row: u32, used: &[u32], in_table: bool) -> Option<Vec<
             let value = Raw::Text(value.to_owned());
             found.push(Clause { key, value, at: (row, *column) });
         }
+        others += usize::from(found.len() == before);
     }
-    (!found.is_empty()).then_some(found)
+    // A header with its unit behind a space (警告 （单位：宗）) is no clause: a row of clauses is mostly clauses.
+    (!found.is_empty() && found.len() > others).then_some(found)
 }
 
 /// Whether a row goes on with the table.

@@ -3,7 +3,8 @@
 //! `read` tells what a file is by its bytes, not by its name, bounds it before parsing (`archive`), turns
 //! workbooks (`workbook`) and CSV (`delimited`) into sheets (`sheet`), finds the tables in them (`layout`,
 //! `headers`), computes sums again (`formula`) and hands `package` the same members that a JSON file would have
-//! (`draft`). Findings come back with sheet and cell. `blank` writes workbooks and CSV files to fill in.
+//! (`draft`). Findings come back with sheet and cell; `marked` puts them into the clerk's own workbook. `blank` writes
+//! workbooks and CSV files to fill in.
 //! The names of all libraries for these formats stay in here.
 
 mod archive;
@@ -13,6 +14,7 @@ mod draft;
 mod formula;
 mod headers;
 mod layout;
+pub mod marked;
 mod own;
 mod sheet;
 mod workbook;
@@ -22,6 +24,7 @@ use crate::package::document::Node;
 use crate::package::finding::Finding;
 use crate::package::report::Report;
 use crate::package::report_file::{ReadOptions, read_json, read_members};
+use crate::template::normal::shortened;
 
 /// Largest file of any kind in bytes: that of a workbook.
 pub const FILE_BYTES_MAX: usize = archive::PACKED_BYTES_MAX;
@@ -56,7 +59,9 @@ pub fn read(
     options: &ReadOptions<'_>,
 ) -> (Option<Report>, Vec<Finding>) {
     let refused = |finding: Finding| (None, vec![finding]);
-    let mut draft = Draft::default();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).trim();
+    let stem = if stem.is_empty() { "统计表" } else { stem };
+    let mut draft = Draft::of(shortened(stem));
     match kind(bytes, name) {
         Kind::Json => return read_json(bytes, options),
         Kind::Compound => return refused(compound(bytes)),

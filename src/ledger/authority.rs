@@ -152,6 +152,12 @@ impl Registry {
     pub fn nodes(&self) -> impl Iterator<Item = (&DivisionCode, &PublicKey)> {
         self.nodes.iter()
     }
+    /// Holds what it knows of a key together with another registry that knows the same.
+    pub fn share(&mut self, key: &PublicKey, other: &Self) {
+        if let (Some(own), Some(theirs)) = (self.authorities.get_mut(key), other.authorities.get(key)) {
+            own.share(theirs);
+        }
+    }
     /// Nodes delegated directly by `key`.
     pub fn children<'a>(&'a self, key: &'a PublicKey) -> impl Iterator<Item = &'a PublicKey> {
         let key = self.newest(key);

@@ -118,8 +118,10 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         });
         let base_path = config.portal.base_path.as_str().to_owned();
         let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let site = config.site.clone();
-        let pages = router(Arc::clone(&source) as _, &PortalConfig { base_path, site }).map_err(bad)?;
+        let (site, url, known) =
+            (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
+        let mounted = PortalConfig { base_path, site, url, known };
+        let pages = router(Arc::clone(&source) as _, &mounted).map_err(bad)?;
         let view =
             ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
         let ops = console::router(source, Arc::new(view)).map_err(bad)?;

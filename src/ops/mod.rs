@@ -22,6 +22,8 @@ mod marks;
 mod metrics;
 mod notify;
 mod packages;
+mod portal_log;
+mod portal_reading;
 mod portal_source;
 mod query;
 mod sandbox;

@@ -3,31 +3,31 @@
 use super::driver::Ask;
 use super::packages::{division_name, package_doc, reason_of, summary};
 use super::service::{Reply, Request};
-use super::snapshot::{Current, Snapshot};
+use super::snapshot::Current;
 use super::sums::ViewTemplates;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::Revision;
 use crate::log::checkpoint::{node_origin, root_origin};
-use crate::log::note::{self, Note};
-use crate::log::proof::TlogProof;
-use crate::log::tile::{TileId, TileSubtrees, entry_bundle};
-use crate::log::tree;
+use crate::log::note;
+use crate::package::difference::Difference;
 use crate::portal::Source;
+use crate::portal::changes::ChangesDoc;
 use crate::portal::doc::{
     ConfirmedDoc, CosignerDoc, IdentityDoc, LogDoc, NodeDoc, PackageDoc, PackagePage, PackageSummary,
     RollcallDoc, RollcallNode, VerifierDoc,
 };
 use crate::portal::source::{
-    AttachmentHead, ChildLink, Found, OverviewDoc, PackageQuery, PlaceDoc, SourceError, YearCount,
+    AttachmentHead, Found, Hits, NoticePage, OverviewDoc, PackageQuery, PlaceDoc, SourceError, TableMark,
+    Wanted, YearCount, YearDoc,
 };
 use crate::statement::{Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
-use crate::sync::{erased_by, read_entry, read_leaf, read_tile};
-use crate::view::coverage::{Reader, coverage};
-use crate::view::{self, By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
+use crate::sync::{erased_by, read_entry, read_leaf};
+use crate::template::Templates;
+use crate::view::{self, By, CellPage, PartOfView, RateView, SeriesQuery, SeriesView, View, ViewQuery};
 use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
@@ -53,13 +53,6 @@ impl From<StoreError> for SourceError {
 }
 
 impl PortalSource {
-    /// Age of the root's newest cosignature; none before the first tail.
-    pub(super) fn checkpoint_age_ms(&self) -> Option<u64> {
-        let snapshot = self.current.get();
-        let now = self.clock.now().wall.0;
-        snapshot.note.as_ref().map(|_| now.saturating_sub(snapshot.renewed_at * 1000))
-    }
-
     pub(super) fn revision(&self, digest: &Digest) -> Result<Option<Revision>, SourceError> {
         let Some(row) = self.store.get(&layout::revision(digest))? else { return Ok(None) };
         let row: Revision =
@@ -68,7 +61,7 @@ impl PortalSource {
     }
 
     /// What is public of a statement: a report that is not held, or any sequenced governance statement.
-    fn public_entry(&self, digest: &Digest) -> Result<Option<(u64, Entry)>, SourceError> {
+    pub(super) fn public_entry(&self, digest: &Digest) -> Result<Option<(u64, Entry)>, SourceError> {
         let Some(index) = self.store.get(&layout::sequenced(digest))? else { return Ok(None) };
         let index = index.try_into().map(u64::from_be_bytes).unwrap_or(u64::MAX);
         let Some(entry) = read_entry(self.store.as_ref(), digest)? else { return Ok(None) };
@@ -87,24 +80,7 @@ impl PortalSource {
         })
     }
 
-    fn children(&self) -> Vec<ChildLink> {
-        let status: serde_json::Value = match self.ask.call(Request::Status) {
-            Some(Reply::Document(text)) => serde_json::from_str(&text).unwrap_or_default(),
-            _ => return Vec::new(),
-        };
-        let children = status["children"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let child = |child: &serde_json::Value| {
-            let name = child["name"].as_str()?.to_owned();
-            Some(ChildLink { code: child["code"].as_str()?.parse().ok()?, name, portal: None })
-        };
-        children.iter().filter_map(child).collect()
-    }
-
-    fn checkpoint_size(snapshot: &Snapshot) -> u64 {
-        snapshot.note.as_ref().map_or(0, |(_, size)| *size)
-    }
-
-    fn salted_body(&self, digest: &Digest, bytes: u64) -> Result<Found<Vec<u8>>, SourceError> {
+    pub(super) fn salted_body(&self, digest: &Digest, bytes: u64) -> Result<Found<Vec<u8>>, SourceError> {
         let Some(packed) = PackedBody::read(self.store.as_ref(), digest)? else {
             return Ok(Found::BodyMissing);
         };
@@ -227,14 +203,7 @@ impl Source for PortalSource {
         division: Option<&DivisionCode>,
         year: u16,
     ) -> Result<Option<serde_json::Value>, SourceError> {
-        let scope = &self.current.get().scope;
-        let top = division.unwrap_or(&self.identity.division);
-        if *top != self.identity.division && scope.tree.place(top).is_none() {
-            return Ok(None);
-        }
-        let now = self.clock.now().wall;
-        let coverage = coverage(self.store.as_ref(), scope, top, year, now, Reader::Public)?;
-        Ok(Some(coverage.to_json(scope)))
+        self.coverage_of(division, year)
     }
 
     fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError> {
@@ -242,18 +211,7 @@ impl Source for PortalSource {
     }
 
     fn proof(&self, digest: &Digest) -> Result<Found<String>, SourceError> {
-        let snapshot = self.current.get();
-        let (Some((index, _)), Some((text, size))) = (self.public_entry(digest)?, &snapshot.note) else {
-            return Ok(Found::Absent);
-        };
-        if index >= *size {
-            return Ok(Found::Absent);
-        }
-        let subtrees = TileSubtrees::new(|id| read_tile(self.store.as_ref(), id, *size));
-        let hashes = tree::inclusion_proof(&subtrees, index, *size)
-            .map_err(|error| SourceError::Unavailable(error.to_string()))?;
-        let checkpoint = Note::parse(text).map_err(|error| SourceError::Unavailable(error.to_string()))?;
-        Ok(Found::Here(TlogProof::new(index, hashes, checkpoint).to_text()))
+        self.proof_of(digest)
     }
 
     fn leaf(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
@@ -295,34 +253,11 @@ impl Source for PortalSource {
     }
 
     fn tile(&self, level: u8, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError> {
-        let size = Self::checkpoint_size(&self.current.get());
-        let Some(mut hashes) = read_tile(self.store.as_ref(), TileId { level, index }, size) else {
-            return Ok(None);
-        };
-        let wanted = usize::from(width.unwrap_or(256)) * 32;
-        if hashes.len() < wanted {
-            return Ok(None);
-        }
-        hashes.truncate(wanted);
-        Ok(Some(hashes))
+        self.tile_of(level, index, width)
     }
 
     fn entries(&self, index: u64, width: Option<u16>) -> Result<Option<Vec<u8>>, SourceError> {
-        let size = Self::checkpoint_size(&self.current.get());
-        let (Some(first), count) = (index.checked_mul(256), u64::from(width.unwrap_or(256))) else {
-            return Ok(None);
-        };
-        if first.checked_add(count).is_none_or(|end| end > size) {
-            return Ok(None);
-        }
-        let mut leaves = Vec::new();
-        for index in first..first + count {
-            match read_leaf(self.store.as_ref(), index)? {
-                Some(leaf) => leaves.push(leaf.to_bytes()),
-                None => return Ok(None),
-            }
-        }
-        Ok(entry_bundle(leaves))
+        self.entries_of(index, width)
     }
 
     fn rollcall(&self) -> RollcallDoc {
@@ -381,6 +316,38 @@ impl Source for PortalSource {
 
     fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
         Ok(self.templates.read(self.store.as_ref(), |reader| view::series(reader, query))?)
+    }
+
+    fn notices(&self, wanted: Wanted, after: Option<&str>, limit: usize) -> Result<NoticePage, SourceError> {
+        self.notices_of(wanted, after, limit)
+    }
+
+    fn changes(&self, since: u64, limit: usize) -> Result<ChangesDoc, SourceError> {
+        self.changes_from(since, limit)
+    }
+
+    fn difference(&self, before: &Digest, after: &Digest) -> Result<Option<Difference>, SourceError> {
+        self.difference_of(before, after)
+    }
+
+    fn package_rates(&self, package: &Digest) -> Result<Vec<RateView>, SourceError> {
+        Ok(self.templates.read(self.store.as_ref(), |reader| view::package_rates(reader, package))?)
+    }
+
+    fn table_marks(&self, packages: &[Digest]) -> Result<Vec<Vec<TableMark>>, SourceError> {
+        self.marks_of(packages)
+    }
+
+    fn templates(&self) -> Result<Arc<Templates>, SourceError> {
+        Ok(self.templates.standing(self.store.as_ref())?)
+    }
+
+    fn calendar(&self) -> Vec<YearDoc> {
+        self.years()
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Result<Hits, SourceError> {
+        self.look_for(text, limit)
     }
 
     fn overview(&self) -> OverviewDoc {

@@ -7,8 +7,8 @@ use crate::sync::body::PackedBody;
 use crate::sync::package_content;
 use crate::template::{Template, Templates};
 use crate::time::WallMs;
-use crate::view::coverage;
-use crate::view::{CoverageView, Reader, StandingTemplate, ViewQuery, ViewScope, standing_templates};
+use crate::view::coverage::{self, Coverage};
+use crate::view::{CoverageView, Reader, StandingTemplate, ViewQuery, standing_templates};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,18 +48,49 @@ fn read_with<R>(
 type Parsed = (Vec<StandingTemplate>, Arc<Templates>);
 
 /// Coverages that are kept: those of the divisions and years that are looked at now.
-const COVERAGES_MAX: usize = 256;
+const COVERAGES_MAX: usize = 64;
+/// A day, which is what days late are counted in.
+const DAY_MS: u64 = 86_400_000;
 
-/// A coverage that was counted: of which division and year, in which scope.
-type Looked = (DivisionCode, u16, ViewScope);
+/// A coverage that was counted: of which division and year.
+type Looked = (DivisionCode, u16);
+
+/// Coverages of one size of the root log and one day.
+type Counted = ((u64, u64), BTreeMap<Looked, Arc<Coverage>>);
 
 /// The templates of one node, parsed when they change, and coverages, counted when the root log has grown.
 #[derive(Clone, Default)]
-pub(super) struct ViewTemplates(Arc<Mutex<Parsed>>, Arc<Mutex<(u64, BTreeMap<Looked, CoverageView>)>>);
+pub(super) struct ViewTemplates(Arc<Mutex<Parsed>>, Arc<Mutex<Counted>>);
 
 impl ViewTemplates {
     /// Who reported, as the public is told. Counting reads a year's short rows, so it is done once for a size of the
-    /// root log: more visitors cost no more.
+    /// root log and a day: more visitors cost no more.
+    pub(super) fn counted(
+        &self,
+        store: &dyn Read,
+        snapshot: &Snapshot,
+        (division, year): (&DivisionCode, u16),
+        now: WallMs,
+    ) -> Result<Arc<Coverage>, StoreError> {
+        // Days begin at midnight in China Standard Time, eight hours before they do in UTC.
+        let of = (snapshot.root_log.0, (now.0 + DAY_MS / 3) / DAY_MS);
+        let looked = (division.clone(), year);
+        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = held.1.get(&looked).filter(|_| held.0 == of) {
+            return Ok(Arc::clone(found));
+        }
+        drop(held);
+        let (scope, reader) = (&snapshot.scope, coverage::Reader::Public);
+        let counted = Arc::new(coverage::coverage(store, scope, division, year, now, reader)?);
+        let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 != of || held.1.len() >= COVERAGES_MAX {
+            *held = (of, BTreeMap::new());
+        }
+        held.1.insert(looked, Arc::clone(&counted));
+        Ok(counted)
+    }
+
+    /// The counts of a division's year in the scope asked for.
     pub(super) fn coverage(
         &self,
         store: &dyn Read,
@@ -67,22 +98,21 @@ impl ViewTemplates {
         query: &ViewQuery,
         now: WallMs,
     ) -> Result<CoverageView, StoreError> {
-        let size = snapshot.root_log.0;
-        let looked = (query.division.clone(), query.year, query.scope);
-        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = held.1.get(&looked).filter(|_| held.0 == size) {
-            return Ok(*found);
+        let counted = self.counted(store, snapshot, (&query.division, query.year), now)?;
+        Ok(CoverageView::of(&counted, query.scope))
+    }
+
+    /// The templates that stand now.
+    pub(super) fn standing(&self, store: &dyn Read) -> Result<Arc<Templates>, StoreError> {
+        let standing = standing_templates(store)?;
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 == standing {
+            return Ok(Arc::clone(&held.1));
         }
         drop(held);
-        let (scope, reader) = (&snapshot.scope, coverage::Reader::Public);
-        let counted = coverage::coverage(store, scope, &query.division, query.year, now, reader)?;
-        let found = CoverageView::of(&counted, query.scope);
-        let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0 != size || held.1.len() >= COVERAGES_MAX {
-            *held = (size, BTreeMap::new());
-        }
-        held.1.insert(looked, found);
-        Ok(found)
+        let templates = Arc::new(parsed(store, &standing)?);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (standing, Arc::clone(&templates));
+        Ok(templates)
     }
 
     /// Reads the view with the templates that stand now.
@@ -91,19 +121,6 @@ impl ViewTemplates {
         store: &dyn Read,
         read: impl FnOnce(&Reader<'_>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let standing = standing_templates(store)?;
-        let held = {
-            let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            (held.0 == standing).then(|| Arc::clone(&held.1))
-        };
-        let templates = match held {
-            Some(templates) => templates,
-            None => {
-                let templates = Arc::new(parsed(store, &standing)?);
-                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (standing, Arc::clone(&templates));
-                templates
-            }
-        };
-        read_with(store, &templates, read)
+        read_with(store, self.standing(store)?.as_ref(), read)
     }
 }

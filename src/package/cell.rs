@@ -5,7 +5,7 @@
 
 use super::unit::is_mark_for_nothing;
 use crate::money::{Exact, ExactError, Unit};
-use crate::template::normal::narrow;
+use crate::template::normal::{comparable, narrow};
 use serde::{Deserialize, Serialize};
 
 /// The one spelling of "no such power here" in a cell.
@@ -76,7 +76,7 @@ impl Raw {
         let (printed, number) = match self {
             Self::Blank => return (plain(String::new(), State::Blank), None),
             Self::Text(text) if text.trim().is_empty() => return (plain(String::new(), State::Blank), None),
-            Self::Text(text) if text.trim() == NOT_APPLICABLE => {
+            Self::Text(text) if is_not_applicable(&text) => {
                 return (plain(text, State::NotApplicable), None);
             }
             Self::Number(token) => {
@@ -116,6 +116,12 @@ impl Cell {
     pub fn is_mark_for_nothing(&self) -> bool {
         self.state == State::Text && is_mark_for_nothing(&self.printed)
     }
+}
+
+/// 不适用, also with spaces in it or in traditional characters.
+pub(super) fn is_not_applicable(printed: &str) -> bool {
+    // Longer texts are not looked into: spaces within three characters are few.
+    printed.len() <= 64 && comparable(printed) == NOT_APPLICABLE
 }
 
 /// The number that a printed text certainly means in a column of `unit`, before scaling; `None` for anything
@@ -220,7 +226,9 @@ mod tests {
         assert_eq!(text("0", "宗").state, State::Value);
         assert_eq!(text(" \u{3000}", "宗").state, State::Blank);
         assert_eq!(text(" \u{3000}", "宗").printed, "");
-        assert_eq!(text(" 不适用", "宗").state, State::NotApplicable);
+        for printed in [" 不适用", "不適用", "不 适 用"] {
+            assert_eq!(text(printed, "宗").state, State::NotApplicable, "{printed}");
+        }
         assert_eq!(Raw::Blank.into_cell(None).0.amount(), Some(Exact::ZERO));
     }
 

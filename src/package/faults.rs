@@ -64,7 +64,9 @@ pub(super) fn count_fault(cell: &Cell) -> Option<Finding> {
     if count.is_negative() || !count.is_whole() {
         let zh = format!("件数应为 0 或正整数，填的是“{short}”，请改正");
         let en = format!("a number of cases is zero or a positive whole number, found {short}; correct it");
-        return Some(Finding::must_fix("not_a_count", &zh, &en));
+        let mut finding = Finding::must_fix("not_a_count", &zh, &en);
+        finding.found = Some(count.to_string());
+        return Some(finding);
     }
     None
 }

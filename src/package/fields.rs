@@ -102,6 +102,17 @@ pub(crate) fn names(key: &str, node: &Node, findings: &mut Findings) -> Vec<Stri
     names
 }
 
+/// A list of names that never refuses: what is none is left out with a hint.
+pub(crate) fn harmless_names(key: &str, node: &Node, findings: &mut Findings) -> Vec<String> {
+    let mut faults = Findings::new();
+    let kept = names(key, node, &mut faults);
+    for mut fault in faults.into_list() {
+        fault.grade = super::finding::Grade::Hint;
+        findings.push(fault);
+    }
+    kept
+}
+
 /// The agency's name.
 pub(crate) fn agency(key: &str, node: &Node, findings: &mut Findings) -> Option<String> {
     let Node::Text(printed) = node else {

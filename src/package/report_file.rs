@@ -163,7 +163,7 @@ fn assemble(
     let (key, node) = take("members");
     let members = fields::names(key, &node, findings);
     let (key, node) = take("labels");
-    let labels = fields::names(key, &node, findings);
+    let labels = fields::harmless_names(key, &node, findings);
     let (key, node) = take("template");
     let template = fields::harmless_text(key, &node, 300, findings);
     let (key, node) = take("narrative");

@@ -137,7 +137,7 @@ fn is_words(printed: &str) -> bool {
     let text = narrow(printed);
     let numeric =
         text.trim().strip_prefix('-').unwrap_or(text.trim()).starts_with(|c: char| c.is_ascii_digit());
-    !numeric && !is_mark_for_nothing(printed) && printed.trim() != super::cell::NOT_APPLICABLE
+    !numeric && !is_mark_for_nothing(printed) && !super::cell::is_not_applicable(printed)
 }
 
 #[cfg(test)]

@@ -54,6 +54,30 @@ pub(super) fn part(size: i128, whole: i128, of: u64) -> u64 {
     u64::try_from(scaled).unwrap_or(of).clamp(1, of)
 }
 
+/// Two numbers beside each other for each of several columns, each pair on its own scale.
+pub(super) struct Pairs {
+    pub(super) title: String,
+    /// Part of the chart: what must be known before it is read.
+    pub(super) caveat: String,
+    /// What the two are called.
+    pub(super) names: [String; 2],
+    pub(super) pairs: Vec<Pair>,
+}
+
+/// One column of both.
+pub(super) struct Pair {
+    pub(super) label: String,
+    pub(super) bars: Vec<Bar>,
+}
+
+impl Pair {
+    /// Both scaled to the larger.
+    pub(super) fn new(label: String, of: [(String, Option<i128>); 2]) -> Self {
+        let points = of.into_iter().map(|(value, size)| (String::new(), value, size));
+        Self { label, bars: bars(points.collect()) }
+    }
+}
+
 /// Parts of a whole beside each other.
 pub(super) struct Shares {
     pub(super) title: String,

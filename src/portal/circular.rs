@@ -1,6 +1,6 @@
 //! The words and the rows of the circular (通报): coverage as people read it, from its document.
 
-use crate::template::normal::harmless;
+use crate::view::rows::{Field, Tidy, harmless};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use serde_json::Value;
 
@@ -79,28 +79,16 @@ fn cells(document: &Value, line: &Value) -> [String; 11] {
     ]
 }
 
-/// A cell of CSV: quoted where needed; what a spreadsheet would run as a formula begins with an apostrophe.
-fn csv_cell(cell: &str) -> String {
-    let plain = match cell.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{cell}"),
-        _ => cell.to_owned(),
-    };
-    match plain.contains(['"', ',', '\n', '\r']) {
-        true => format!("\"{}\"", plain.replace('"', "\"\"")),
-        false => plain,
-    }
+/// One row an agency.
+pub(crate) fn rows(document: &Value) -> Tidy {
+    let agencies = document["agencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let row = |line: &Value| cells(document, line).into_iter().map(Field::Text).collect();
+    Tidy { heads: HEADS.to_vec(), rows: agencies.iter().map(row).collect() }
 }
 
-/// One row an agency, UTF-8 with BOM.
+/// One row an agency, UTF-8 with BOM; what a spreadsheet would run as a formula begins with an apostrophe.
 pub(crate) fn csv(document: &Value) -> String {
-    let agencies = document["agencies"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let row = |cells: Vec<String>| cells.iter().map(|cell| csv_cell(cell)).collect::<Vec<_>>().join(",");
-    let mut out = format!("\u{feff}{}\r\n", HEADS.join(","));
-    for line in agencies {
-        out += &row(cells(document, line).to_vec());
-        out += "\r\n";
-    }
-    out
+    rows(document).to_csv()
 }
 
 /// The circular as a workbook: counts by division, then one row an agency. None when it cannot be made.
@@ -109,7 +97,7 @@ pub(crate) fn workbook(document: &Value) -> Option<Vec<u8>> {
 }
 
 /// The heads and keys of the counts.
-const COUNTS: [(&str, &str); 8] = [
+pub(crate) const COUNTS: [(&str, &str); 8] = [
     ("应报", "expected"),
     ("已报", "reported"),
     ("零报告", "nil"),

@@ -1,178 +1,148 @@
-//! `/coverage/{year}`: who owed a report, who gave one, who is late; the same as JSON, CSV and the circular's workbook.
+//! `/coverage/{year}`: who owed a report, who gave one, who is late, agency by agency and table by table; the same as
+//! JSON, CSV and the circular's workbook.
 
-use super::Portal;
-use super::api;
-use super::circular::{csv, standing, workbook};
-use super::pages::{Frame, page, shown};
-use super::reply::{NO_CACHE, Problem, content, json};
-use super::text::segment;
+use super::charts::shares;
+use super::circular::{COUNTS, rows, workbook};
+use super::coverage_grid::agencies;
+use super::folio::{Block, Cell, Figure, Folio, Grid, Head, Item, Link, Mark, Switch, home};
+use super::reply::Problem;
+use super::source::Source;
+use super::turn::{Ask, Form};
+use super::words::Lang;
 use crate::division::DivisionCode;
-use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::header::{self, HeaderValue};
-use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-/// Agencies on one page: about 50 KB of HTML before compression; the rest is by division or in the files.
-const AGENCIES_SHOWN: usize = 300;
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Parameters {
-    division: Option<String>,
+/// `/coverage`: the years to choose from.
+pub(super) fn years(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
+    let lang = ask.lang;
+    let lead = "每一年度谁应当报送、谁已报送、谁迟报、谁未报，逐个机关列出。零报告、不适用、退回与未报各不相同，不会混在一起。";
+    let mut folio = Folio::new(lang.say("报送情况"), lang.say(lead), "/coverage");
+    folio.crumbs = vec![home(lang)];
+    let items: Vec<Item> = source
+        .calendar()
+        .iter()
+        .map(|own| Item {
+            link: Link::new(lang.count_plain("{} 年度报送情况", own.year), format!("/coverage/{}", own.year)),
+            marks: match own.is_public {
+                true => vec![Mark::new(lang.say("已公开"), "good")],
+                false => vec![Mark::new(lang.say("待统一公开"), "warn")],
+            },
+            about: vec![lang.count("{} 份报告", own.reports)],
+            detail: String::new(),
+        })
+        .collect();
+    folio.put("years", lang.say("按年度查看"), vec![match items.is_empty() {
+        true => Block::Text(lang.words("还没有任何年度的名册或公开报告。名册由各级节点签名公布，公布之后应报而未报的机关会列在这里；没有列出不等于数据为零。")),
+        false => Block::Items(items),
+    }]);
+    Ok(folio)
 }
 
-struct DivisionRow {
-    code: String,
-    name: String,
-    counts: Vec<u64>,
-}
-
-struct AgencyRow {
-    name: String,
-    division: String,
-    words: Vec<String>,
-    class: &'static str,
-    due: String,
-    received: String,
-    days_late: u64,
-    link: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "coverage.html", config = "src/portal/askama.toml")]
-struct CoveragePage {
-    frame: Frame,
-    name: String,
-    year: u16,
-    basis: String,
-    withheld: bool,
-    counts: Vec<(&'static str, u64)>,
-    divisions: Vec<DivisionRow>,
-    agencies: Vec<AgencyRow>,
-    rest: usize,
-    query: String,
-}
-
-const COUNTS: [(&str, &str); 8] = [
-    ("应报", "expected"),
-    ("已报", "reported"),
-    ("零报告", "nil"),
-    ("不适用", "not_applicable"),
-    ("退回", "returned"),
-    ("未报", "missing"),
-    ("迟报", "late"),
-    ("名册外", "unexpected"),
-];
-
-/// `/coverage/{year}` and the same with `.json`, `.csv`, `.xlsx`; `?division=` takes a part.
-pub(super) async fn coverage(
-    State(portal): State<Portal>,
-    Path(of): Path<String>,
-    parameters: Result<Query<Parameters>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let (of, form) = of.split_once('.').map_or((of.as_str(), None), |(of, form)| (of, Some(form)));
-    let document = async {
-        let Query(parameters) = parameters.map_err(|_| Problem::BadParameter("query"))?;
-        let year = api::year(of).ok_or(Problem::NotFound)?;
-        let division = parameters.division.filter(|code| !code.is_empty());
-        let division: Option<DivisionCode> =
-            division.map(|code| code.parse()).transpose().map_err(|_| Problem::BadParameter("division"))?;
-        let asked = division.clone();
-        let found = portal.read(move |source| Ok((source.node(), source.coverage(asked.as_ref(), year)?)));
-        let (node, document) = found.await?;
-        Ok((node, year, division, document.ok_or(Problem::NotFound)?))
+/// `/coverage/{year}`, `/coverage/{year}/{code}`; `?division=` takes a part too.
+pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
+    let (lang, year) = (ask.lang, ask.year()?);
+    let (in_path, in_query) = (ask.part("code"), ask.query("division"));
+    let division: Option<DivisionCode> = match (in_path, in_query) {
+        ("", "") => None,
+        ("", code) => Some(code.parse().map_err(|_| Problem::BadParameter("division"))?),
+        (code, _) => Some(code.parse().map_err(|_| Problem::NotFound)?),
     };
-    let found: Result<_, Problem> = document.await;
-    match (form, found) {
-        (Some("json"), Ok((.., document))) => json(&document, NO_CACHE),
-        (Some("csv"), Ok((_, year, _, document))) => {
-            file(csv(&document).into_bytes(), "text/csv; charset=utf-8", &format!("coverage-{year}.csv"))
-        }
-        (Some("xlsx"), Ok((_, year, _, document))) => match workbook(&document) {
-            Some(book) => file(
-                book,
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                &format!("coverage-{year}.xlsx"),
-            ),
-            None => Problem::Unavailable.into_response(),
-        },
-        (Some("json" | "csv" | "xlsx"), Err(problem)) => problem.into_response(),
-        (Some(_), _) => shown(&portal, Err(Problem::NotFound)).await,
-        (None, found) => {
-            let made = found.map(|(node, year, division, document)| {
-                page(&CoveragePage::new(Frame::new(&portal, node, ""), year, division, &document))
-            });
-            shown(&portal, made).await
-        }
+    let document = source.coverage(division.as_ref(), year)?.ok_or(Problem::NotFound)?;
+    let end = division.as_ref().map(|code| format!("/{code}")).unwrap_or_default();
+    let name = document["division"]["name"].as_str().unwrap_or_default().to_owned();
+    let title = lang.fill("{} {} 年度报送情况", &[&name, &year.to_string()]);
+    let lead = "零报告是签了名的“当年没有此类执法活动”，不适用是签了名的“没有此项职责”，未报是什么也没有收到；三者不同。迟报天数从截止日次日起，算到上级节点收到之时。";
+    let mut folio = Folio::new(title, lang.say(lead), format!("/coverage/{year}{end}"));
+    folio.crumbs = vec![home(lang), Link::new(lang.say("报送情况"), "/coverage")];
+    if division.is_some() {
+        folio.crumbs.push(Link::new(lang.count_plain("{} 年度报送情况", year), format!("/coverage/{year}")));
     }
+    let known = source.calendar();
+    let reading = |one: u16| (one.to_string(), format!("/coverage/{one}{end}"), one == year);
+    let mut years: Vec<u16> = known.iter().map(|own| own.year).chain([year]).collect();
+    years.sort_unstable_by(|a, b| b.cmp(a));
+    years.dedup();
+    folio.switches =
+        vec![Switch { label: lang.words("年度"), readings: years.into_iter().map(reading).collect() }];
+    match ask.form {
+        Form::Page => {}
+        Form::Json => folio.document = Some(document.clone()),
+        Form::Csv => folio.tidy = Some(rows(&document)),
+        Form::Workbook => folio.workbook = Some(workbook(&document).ok_or(Problem::Unavailable)?),
+    }
+    if ask.form != Form::Page {
+        return Ok(folio);
+    }
+    folio.put("counts", lang.say("合计"), counts(lang, &document));
+    let divisions = document["divisions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if divisions.len() > 1 {
+        folio.put("divisions", lang.say("按区划"), vec![by_division(lang, year, divisions)]);
+    }
+    folio.put("agencies", lang.say("按机关与表"), agencies(source, lang, year, &document)?);
+    Ok(folio)
 }
 
-fn file(bytes: Vec<u8>, media_type: &'static str, name: &str) -> Response {
-    let mut response = content(bytes, media_type, NO_CACHE);
-    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    }
-    response
+fn count(of: &Value, key: &str) -> i64 {
+    of[key].as_i64().unwrap_or(0)
 }
 
-fn word(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn counts(lang: Lang, document: &Value) -> Vec<Block> {
+    let basis = match (document["basis"].as_str(), document["earlier_year"].as_u64()) {
+        (Some("roster"), _) => lang.words("应报机关以各级签名公布的名册为准。"),
+        (Some("mixed"), _) => lang.words("有名册的区划以名册为准，其余以往年及本年度报送过的机关为应报。"),
+        (_, Some(earlier)) => lang.count_plain(
+            "尚无名册：以 {} 年度及本年度报送过的机关为应报，从未报送过的机关不在其中。",
+            earlier,
+        ),
+        _ => lang.words("尚无名册，也没有往年报送可比：只能列出谁报了，不能说明谁没有报。"),
+    };
+    let mut blocks = Vec::new();
+    if document["withheld"] == true {
+        blocks.push(Block::Notice(
+            lang.words("待统一公开：本年度尚未统一公开，此前只公布应报名册，不公布谁已报送。"),
+        ));
+    }
+    blocks.push(Block::Text(basis));
+    let parts = [
+        ("已报", "reported", "s0"),
+        ("零报告", "nil", "s1"),
+        ("不适用", "not_applicable", "s2"),
+        ("退回", "returned", "s3"),
+        ("未报", "missing", "s4"),
+    ];
+    let of = &document["counts"];
+    let shown = parts.map(|(word, key, class)| (lang.words(word), count(of, key), class)).to_vec();
+    if shown.iter().any(|(_, count, _)| *count > 0) {
+        blocks.push(Block::Shares(shares(lang.words("各机关的报送状态"), shown)));
+    }
+    let figure = |(word, key): (&'static str, &str)| Figure {
+        name: lang.words(word),
+        value: Ok(count(of, key).to_string()),
+        unit: String::new(),
+        change: String::new(),
+        origin: None,
+    };
+    blocks.push(Block::Figures(COUNTS.map(figure).into_iter().collect()));
+    blocks
 }
 
-impl CoveragePage {
-    fn new(frame: Frame, year: u16, division: Option<DivisionCode>, document: &Value) -> Self {
-        let list = |key: &str| document[key].as_array().map(Vec::as_slice).unwrap_or_default();
-        let count = |of: &Value, key: &str| of[key].as_u64().unwrap_or(0);
-        let basis = match (document["basis"].as_str(), document["earlier_year"].as_u64()) {
-            (Some("roster"), _) => "应报机关以各级签名公布的名册为准。".to_owned(),
-            (Some("mixed"), _) => "有名册的区划以名册为准，其余以往年及本年度报送过的机关为应报。".to_owned(),
-            (_, Some(earlier)) => {
-                format!("尚无名册：以 {earlier} 年度及本年度报送过的机关为应报，从未报送过的机关不在其中。")
-            }
-            _ => "尚无名册，也没有往年报送可比：只能列出谁报了，不能说明谁没有报。".to_owned(),
-        };
-        let agencies = list("agencies");
-        Self {
-            name: word(&document["division"]["name"]),
-            year,
-            basis,
-            withheld: document["withheld"] == true,
-            counts: COUNTS.map(|(head, key)| (head, count(&document["counts"], key))).to_vec(),
-            divisions: list("divisions")
-                .iter()
-                .map(|row| DivisionRow {
-                    code: word(&row["code"]),
-                    name: word(&row["name"]),
-                    counts: COUNTS.iter().map(|(_, key)| count(row, key)).collect(),
-                })
-                .collect(),
-            agencies: agencies.iter().take(AGENCIES_SHOWN).map(|line| AgencyRow::new(line, year)).collect(),
-            rest: agencies.len().saturating_sub(AGENCIES_SHOWN),
-            query: division.map(|code| format!("?division={code}")).unwrap_or_default(),
-            frame,
-        }
-    }
-}
-
-impl AgencyRow {
-    fn new(line: &Value, year: u16) -> Self {
-        let class = match line["standing"].as_str() {
-            Some("reported") if line["provisional"] != true => "good",
-            Some("missing" | "returned") => "bad",
-            Some("not_applicable" | "undisclosed") => "plain",
-            _ => "warn",
-        };
-        let id = segment(line["agency_id"].as_str().unwrap_or_default());
-        Self {
-            name: word(&line["agency_name"]),
-            division: word(&line["division"]),
-            words: standing(line, false),
-            class,
-            due: word(&line["due"]),
-            received: word(&line["received_at"]).chars().take(10).collect(),
-            days_late: line["days_late"].as_u64().unwrap_or(0),
-            link: line["digest"].as_str().map(|_| format!("/a/{id}/{year}")),
-        }
-    }
+fn by_division(lang: Lang, year: u16, divisions: &[Value]) -> Block {
+    let mut heads = vec![Head::text(lang.say("区划")), Head::text(lang.say("区划代码"))];
+    heads.extend(COUNTS.map(|(word, _)| Head::number(lang.say(word), "")));
+    let row = |own: &Value| {
+        let code = own["code"].as_str().unwrap_or_default();
+        let name = own["name"].as_str().unwrap_or_default().to_owned();
+        let mut row =
+            vec![Cell::Head(name, Some(format!("/coverage/{year}/{code}"))), Cell::Text(code.to_owned())];
+        row.extend(COUNTS.map(|(_, key)| Cell::Number(count(own, key).to_string(), None)));
+        row
+    };
+    Block::Grid(Grid {
+        id: "divisions".to_owned(),
+        caption: lang.words("按区划"),
+        note: lang.words("各区划自己的机关"),
+        heads,
+        rows: divisions.iter().map(row).collect(),
+        stacks: false,
+    })
 }

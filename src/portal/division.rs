@@ -119,8 +119,14 @@ fn headlines(view: &View) -> Vec<Headline<'_>> {
         .collect()
 }
 
+/// The main figures and who reported, for a page that shows no more of the year.
+pub(super) fn at_a_glance(lang: Lang, place: &PlaceDoc, view: &View) -> (Vec<Block>, Option<Vec<Block>>) {
+    let about = Year { lang, place, view };
+    (about.figures(&headlines(view)), Some(about.coverage()))
+}
+
 /// What a column is called away from its table.
-fn name(table: &TableView, header: &str) -> String {
+pub(super) fn name(table: &TableView, header: &str) -> String {
     let short = table.name.replace("实施情况统计表", "").replace("统计表", "");
     if short.contains(header) || header.contains(short.as_str()) {
         header.to_owned()
@@ -276,6 +282,7 @@ impl Year<'_> {
             note: self.say("本级一行为本级机关，其余各行含其下级").to_owned(),
             heads,
             rows: parts.iter().map(row).collect(),
+            stacks: false,
         };
         let mut blocks = vec![Block::Grid(grid)];
         // The squares show the weightiest count; money is no measure of how much was done.
@@ -335,6 +342,7 @@ impl Year<'_> {
                 Head::text(self.say("较上年")),
             ],
             rows: points.iter().map(row).collect(),
+            stacks: false,
         };
         Some(Block::Bars(Bars { bars: bars(drawn.collect()), title, grid }))
     }

@@ -2,6 +2,7 @@
 
 use super::division::{DIFFERENCES_SHOWN, Year, text};
 use super::folio::{Block, Cell, Grid, Head, Link};
+use super::text::segment;
 use crate::view::{ColumnView, DifferenceView, RateView, TableView};
 
 impl Year<'_> {
@@ -12,6 +13,11 @@ impl Year<'_> {
         }
         let mut blocks: Vec<Block> =
             self.view.tables.iter().map(|table| Block::Grid(self.table(table))).collect();
+        let across = self.view.tables.iter().map(|table| {
+            let to = format!("/t/{}/{}/{}", segment(&table.id), self.view.year, self.view.division.code);
+            Link::new(self.lang.fill("{}：各机关", &[&table.name]), to)
+        });
+        blocks.push(Block::Links(across.collect()));
         blocks.push(Block::Text(
             self.say("点开任一合计，可见它由哪些报告的哪些格相加而成。“未填”是各报告都没有数字，不是零。")
                 .to_owned(),
@@ -53,6 +59,7 @@ impl Year<'_> {
                 Head::text(self.say("较上年")),
             ],
             rows: table.columns.iter().map(row).collect(),
+            stacks: false,
         }
     }
 
@@ -77,6 +84,7 @@ impl Year<'_> {
                 Head::number(self.say("分母"), ""),
             ],
             rows: self.view.rates.iter().map(row).collect(),
+            stacks: false,
         })]
     }
 
@@ -112,6 +120,7 @@ impl Year<'_> {
                     Head::number(self.say("相差"), ""),
                 ],
                 rows: self.view.differences.iter().take(DIFFERENCES_SHOWN).map(row).collect(),
+                stacks: false,
             }),
         ]
     }

@@ -1,11 +1,14 @@
 //! A node in memory, for tests of the portal.
 
+use super::changes::ChangesDoc;
 use super::doc::*;
 use super::source::*;
 use crate::digest::Digest;
 use crate::division::{DivisionCode, Level};
+use crate::package::difference::Difference;
+use crate::template::Templates;
 use crate::time::WallMs;
-use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
+use crate::view::{By, CellPage, PartOfView, RateView, SeriesQuery, SeriesView, View, ViewQuery};
 use std::sync::Arc;
 
 /// A node that holds what its fields say.
@@ -219,6 +222,9 @@ impl Source for Fake {
             serde_json::json!({
                 "schema": "gongshi.coverage/1", "division": {"code": "331126", "name": "庆元县"}, "year": year,
                 "basis": "roster", "withheld": false, "counts": counts, "divisions": [], "agencies": [
+                    {"division": "331126", "agency_name": "某局", "agency_id": "331126:庆元县（县本级汇总，县政府站点发布）", "expected": true,
+                     "standing": "reported", "digest": (year == 2024).then(|| digest(1).hex()), "due": "2025-01-31",
+                     "received_at": "2025-01-16T12:00:00+08:00", "days_late": 0},
                     {"division": "331126", "agency_name": "庆元县<b>", "expected": true, "standing": "missing", "days_late": 3},
                 ],
             })
@@ -290,6 +296,58 @@ impl Source for Fake {
     }
     fn series(&self, query: &SeriesQuery) -> Result<Option<SeriesView>, SourceError> {
         Ok((!self.empty).then(|| super::fake_view::series(query, self.payload())))
+    }
+    fn notices(&self, wanted: Wanted, after: Option<&str>, limit: usize) -> Result<NoticePage, SourceError> {
+        if after.is_some_and(|after| after != "older") {
+            return Err(SourceError::BadCursor);
+        }
+        let notice = |doc: &PackageDoc| NoticeDoc {
+            summary: doc.summary.clone(),
+            at: WallMs(1_737_000_000_000),
+            reason: doc.revisions.last().and_then(|own| own.reason.clone()),
+        };
+        let wanted = |doc: &&PackageDoc| wanted == Wanted::All || doc.summary.revision > 1;
+        let notices: Vec<_> = self.here().rev().filter(wanted).take(limit).map(notice).collect();
+        let next = (after.is_none() && notices.len() > 1).then(|| "older".to_owned());
+        Ok(NoticePage { notices, next })
+    }
+    fn changes(&self, since: u64, limit: usize) -> Result<ChangesDoc, SourceError> {
+        Ok(super::fake_view::changes(since, limit))
+    }
+    fn difference(&self, _: &Digest, _: &Digest) -> Result<Option<Difference>, SourceError> {
+        Ok(Some(super::fake_view::difference(self.payload())))
+    }
+    fn package_rates(&self, _: &Digest) -> Result<Vec<RateView>, SourceError> {
+        Ok(super::fake_view::rates(self.payload()))
+    }
+    fn table_marks(&self, packages: &[Digest]) -> Result<Vec<Vec<TableMark>>, SourceError> {
+        let mark = |table: &str, is_zero| TableMark { table: table.into(), is_zero };
+        Ok(packages.iter().map(|_| vec![mark("penalty", false), mark("licence", true)]).collect())
+    }
+    fn templates(&self) -> Result<Arc<Templates>, SourceError> {
+        Ok(Arc::new(if self.empty {
+            Templates::NONE
+        } else {
+            crate::template::builtin::templates().unwrap()
+        }))
+    }
+    fn calendar(&self) -> Vec<YearDoc> {
+        let year = |year, at, is_public| YearDoc { year, at, is_public, reports: 3 };
+        match self.empty {
+            true => vec![],
+            false => vec![year(2025, Some(WallMs(1_737_000_000_000)), false), year(2024, None, true)],
+        }
+    }
+    fn search(&self, text: &str, limit: usize) -> Result<Hits, SourceError> {
+        let agencies =
+            self.here().map(|doc| doc.summary.clone()).filter(|own| own.agency.name.contains(text));
+        let divisions =
+            (text == "庆元").then(|| PlaceName { code: code("331126"), name: self.payload().into() });
+        Ok(Hits {
+            divisions: divisions.into_iter().collect(),
+            agencies: agencies.take(limit).collect(),
+            partial: true,
+        })
     }
     fn overview(&self) -> OverviewDoc {
         if self.empty {

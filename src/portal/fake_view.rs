@@ -1,8 +1,12 @@
 //! The consolidated view of the node in memory: one table with every kind of cell, whatever division is asked for.
 
+use super::changes::{ChangeDoc, ChangesDoc};
 use super::fake::{code, digest};
 use super::source::{PlaceDoc, PlaceName};
 use crate::division::DivisionCode;
+use crate::package::cell::{Cell as SignedCell, State};
+use crate::package::difference::{CellChange, Difference, TextChange};
+use crate::time::WallMs;
 use crate::view::*;
 
 fn sum(whole: i128) -> Sum {
@@ -64,16 +68,7 @@ pub(crate) fn view(query: &ViewQuery, name: &str) -> View {
         consolidated: 1,
         suspect: 1,
         tables: vec![table(name)],
-        rates: vec![RateView {
-            id: "r".into(),
-            name: name.into(),
-            name_en: name.into(),
-            table: "penalty".into(),
-            numerator: sum(0),
-            denominator: sum(0),
-            value: None,
-            no_cases: true,
-        }],
+        rates: rates(name),
         coverage: CoverageView {
             expected: 5,
             reported: 2,
@@ -102,6 +97,60 @@ pub(crate) fn view(query: &ViewQuery, name: &str) -> View {
     }
 }
 
+/// One rate without cases.
+pub(crate) fn rates(name: &str) -> Vec<RateView> {
+    vec![RateView {
+        id: "r".into(),
+        name: name.into(),
+        name_en: name.into(),
+        table: "penalty".into(),
+        numerator: sum(0),
+        denominator: sum(0),
+        value: None,
+        no_cases: true,
+    }]
+}
+
+/// One cell that changed and one that came, and a text.
+pub(crate) fn difference(name: &str) -> Difference {
+    let cell = |printed: &str| {
+        Some(SignedCell { printed: printed.into(), value: None, unit: None, state: State::Value })
+    };
+    let change = |before, after| CellChange {
+        table: name.into(),
+        label: name.into(),
+        row: 1,
+        column: name.into(),
+        before,
+        after,
+    };
+    Difference {
+        cells: vec![change(cell("94930"), cell("94929")), change(None, cell("7"))],
+        tables_added: vec![name.into()],
+        tables_removed: vec![],
+        texts: vec![TextChange { field: "notes", before: None, after: Some(name.into()) }],
+    }
+}
+
+/// Three entries of the log.
+pub(crate) fn changes(since: u64, limit: usize) -> ChangesDoc {
+    let change = |index, kind| ChangeDoc {
+        index,
+        kind,
+        digest: digest(1),
+        at: WallMs(1_737_000_000_000),
+        year: (kind != "governance").then_some(2024),
+        division: None,
+        agency: None,
+        revision: None,
+        state: None,
+    };
+    let all = [change(0, "governance"), change(1, "report"), change(2, "release")];
+    let changes: Vec<ChangeDoc> = all.into_iter().filter(|own| own.index >= since).take(limit).collect();
+    let next = changes.last().map(|own| own.index + 1).filter(|next| *next < 3);
+    ChangesDoc { size: 3, changes, next }
+}
+
 /// Its parts: the own agencies and a child that has not reported.
 pub(crate) fn parts(query: &ViewQuery, name: &str) -> Vec<PartOfView> {
     let part = |division: DivisionCode, own, packages, tables| PartOfView {
@@ -113,7 +162,19 @@ pub(crate) fn parts(query: &ViewQuery, name: &str) -> Vec<PartOfView> {
         packages,
         tables,
     };
-    vec![part(query.division.clone(), true, 2, vec![table(name)]), part(code("331126100"), false, 0, vec![])]
+    let agency = PartOfView {
+        agency: Some(AgencyName {
+            id: "331126:庆元县（县本级汇总，县政府站点发布）".into(),
+            name: name.into(),
+        }),
+        digest: Some(digest(1)),
+        ..part(query.division.clone(), false, 1, vec![table(name)])
+    };
+    let mut all = vec![part(query.division.clone(), true, 2, vec![table(name)])];
+    // The one report there is.
+    all.extend((query.year == 2024).then_some(agency));
+    all.push(part(code("331126100"), false, 0, vec![]));
+    all
 }
 
 /// The cell behind every sum.

@@ -3,16 +3,20 @@
 
 use super::source::PlaceName;
 use super::words::Lang;
+use crate::time::WallMs;
 use crate::view::rows::{Field, Tidy};
 use serde_json::{Value, json};
 
 /// A page.
+#[derive(Default)]
 pub(super) struct Folio {
     pub(super) title: String,
     pub(super) eyebrow: String,
     pub(super) lead: String,
     /// The way here: names and addresses, outermost first.
     pub(super) crumbs: Vec<Link>,
+    /// States at the head of the page.
+    pub(super) marks: Vec<Mark>,
     /// Other readings of the same: scopes, years.
     pub(super) switches: Vec<Switch>,
     pub(super) sections: Vec<Section>,
@@ -20,17 +24,32 @@ pub(super) struct Folio {
     pub(super) document: Option<Value>,
     /// The rows of `.csv` and `.xlsx`; those of the tables without one.
     pub(super) tidy: Option<Tidy>,
+    /// A workbook of its own in place of the rows.
+    pub(super) workbook: Option<Vec<u8>>,
     /// Where `.json`, `.csv` and `.xlsx` are appended; empty where a page has none to offer.
     pub(super) stem: String,
+    /// What follows the ending: the query that the page was asked with.
+    pub(super) query: String,
     /// Described for search engines as a data set.
     pub(super) is_dataset: bool,
+    /// The page loads the script that checks proofs.
+    pub(super) checks: bool,
+    /// An article of the site: when it became public, and whose it is.
+    pub(super) article: Option<(WallMs, String)>,
 }
 
-/// Words that lead somewhere: an address below the base path and the language.
+/// Words that lead somewhere: an address below the base path and the reading, or a whole one.
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) text: String,
     pub(super) to: String,
+}
+
+/// A state in words; its class says how it is drawn, and no two kinds are drawn alike.
+#[derive(Clone)]
+pub(super) struct Mark {
+    pub(super) text: String,
+    pub(super) class: &'static str,
 }
 
 /// Readings of which one is shown.
@@ -51,12 +70,26 @@ pub(super) struct Section {
 pub(super) enum Block {
     Text(String),
     Notice(String),
+    /// Text of a report, with its lines as they are.
+    Prose(String),
     Figures(Vec<Figure>),
     Grid(Grid),
     Bars(super::charts::Bars),
+    Pairs(super::charts::Pairs),
     Shares(super::charts::Shares),
     Squares(Vec<Square>),
     Links(Vec<Link>),
+    Items(Vec<Item>),
+    Facts(Vec<(String, Vec<Cell>)>),
+    /// Lines to type, and what they are called.
+    Code(String, String),
+    Form(Form),
+    /// Where the checking script works: the digest, the address of the API, portals of other levels.
+    Check {
+        digest: String,
+        api: String,
+        others: Vec<Link>,
+    },
 }
 
 /// A headline number.
@@ -79,6 +112,29 @@ pub(super) struct Square {
     pub(super) shade: usize,
 }
 
+/// One of a list: a link, its states, what is said of it.
+pub(super) struct Item {
+    pub(super) link: Link,
+    pub(super) marks: Vec<Mark>,
+    pub(super) about: Vec<String>,
+    pub(super) detail: String,
+}
+
+/// A form that asks with GET.
+pub(super) struct Form {
+    pub(super) action: String,
+    pub(super) fields: Vec<Asked>,
+    pub(super) button: String,
+}
+
+/// A field of a form.
+pub(super) struct Asked {
+    pub(super) name: &'static str,
+    pub(super) label: String,
+    pub(super) value: String,
+    pub(super) wide: bool,
+}
+
 /// A table.
 #[derive(Default)]
 pub(super) struct Grid {
@@ -88,6 +144,15 @@ pub(super) struct Grid {
     pub(super) note: String,
     pub(super) heads: Vec<Head>,
     pub(super) rows: Vec<Vec<Cell>>,
+    /// One row: on a narrow screen it reads as a list of names and figures.
+    pub(super) stacks: bool,
+}
+
+impl Grid {
+    /// What a column is called.
+    pub(super) fn head(&self, at: &usize) -> &str {
+        self.heads.get(*at).map_or("", |head| head.text.as_str())
+    }
 }
 
 /// A column's head.
@@ -114,8 +179,13 @@ pub(super) enum Cell {
     Link(Link),
     /// A plain decimal number, shown with its digits grouped, and where it comes from.
     Number(String, Option<String>),
+    /// A number exactly as a report prints it, and its exact value where that is written differently.
+    Printed(String, Option<String>),
     /// Why there is no number: never a zero.
     Nothing(String),
+    /// A digest or key.
+    Hash(String),
+    Marks(Vec<Mark>),
 }
 
 impl Cell {
@@ -125,29 +195,34 @@ impl Cell {
     }
 
     /// The cell without markup.
-    fn plain(&self) -> &str {
+    fn plain(&self) -> String {
         match self {
-            Self::Head(text, _) | Self::Text(text) | Self::Number(text, _) | Self::Nothing(text) => text,
-            Self::Link(link) => &link.text,
+            Self::Head(text, _) | Self::Text(text) | Self::Number(text, _) | Self::Nothing(text) => {
+                text.clone()
+            }
+            Self::Printed(text, _) | Self::Hash(text) => text.clone(),
+            Self::Link(link) => link.text.clone(),
+            Self::Marks(marks) => marks.iter().map(|mark| mark.text.as_str()).collect::<Vec<_>>().join("、"),
         }
+    }
+}
+
+impl Mark {
+    pub(super) fn new(text: impl Into<String>, class: &'static str) -> Self {
+        Self { text: text.into(), class }
+    }
+}
+
+impl Link {
+    pub(super) fn new(text: impl Into<String>, to: impl Into<String>) -> Self {
+        Self { text: text.into(), to: to.into() }
     }
 }
 
 impl Folio {
     /// A page with a title and a first sentence.
     pub(super) fn new(title: impl Into<String>, lead: impl Into<String>, stem: impl Into<String>) -> Self {
-        Self {
-            title: title.into(),
-            eyebrow: String::new(),
-            lead: lead.into(),
-            crumbs: Vec::new(),
-            switches: Vec::new(),
-            sections: Vec::new(),
-            document: None,
-            tidy: None,
-            stem: stem.into(),
-            is_dataset: false,
-        }
+        Self { title: title.into(), lead: lead.into(), stem: stem.into(), ..Self::default() }
     }
 
     /// Adds a section.
@@ -160,6 +235,13 @@ impl Folio {
             Block::Grid(grid) => Some(grid),
             Block::Bars(bars) => Some(&bars.grid),
             _ => None,
+        })
+    }
+
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        self.sections.iter().flat_map(|section| &section.blocks).flat_map(|block| match block {
+            Block::Items(items) => items.as_slice(),
+            _ => &[],
         })
     }
 
@@ -182,7 +264,11 @@ impl Folio {
             })
         };
         let tables: Vec<Value> = self.grids().map(table).collect();
-        json!({"schema": "gongshi.page/1", "title": self.title, "about": self.lead, "tables": tables})
+        let item = |item: &Item| json!({"text": item.link.text, "path": item.link.to, "about": item.about});
+        let items: Vec<Value> = self.items().map(item).collect();
+        json!({
+            "schema": "gongshi.page/1", "title": self.title, "about": self.lead, "tables": tables, "items": items,
+        })
     }
 
     /// The rows of `.csv` and `.xlsx`: one row a cell of the page's tables.
@@ -194,21 +280,20 @@ impl Folio {
         let mut rows = Vec::new();
         for grid in self.grids() {
             for (number, row) in (1..).zip(&grid.rows) {
-                let name = row.first().map_or("", Cell::plain);
+                let name = row.first().map_or_else(String::new, Cell::plain);
                 for (head, cell) in grid.heads.iter().zip(row) {
                     let (value, words) = match cell {
-                        Cell::Number(number, _) => (number.as_str(), ""),
-                        other => ("", other.plain()),
+                        Cell::Number(number, _) => (number.clone(), String::new()),
+                        other => (String::new(), other.plain()),
                     };
-                    let text = |text: &str| Field::Text(text.to_owned());
                     rows.push(vec![
-                        text(&grid.caption),
+                        Field::Text(grid.caption.clone()),
                         Field::Number(i32::to_string(&number)),
-                        text(name),
-                        text(&head.text),
-                        text(&head.unit),
-                        Field::Number(value.to_owned()),
-                        text(words),
+                        Field::Text(name.clone()),
+                        Field::Text(head.text.clone()),
+                        Field::Text(head.unit.clone()),
+                        Field::Number(value),
+                        Field::Text(words),
                     ]);
                 }
             }
@@ -219,7 +304,11 @@ impl Folio {
 
 /// The way down to a division, as links.
 pub(super) fn crumbs(lang: Lang, above: &[PlaceName], year: u16) -> Vec<Link> {
-    let start = Link { text: lang.say("首页").to_owned(), to: "/".to_owned() };
-    let link = |place: &PlaceName| Link { text: place.name.clone(), to: format!("/{}/{year}", place.code) };
-    std::iter::once(start).chain(above.iter().rev().map(link)).collect()
+    let link = |place: &PlaceName| Link::new(place.name.clone(), format!("/{}/{year}", place.code));
+    std::iter::once(home(lang)).chain(above.iter().rev().map(link)).collect()
+}
+
+/// The start page.
+pub(super) fn home(lang: Lang) -> Link {
+    Link::new(lang.say("首页"), "/")
 }

@@ -7,10 +7,14 @@
 //! - `api_view` the API of the consolidated view
 //! - `api` the API's handlers, tiles and checkpoint; `reply` problems, caching, security headers
 //! - `download` attachments, chunk by chunk
-//! - `pages` start page, lists, verify, roll call, errors; `report` a report's page; templates/ and assets/
-//! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages;
-//!   `division`, `division_tables` a division's year, `origin` what a sum is made of, `charts` shapes
-//! - [`escape`] the one way text enters a page; `text` small words
+//! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages,
+//!   `frame` what stands around it, `pages` rendering and errors, templates/ and assets/
+//! - a page a file: `start`, `listing`, `search`, `division` (with `division_tables`, `charts`), `origin` (what a sum is
+//!   made of), `across` (a table across agencies), `beside` (two side by side), `report` (with `report_tables`,
+//!   `report_proof`), `coverage` (with `coverage_grid`, `circular`), `corrections`, `calendar`, `dictionary`, `verify`,
+//!   `rollcall`, `about`
+//! - `openapi` the API described, `changes` the log for mirrors, `feed` Atom and sitemap, `dataset` JSON-LD
+//! - [`escape`] the one way text enters a page; `text` small words; [`known`] portals of other nodes
 //! - [`server`] the accept loop with its limits
 
 pub mod doc;
@@ -18,23 +22,44 @@ pub mod escape;
 pub mod server;
 pub mod source;
 
+mod about;
+mod across;
 pub(crate) mod api;
 mod api_view;
+mod beside;
+mod calendar;
+pub mod changes;
 mod charts;
 pub(crate) mod circular;
+mod corrections;
 mod coverage;
+mod coverage_grid;
+mod dataset;
+mod dictionary;
 mod division;
 mod division_tables;
 mod download;
+mod feed;
 mod folio;
+mod frame;
 mod kind;
+pub mod known;
+mod listing;
+mod openapi;
 mod origin;
 pub(crate) mod pages;
 pub(crate) mod reply;
 mod report;
+mod report_proof;
+mod report_tables;
+mod rollcall;
+mod routes;
+mod search;
 mod stall;
+mod start;
 pub(crate) mod text;
 mod turn;
+mod verify;
 mod words;
 pub mod workbook;
 
@@ -47,20 +72,20 @@ pub(crate) mod tests_api;
 #[cfg(test)]
 mod tests_division;
 #[cfg(test)]
+mod tests_documents;
+#[cfg(test)]
 mod tests_pages;
 
+pub use known::KnownPortal;
+pub use routes::router;
 pub use source::Source;
 
 use crate::digest::Digest;
-use axum::Router;
-use axum::routing::get;
 use reply::Problem;
 use serde::{Deserialize, Serialize};
 use source::SourceError;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use turn::turned;
-use words::Lang;
 
 /// Reads of the store running at once: enough for two cores and a disk, few enough to bound memory.
 const READS_AT_ONCE: usize = 64;
@@ -75,6 +100,10 @@ pub struct PortalConfig {
     pub base_path: String,
     /// What the inspection of government sites looks for in the footer.
     pub site: Site,
+    /// The site's address with scheme and host, without the base path; empty where it is not configured.
+    pub url: String,
+    /// Portals of other nodes.
+    pub known: Vec<KnownPortal>,
 }
 
 /// What the inspection of government sites looks for in the footer; empty entries are left out.
@@ -108,6 +137,9 @@ pub(crate) struct Portal {
     base: Arc<str>,
     assets: Arc<[Asset]>,
     site: Arc<Site>,
+    /// Scheme and host of the site; empty where it is not configured.
+    origin: Arc<str>,
+    known: Arc<[KnownPortal]>,
 }
 
 /// A file compiled into the program, served under a name that contains its digest.
@@ -134,6 +166,7 @@ impl Portal {
         };
         let assets = Arc::new([
             asset("portal", "css", include_bytes!("assets/portal.css"), "text/css; charset=utf-8"),
+            asset("verify", "js", include_bytes!("assets/verify.js"), "text/javascript; charset=utf-8"),
             asset("icon", "svg", include_bytes!("assets/icon.svg"), "image/svg+xml"),
         ]);
         Ok(Self {
@@ -143,7 +176,16 @@ impl Portal {
             base: base.into(),
             assets,
             site: Arc::new(site.clone()),
+            origin: Arc::default(),
+            known: Arc::default(),
         })
+    }
+
+    /// As configured.
+    fn of(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Self, BadBasePath> {
+        let portal = Self::new(source, &config.base_path, &config.site)?;
+        let origin = text::web_url(&config.url).unwrap_or_default().trim_end_matches('/').into();
+        Ok(Self { origin, known: config.known.clone().into(), ..portal })
     }
 
     /// The file name of the asset with this ending.
@@ -175,58 +217,4 @@ impl Portal {
             }
         }
     }
-}
-
-/// The public portal's routes.
-pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, BadBasePath> {
-    let portal = Portal::new(source, &config.base_path, &config.site)?;
-    let package = Router::new()
-        .route("/", get(api::package))
-        .route("/proof", get(api::proof))
-        .route("/statement", get(api::statement))
-        .route("/card", get(api::card))
-        .route("/body", get(api::body))
-        .route("/attachments/{body}", get(download::attachment));
-    let api = Router::new()
-        .route("/v1/node", get(api::node))
-        .route("/v1/packages", get(api::packages))
-        .nest("/v1/packages/{digest}", package)
-        .route("/v1/rollcall", get(api::rollcall))
-        .route("/v1/view/{code}/{year}", get(api_view::view))
-        .route("/v1/view/{code}/{year}/provenance", get(api_view::provenance))
-        .route("/v1/series/{code}", get(api_view::series))
-        // Written as a route, so that no page's address of several parts takes what is unknown here.
-        .route("/{*unknown}", get(api::not_found))
-        .fallback(api::not_found);
-    let sums = |lang: Lang| {
-        Router::new()
-            .route("/{code}/{year}", turned(lang, division::page))
-            .route("/{code}/{year}/{scope}", turned(lang, division::page))
-            .route("/{code}/{year}/{scope}/{table}/{column}", turned(lang, origin::page))
-    };
-    let routes = Router::new()
-        .route("/", get(pages::start))
-        .merge(sums(Lang::Zh))
-        .nest("/en", sums(Lang::En))
-        .route("/reports", get(pages::reports))
-        .route("/a/{agency}/{year}", get(report::current))
-        .route("/a/{agency}/{year}/{revision}", get(report::revision))
-        .route("/p/{digest}", get(report::by_digest))
-        .route("/verify", get(pages::verify))
-        .route("/rollcall", get(pages::rollcall))
-        .route("/coverage/{year}", get(coverage::coverage))
-        .nest("/api", api)
-        .route("/.well-known/gongshi.json", get(api::identity))
-        .route("/checkpoint", get(api::checkpoint))
-        .route("/tile/{*path}", get(api::tile))
-        .route("/assets/{file}", get(api::asset))
-        .route("/robots.txt", get(api::robots))
-        .fallback(pages::not_found);
-    let mounted = if portal.base.is_empty() {
-        routes
-    } else {
-        let slash = format!("{}/", portal.base);
-        Router::new().nest(&portal.base, routes).route(&slash, get(pages::start)).fallback(pages::not_found)
-    };
-    Ok(mounted.layer(axum::middleware::from_fn(reply::guard)).with_state(portal))
 }

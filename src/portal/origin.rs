@@ -64,6 +64,7 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
             Head::number(lang.say("计入"), sum.unit.clone()),
         ],
         rows: cells.cells.iter().map(row).collect(),
+        stacks: false,
     };
     let mut blocks = vec![Block::Grid(grid)];
     if let Some(next) = &cells.next {

@@ -3,15 +3,25 @@
 use super::doc::PackageState;
 use super::source::{Found, SourceError};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Nothing is loaded from elsewhere, nothing inline runs, nobody frames us (trials.md, attack 47).
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+/// Nothing is loaded from elsewhere, nothing inline runs, nobody frames us (trials.md, attack 47). The checking script
+/// may ask this portal and the configured portals of other levels, nobody else.
+pub(super) fn content_security_policy(others: &[String]) -> String {
+    let others: String = others.iter().map(|origin| format!(" {origin}")).collect();
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'{others}; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+    )
+}
+
+/// First parts of addresses that pages of other portals may read. Everything there is public, is asked for without
+/// credentials and changes nothing, so any origin may: a checking script must not depend on a list kept here.
+const FOR_ANY_ORIGIN: [&str; 4] = ["/api/v1/", "/checkpoint", "/tile/", "/.well-known/gongshi.json"];
 
 /// Bytes that can never change under their address.
 pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -41,6 +51,8 @@ pub(crate) enum Problem {
     Body,
     /// The node could not read its store.
     Unavailable,
+    /// It stands at another address below the base path.
+    Moved(String),
 }
 
 impl Problem {
@@ -54,6 +66,7 @@ impl Problem {
             Self::BadParameter(_) => (StatusCode::BAD_REQUEST, "bad_parameter", "参数有误"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "只接受 GET 和 HEAD"),
             Self::Body => (StatusCode::PAYLOAD_TOO_LARGE, "body_refused", "请求不得带正文"),
+            Self::Moved(_) => (StatusCode::PERMANENT_REDIRECT, "not_found", "没有这项内容"),
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "本节点暂时无法读取数据")
             }
@@ -81,6 +94,23 @@ impl Problem {
             Self::Method => "公示门户只供读取。".to_owned(),
             Self::Body => "公示门户只供读取，请去掉请求正文后重试。".to_owned(),
             Self::Unavailable => "请稍后重试；若持续出现，请联系本节点的运行单位。".to_owned(),
+            Self::Moved(to) => to.clone(),
+        }
+    }
+
+    /// The same in English, for pages; without what was given.
+    pub(crate) fn detail_en(&self) -> &'static str {
+        match self {
+            Self::NotFound => "The address is wrong, or what it names does not exist or is not public yet.",
+            Self::Withdrawn(_) => "Withdrawn by the authority concerned.",
+            Self::BodyMissing => {
+                "The report is public; this node is fetching its content from above. Please try again shortly."
+            }
+            Self::NotSynced => "This node does not hold the public log yet. Please try again shortly.",
+            Self::BadParameter(_) => "A parameter of the query cannot be read.",
+            Self::Method | Self::Body => "This portal is for reading only.",
+            Self::Unavailable => "Please try again; if it persists, tell whoever runs this node.",
+            Self::Moved(_) => "It stands at another address.",
         }
     }
 
@@ -165,6 +195,20 @@ pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Resp
 
 /// Around every route: refuses request bodies, and sets the security headers on every answer.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let policy = HeaderValue::from_str(&content_security_policy(&[]))
+        .unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    // No address is below a base that no path begins with.
+    guard_of(State((std::sync::Arc::from("-"), policy)), request, next).await
+}
+
+/// The same with a policy, and open to other origins where everything below `base` is public.
+pub(super) async fn guard_of(
+    State((base, policy)): State<(std::sync::Arc<str>, HeaderValue)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let below = request.uri().path().strip_prefix(base.as_ref()).unwrap_or_default();
+    let open = FOR_ANY_ORIGIN.iter().any(|start| below.starts_with(start));
     let mut response = match refusal(request.method(), request.headers()) {
         Some(problem) => {
             let mut response = problem.into_response();
@@ -174,8 +218,11 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         }
         None => next.run(request).await,
     };
-    let fixed: [(HeaderName, &'static str); 6] = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    if open {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    let fixed: [(HeaderName, &'static str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),

@@ -1,184 +1,279 @@
-//! The page of one report: tables exactly as printed, history, and what a stranger needs to verify it.
+//! The page of one report: tables exactly as printed, its versions and what changed between them, its proofs.
 
-use super::Portal;
-use super::api;
-use super::doc::{
-    CellDoc, CellState, PackageDoc, PackageKind, PackageState, PackageSummary, ReportStatus, TableDoc,
-};
-use super::pages::{Frame, page, shown, year_link};
+use super::doc::{PackageDoc, PackageKind, PackageState, PackageSummary, ReportStatus, RevisionDoc};
+use super::folio::{Block, Cell, Folio, Item, Link, Mark, Switch, home};
 use super::reply::{Problem, here};
-use super::text::{grouped, same_number, segment, web_url};
+use super::report_proof::proof;
+use super::report_tables::{changes, rates, tables, tidy};
+use super::source::Source;
+use super::text::{segment, web_url};
+use super::turn::{Ask, Form};
+use super::words::Lang;
 use crate::digest::Digest;
-use askama::Template;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
 
 /// The label that everything not real carries.
 const SYNTHETIC_LABEL: &str = "合成示例";
 
-#[derive(Template)]
-#[template(path = "report.html", config = "src/portal/askama.toml")]
-struct ReportPage {
-    frame: Frame,
-    tables: Vec<TableView>,
-    provisional: bool,
-    superseded: bool,
-    synthetic: bool,
-    /// A statement without figures: nothing happened, or there is no such duty.
-    nothing: bool,
-    no_activity: bool,
-    source_link: Option<String>,
-    current_link: String,
-    api_link: String,
-    doc: PackageDoc,
+/// `/a/{agency}/{year}`, encoded.
+pub(super) fn year_link(summary: &PackageSummary) -> String {
+    format!("/a/{}/{}", segment(&summary.agency.id), summary.year)
 }
 
-struct TableView {
-    name: String,
-    unit: Option<String>,
-    /// One row: on a narrow screen it reads as a list of names and figures.
-    stacks: bool,
-    columns: Vec<ColumnView>,
-    rows: Vec<Vec<CellView>>,
+/// The year's own address for the current revision; the content's for every other.
+pub(super) fn link_of(summary: &PackageSummary) -> String {
+    match summary.state {
+        PackageState::Released => year_link(summary),
+        _ => format!("/p/{}", summary.digest),
+    }
 }
 
-struct ColumnView {
-    header: String,
-    unit: Option<String>,
-    numeric: bool,
-}
-
-struct CellView {
-    class: &'static str,
-    text: String,
-    /// The exact value in base units, where it is written differently.
-    exact: Option<String>,
-    header: String,
-    row_head: bool,
-}
-
-/// `/a/{agency}/{year}`: the revision in force; if none is, the newest.
-pub(super) async fn current(
-    State(portal): State<Portal>,
-    Path((agency, year)): Path<(String, String)>,
-) -> Response {
-    let result = of_year(&portal, agency, &year, |revisions| {
-        let released = revisions.iter().rev().find(|package| package.state == PackageState::Released);
-        released.or(revisions.last()).map(|package| package.digest)
+/// Where a revision stands, in marks of which no two kinds look alike.
+pub(super) fn marks(lang: Lang, summary: &PackageSummary) -> Vec<Mark> {
+    let mut marks = vec![match summary.state {
+        PackageState::Released => Mark::new(lang.say(summary.state.zh()), "plain"),
+        PackageState::Superseded => Mark::new(lang.say(summary.state.zh()), "old"),
+        PackageState::Withdrawn => Mark::new(lang.say(summary.state.zh()), "bad"),
+    }];
+    marks.push(match summary.status {
+        ReportStatus::Final => Mark::new(lang.say(summary.status.zh()), "good"),
+        ReportStatus::Provisional => Mark::new(lang.say(summary.status.zh()), "provisional"),
     });
-    let result = result.await;
-    shown(&portal, result).await
+    if summary.revision > 1 {
+        marks.push(Mark::new(lang.count("第 {} 版（有更正）", summary.revision), "corrected"));
+    }
+    if summary.kind != PackageKind::Report {
+        marks.push(Mark::new(lang.say(summary.kind.zh()), "warn"));
+    }
+    if summary.suspect {
+        marks.push(Mark::new(lang.say("待核实"), "bad"));
+    }
+    marks
 }
 
-/// `/a/{agency}/{year}/v{n}`: one revision.
-pub(super) async fn revision(
-    State(portal): State<Portal>,
-    Path((agency, year, revision)): Path<(String, String, String)>,
-) -> Response {
-    // One spelling only: `v1`, not `v01` or `v+1`.
-    let number = revision.strip_prefix('v').and_then(|digits| digits.parse::<u32>().ok());
-    let number = number.filter(|n| revision == format!("v{n}"));
-    let result = of_year(&portal, agency, &year, move |revisions| {
-        revisions.iter().find(|package| Some(package.revision) == number).map(|package| package.digest)
-    });
-    let result = result.await;
-    shown(&portal, result).await
+/// A revision in a list.
+pub(super) fn item(lang: Lang, summary: &PackageSummary) -> Item {
+    let title = lang.fill("{} {} 年度", &[&summary.agency.name, &summary.year.to_string()]);
+    Item {
+        link: Link::new(title, link_of(summary)),
+        marks: marks(lang, summary),
+        about: vec![
+            format!("{} {}", summary.division.name, summary.division.code),
+            lang.count("日志第 {} 条", summary.index),
+        ],
+        detail: String::new(),
+    }
+}
+
+/// `/a/{agency}/{year}`: the revision in force; if none is, the newest. `/v{n}` one revision.
+pub(super) fn of_year(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
+    let (agency, year) = (ask.part("agency"), ask.year()?);
+    let revisions = source.agency_year(agency, year)?;
+    if revisions.is_empty()
+        && let Some(id) = source.moved(agency, year)?
+    {
+        return Err(Problem::Moved(format!("/a/{}/{year}", segment(&id))));
+    }
+    let digest = match ask.part("revision") {
+        "" => {
+            let released = revisions.iter().rev().find(|package| package.state == PackageState::Released);
+            released.or(revisions.last()).map(|package| package.digest)
+        }
+        // One spelling only: `v1`, not `v01` or `v+1`.
+        word => {
+            let number = word.strip_prefix('v').and_then(|digits| digits.parse::<u32>().ok());
+            let number = number.filter(|number| word == format!("v{number}"));
+            revisions.iter().find(|package| Some(package.revision) == number).map(|package| package.digest)
+        }
+    };
+    let stem = match ask.part("revision") {
+        "" => format!("/a/{}/{year}", segment(agency)),
+        word => format!("/a/{}/{year}/{word}", segment(agency)),
+    };
+    report(source, ask, &digest.ok_or(Problem::NotFound)?, stem)
 }
 
 /// `/p/{digest}`: a package by content.
-pub(super) async fn by_digest(State(portal): State<Portal>, Path(digest): Path<String>) -> Response {
-    let result = match digest.parse() {
-        Ok(digest) => report(&portal, digest).await,
-        Err(_) => Err(Problem::NotFound),
-    };
-    shown(&portal, result).await
+pub(super) fn by_digest(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
+    let digest: Digest = ask.part("digest").parse().map_err(|_| Problem::NotFound)?;
+    report(source, ask, &digest, format!("/p/{digest}"))
 }
 
-async fn of_year(
-    portal: &Portal,
-    agency: String,
-    year: &str,
-    pick: impl FnOnce(&[PackageSummary]) -> Option<Digest>,
-) -> Result<Response, Problem> {
-    let year = api::year(year).ok_or(Problem::NotFound)?;
-    let found = portal.read(move |source| {
-        let revisions = source.agency_year(&agency, year)?;
-        let moved = if revisions.is_empty() { source.moved(&agency, year)? } else { None };
-        Ok((revisions, moved))
-    });
-    let (revisions, moved) = found.await?;
-    if let Some(id) = moved {
-        let to = format!("{}/a/{}/{year}", portal.base, segment(&id));
-        return Ok(Redirect::permanent(&to).into_response());
-    }
-    report(portal, pick(&revisions).ok_or(Problem::NotFound)?).await
-}
-
-async fn report(portal: &Portal, digest: Digest) -> Result<Response, Problem> {
-    let (node, found) = portal.read(move |source| Ok((source.node(), source.package(&digest)?))).await?;
-    let doc = here(found)?;
-    let base = portal.base.as_ref();
+fn report(source: &dyn Source, ask: &Ask, digest: &Digest, stem: String) -> Result<Folio, Problem> {
+    let doc = here(source.package(digest)?)?;
+    let (lang, summary) = (ask.lang, &doc.summary);
+    let year = summary.year.to_string();
+    let at = doc.revisions.iter().find(|own| own.digest == *digest).map(|own| own.sequenced_at);
+    let lead = lang.fill(
+        "{}（{}）报送的 {} 年度行政执法数据，照录原文。签名、版次和核验凭据见页末。",
+        &[&summary.agency.name, &summary.division.name, &year],
+    );
+    let title = lang.fill("{} {} 年度行政执法数据", &[&summary.agency.name, &year]);
+    let mut folio = Folio::new(title, lead, stem);
+    folio.is_dataset = summary.kind == PackageKind::Report;
+    folio.eyebrow = lang.fill("{} 年度 · {}", &[&year, summary.division.code.as_str()]);
+    folio.crumbs = vec![
+        home(lang),
+        Link::new(summary.division.name.clone(), format!("/{}/{}", summary.division.code, summary.year)),
+    ];
+    folio.article = at.map(|at| (at, summary.agency.name.clone()));
+    folio.marks = marks(lang, summary);
     let texts =
-        [Some(&doc.summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
-    let synthetic = texts.into_iter().flatten().any(|text| text.contains(SYNTHETIC_LABEL));
-    Ok(page(&ReportPage {
-        tables: doc.tables.iter().map(TableView::new).collect(),
-        provisional: doc.summary.status == ReportStatus::Provisional,
-        superseded: doc.summary.state != PackageState::Released,
-        synthetic,
-        nothing: doc.summary.kind != PackageKind::Report,
-        no_activity: doc.summary.kind == PackageKind::Nil,
-        source_link: doc.source_url.as_deref().and_then(web_url).map(str::to_owned),
-        current_link: year_link(&doc.summary),
-        api_link: format!("{base}/api/v1/packages/{}", doc.summary.digest),
-        frame: Frame::new(portal, node, ""),
-        doc,
-    }))
+        [Some(&summary.agency.name), doc.notes.as_ref(), doc.narrative.as_ref(), doc.as_printed.as_ref()];
+    let is_synthetic = texts.into_iter().flatten().any(|text| text.contains(SYNTHETIC_LABEL));
+    if is_synthetic {
+        folio.marks.push(Mark::new(lang.say("合成示例"), "bad"));
+    }
+    if doc.as_printed.is_some() {
+        folio.marks.push(Mark::new(lang.say("按原样公布"), "warn"));
+    }
+    folio.switches = versions_switch(lang, &doc);
+    folio.put("about", lang.say("关于这份报告"), about(lang, &doc, is_synthetic));
+    folio.put("tables", lang.say("数据表"), tables(lang, &doc));
+    let found = source.package_rates(digest)?;
+    if !found.is_empty() {
+        folio.put("rates", lang.say("比率"), rates(lang, &found));
+    }
+    for (id, title, text) in [("prose", "文字说明", &doc.narrative), ("notes", "备注", &doc.notes)] {
+        if let Some(text) = text {
+            folio.put(id, lang.say(title), vec![Block::Prose(text.clone())]);
+        }
+    }
+    folio.put("attachments", lang.say("附件"), attachments(lang, &doc));
+    let before = doc.revisions.iter().rev().find(|own| own.revision < summary.revision);
+    let found = match before {
+        Some(before) => Some((before.revision, source.difference(&before.digest, digest)?)),
+        None => None,
+    };
+    folio.put("versions", lang.say("历次版本与更正"), versions(lang, &doc, found));
+    folio.checks = true;
+    folio.put("proof", lang.say("核验凭据"), proof(source, ask, &doc)?);
+    match ask.form {
+        Form::Json => folio.document = Some(json!(doc)),
+        Form::Csv | Form::Workbook => folio.tidy = Some(tidy(lang, &doc)),
+        Form::Page => {}
+    }
+    Ok(folio)
 }
 
-impl TableView {
-    fn new(table: &TableDoc) -> Self {
-        let numeric = |at: usize| {
-            let states = || table.rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.state);
-            states().any(|state| state == CellState::Value) && states().all(|state| state != CellState::Text)
-        };
-        let columns = table.columns.iter().enumerate().map(|(at, column)| ColumnView {
-            header: column.header.clone(),
-            // Said once: not again where the header or the caption says it.
-            unit: column.unit.clone().filter(|unit| {
-                let common = table.unit.as_deref().and_then(|line| line.split([';', '；', '，', ',']).next());
-                !column.header.contains(unit.as_str()) && common != Some(unit)
-            }),
-            numeric: numeric(at),
-        });
-        let columns: Vec<ColumnView> = columns.collect();
-        let header = |at: usize| columns.get(at).map(|column| column.header.clone()).unwrap_or_default();
-        let row = |row: &Vec<CellDoc>| {
-            let labelled = row.len() > 1 && row.first().is_some_and(|cell| cell.state == CellState::Text);
-            let cells = row.iter().enumerate();
-            cells.map(|(at, cell)| CellView::new(cell, header(at), labelled && at == 0)).collect()
-        };
-        let rows: Vec<Vec<CellView>> = table.rows.iter().map(row).collect();
-        Self { name: table.name.clone(), unit: table.unit.clone(), stacks: rows.len() == 1, rows, columns }
+fn versions_switch(lang: Lang, doc: &PackageDoc) -> Vec<Switch> {
+    if doc.revisions.len() < 2 {
+        return Vec::new();
     }
+    let link = year_link(&doc.summary);
+    let reading = |own: &RevisionDoc| {
+        (
+            lang.count("第 {} 版", own.revision),
+            format!("{link}/v{}", own.revision),
+            own.digest == doc.summary.digest,
+        )
+    };
+    vec![Switch { label: lang.words("版本"), readings: doc.revisions.iter().map(reading).collect() }]
 }
 
-impl CellView {
-    /// Zero, blank and not applicable never look alike.
-    fn new(cell: &CellDoc, header: String, row_head: bool) -> Self {
-        let (class, text) = match cell.state {
-            CellState::Value => ("num", cell.printed.clone()),
-            CellState::Blank => ("num empty", "空白".to_owned()),
-            CellState::NotApplicable => ("num empty", "不适用".to_owned()),
-            CellState::Text => ("", cell.printed.clone()),
-        };
-        let exact = match (cell.state, &cell.value) {
-            (CellState::Value, Some(value)) if !same_number(&cell.printed, value) => {
-                let unit = cell.unit.as_deref().unwrap_or_default();
-                Some(format!("{} {unit}", grouped(value)).trim_end().to_owned())
-            }
-            _ => None,
-        };
-        Self { class, text, exact, header, row_head }
+fn about(lang: Lang, doc: &PackageDoc, is_synthetic: bool) -> Vec<Block> {
+    let summary = &doc.summary;
+    let mut blocks = Vec::new();
+    if summary.state == PackageState::Superseded {
+        blocks.push(Block::Notice(lang.words("这一版已被更正，仅供查阅历史；现行版本见下。")));
+        blocks.push(Block::Links(vec![Link::new(lang.say("查看现行版本"), year_link(summary))]));
     }
+    if summary.status == ReportStatus::Provisional {
+        let why = "预报：报送时该年度尚未结束，数字会变动，以正式报告为准。";
+        blocks.push(Block::Notice(lang.words(why)));
+    }
+    if summary.suspect {
+        let why = "待核实：报送节点的密钥已被吊销，这份报告尚未得到上级确认，暂不计入合计。";
+        blocks.push(Block::Notice(lang.words(why)));
+    }
+    if is_synthetic {
+        blocks.push(Block::Notice(lang.words("这是用于演示的合成示例，不是任何单位的真实数据。")));
+    }
+    if let Some(reason) = &doc.as_printed {
+        let why = "按原样公布：原报告中的数字彼此不完全相符，本站照录不改。说明：{}";
+        blocks.push(Block::Notice(lang.fill(why, &[reason])));
+    }
+    let mut facts = vec![
+        (lang.words("机关"), vec![Cell::Text(summary.agency.name.clone())]),
+        (
+            lang.words("行政区划"),
+            vec![Cell::Text(format!("{} {}", summary.division.name, summary.division.code))],
+        ),
+        (lang.words("统计范围"), vec![Cell::Text(lang.words(doc.scope.zh()))]),
+    ];
+    if !doc.members.is_empty() {
+        facts.push((lang.words("所含单位"), doc.members.iter().cloned().map(Cell::Text).collect()));
+    }
+    if let Some(code) = &summary.agency.code {
+        facts.push((lang.words("统一社会信用代码"), vec![Cell::Text(code.clone())]));
+    }
+    if summary.kind == PackageKind::Report {
+        let none = || lang.words("未套用统一模板，按原表照录");
+        let template = summary.template.clone().unwrap_or_else(none);
+        facts.push((lang.words("统计模板"), vec![Cell::Text(template)]));
+    }
+    if let Some(url) = &doc.source_url {
+        let cell =
+            web_url(url).map_or_else(|| Cell::Text(url.clone()), |to| Cell::Link(Link::new(url.clone(), to)));
+        facts.push((lang.words("原始出处"), vec![cell]));
+    }
+    blocks.push(Block::Facts(facts));
+    blocks
+}
+
+fn attachments(lang: Lang, doc: &PackageDoc) -> Vec<Block> {
+    if doc.attachments.is_empty() {
+        return vec![Block::Text(lang.words("这份报告没有附件；原始出处若已列明，可对照原文。"))];
+    }
+    let items = (1..).zip(&doc.attachments).map(|(at, own): (usize, _)| {
+        let name = own.name.clone().unwrap_or_else(|| lang.count("附件 {}", at));
+        let to = format!("/api/v1/packages/{}/attachments/{}", doc.summary.digest, own.digest);
+        let hash = own.sha256.map(|sha256| format!("SHA-256 {sha256}"));
+        Item {
+            link: Link::new(name, to),
+            marks: Vec::new(),
+            about: std::iter::once(lang.count("{} 字节", own.bytes)).chain(hash).collect(),
+            detail: String::new(),
+        }
+    });
+    vec![Block::Items(items.collect())]
+}
+
+type Found = Option<(u32, Option<crate::package::difference::Difference>)>;
+
+fn versions(lang: Lang, doc: &PackageDoc, found: Found) -> Vec<Block> {
+    let link = year_link(&doc.summary);
+    let item = |own: &RevisionDoc| {
+        let here = own.digest == doc.summary.digest;
+        let word = if here { "第 {} 版（本页）" } else { "第 {} 版" };
+        let mark = match own.state {
+            PackageState::Released => "plain",
+            PackageState::Superseded => "old",
+            PackageState::Withdrawn => "bad",
+        };
+        Item {
+            link: Link::new(lang.count(word, own.revision), format!("{link}/v{}", own.revision)),
+            marks: vec![Mark::new(lang.say(own.state.zh()), mark)],
+            about: vec![
+                lang.fill("{} 进入公开日志", &[&lang.time(own.sequenced_at)]),
+                lang.count("日志第 {} 条", own.index),
+            ],
+            detail: own.reason.as_ref().map(|reason| lang.fill("理由：{}", &[reason])).unwrap_or_default(),
+        }
+    };
+    let mut blocks = vec![Block::Items(doc.revisions.iter().map(item).collect())];
+    match found {
+        None => blocks.push(Block::Text(lang.words(
+            "这是第一版，没有可比的前一版。以后如有更正，会在这里逐格列出改动和理由；旧版本一直保留。",
+        ))),
+        Some((before, None)) => {
+            blocks.push(Block::Text(
+                lang.count("第 {} 版的内容已经撤回，或尚未到达本节点，无法逐格比较。", before),
+            ));
+        }
+        Some((before, Some(difference))) => {
+            blocks.extend(changes(lang, doc.summary.revision, before, &difference))
+        }
+    }
+    blocks
 }

@@ -4,10 +4,15 @@
 //! synchronous and may read the disk: the portal calls it off the async threads. A package that is not public yet
 //! MUST be answered exactly as one that does not exist (`Absent`, or left out of lists).
 
+use super::changes::ChangesDoc;
 use super::doc::{IdentityDoc, NodeDoc, PackageDoc, PackagePage, PackageState, PackageSummary, RollcallDoc};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
-use crate::view::{By, CellPage, PartOfView, SeriesQuery, SeriesView, View, ViewQuery};
+use crate::package::difference::Difference;
+use crate::template::Templates;
+use crate::time::WallMs;
+use crate::view::{By, CellPage, PartOfView, RateView, SeriesQuery, SeriesView, View, ViewQuery};
+use std::sync::Arc;
 
 /// Packages on one page of a list when the caller does not say.
 pub const LIST_LIMIT_DEFAULT: usize = 100;
@@ -164,6 +169,68 @@ pub struct AttachmentHead {
     pub salt: [u8; 32],
 }
 
+/// A revision that became public, was corrected or withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeDoc {
+    /// The revision.
+    pub summary: PackageSummary,
+    /// When it entered the public log; of a withdrawn one, when it was withdrawn.
+    pub at: WallMs,
+    /// Why it corrects or was withdrawn.
+    pub reason: Option<String>,
+}
+
+/// Some of them, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticePage {
+    /// Newest first.
+    pub notices: Vec<NoticeDoc>,
+    /// Where older ones begin; none at the end.
+    pub next: Option<String>,
+}
+
+/// Which notices are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whatever is public.
+    All,
+    /// Corrections and withdrawals.
+    Corrections,
+}
+
+/// A year of the calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct YearDoc {
+    /// The year.
+    pub year: u16,
+    /// When the root said that it becomes public; none where it said nothing.
+    pub at: Option<WallMs>,
+    /// Its reports are public as they come.
+    pub is_public: bool,
+    /// Reports that are public.
+    pub reports: u64,
+}
+
+/// What a package says in one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableMark {
+    /// The table across layouts (`penalty`); empty for any other table.
+    pub table: String,
+    /// All its figures are zero.
+    pub is_zero: bool,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// Divisions by code or name.
+    pub divisions: Vec<PlaceName>,
+    /// The newest report of each agency by code or name.
+    pub agencies: Vec<PackageSummary>,
+    /// There may be more: not all reports were looked at.
+    pub partial: bool,
+}
+
 /// The node, as the public portal reads it.
 pub trait Source: Send + Sync + 'static {
     /// `/api/v1/node`; size 0 and the empty roots before the first tail.
@@ -229,6 +296,22 @@ pub trait Source: Send + Sync + 'static {
     /// Where an agency's year is found that is not under `agency_id`: the id that stands for an alias, or the agency
     /// of the same name in the one division that goes on with the duties of a closed one.
     fn moved(&self, agency_id: &str, year: u16) -> Result<Option<String>, SourceError>;
+    /// Revisions that became public, newest first.
+    fn notices(&self, wanted: Wanted, after: Option<&str>, limit: usize) -> Result<NoticePage, SourceError>;
+    /// What the log says from index `since` on, as the public may know it.
+    fn changes(&self, since: u64, limit: usize) -> Result<ChangesDoc, SourceError>;
+    /// What changed between two public packages; none when a content is not here.
+    fn difference(&self, before: &Digest, after: &Digest) -> Result<Option<Difference>, SourceError>;
+    /// The rates of one package's figures.
+    fn package_rates(&self, package: &Digest) -> Result<Vec<RateView>, SourceError>;
+    /// Which tables each of these packages has.
+    fn table_marks(&self, packages: &[Digest]) -> Result<Vec<Vec<TableMark>>, SourceError>;
+    /// The layouts of tables that stand.
+    fn templates(&self) -> Result<Arc<Templates>, SourceError>;
+    /// The years that have a date or a report, newest first.
+    fn calendar(&self) -> Vec<YearDoc>;
+    /// Divisions and agencies by code or a part of the name.
+    fn search(&self, text: &str, limit: usize) -> Result<Hits, SourceError>;
     /// The start page's figures.
     fn overview(&self) -> OverviewDoc;
 }

@@ -76,6 +76,11 @@ pub(crate) fn time_zh(at: WallMs) -> String {
     }
 }
 
+/// A time as meta tags have it: 2025-01-16 12:00.
+pub(crate) fn time_plain(at: WallMs) -> String {
+    at.to_string().replace('T', " ").chars().take(16).collect()
+}
+
 /// A link target that is safe to follow: http or https, no white space or control characters, at most 2,048 bytes.
 pub(crate) fn web_url(text: &str) -> Option<&str> {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();

@@ -1,16 +1,17 @@
-//! From an address to a page or its data: every page of the portal that is a [`Folio`] is one function of the source
-//! and what was asked, and this turns it into a page, JSON, CSV or a workbook, in either language.
+//! From an address to a page or its data: every page of the portal is a [`Folio`], one function of the source and what
+//! was asked, and this turns it into a page, JSON, CSV or a workbook, in either language and size.
 
+use super::dataset;
 use super::folio::{Block, Cell, Folio};
-use super::pages::Frame;
+use super::frame::Frame;
 use super::reply::{NO_CACHE, Problem, content};
-use super::words::Lang;
-use super::{Portal, Source, pages, workbook};
+use super::words::{Lang, Reading};
+use super::{KnownPortal, Portal, Site, Source, pages, workbook};
 use crate::digest::Digest;
 use askama::Template;
-use axum::extract::{Query, RawPathParams, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{OriginalUri, Query, RawPathParams, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ const PART_BYTES_MAX: usize = 1024;
 /// What a page is asked for.
 pub(super) struct Ask {
     pub(super) lang: Lang,
+    pub(super) form: Form,
+    portal: Portal,
     parts: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
 }
@@ -32,27 +35,45 @@ impl Ask {
 
     /// A parameter of the query; empty when absent or too long.
     pub(super) fn query(&self, name: &str) -> &str {
-        self.query.get(name).filter(|text| text.len() <= PART_BYTES_MAX).map_or("", String::as_str)
+        self.query.get(name).filter(|text| text.len() <= PART_BYTES_MAX).map_or("", String::as_str).trim()
     }
 
     /// The year of the address.
     pub(super) fn year(&self) -> Result<u16, Problem> {
         super::api::year(self.part("year")).ok_or(Problem::NotFound)
     }
+
+    /// Portals of other nodes that this one is told of.
+    pub(super) fn known(&self) -> &[KnownPortal] {
+        &self.portal.known
+    }
+
+    /// Who runs the site.
+    pub(super) fn site(&self) -> &Site {
+        &self.portal.site
+    }
+
+    /// The path in front of every address.
+    pub(super) fn base(&self) -> &str {
+        &self.portal.base
+    }
 }
 
 /// A page as a function.
 pub(super) type Page = fn(&dyn Source, &Ask) -> Result<Folio, Problem>;
 
+/// In which form a page is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Page,
     Json,
     Csv,
     Workbook,
 }
 
-const ENDINGS: [(&str, Form); 3] = [(".json", Form::Json), (".csv", Form::Csv), (".xlsx", Form::Workbook)];
+/// Endings of addresses that ask for data.
+pub(super) const ENDINGS: [(&str, Form); 3] =
+    [(".json", Form::Json), (".csv", Form::Csv), (".xlsx", Form::Workbook)];
 
 #[derive(Template)]
 #[template(path = "folio.html", config = "src/portal/askama.toml")]
@@ -60,68 +81,98 @@ struct FolioPage {
     frame: Frame,
     folio: Folio,
     digest_root: String,
+    dataset: Option<super::escape::DataBlock>,
 }
 
-/// The route of a page in a language.
-pub(super) fn turned(lang: Lang, page: Page) -> MethodRouter<Portal> {
+/// The route of a page in a reading.
+pub(super) fn turned(reading: Reading, page: Page) -> MethodRouter<Portal> {
     get(
         move |State(portal): State<Portal>,
-              uri: Uri,
+              OriginalUri(uri): OriginalUri,
               parts: RawPathParams,
               query: Result<Query<BTreeMap<String, String>>, axum::extract::rejection::QueryRejection>,
               headers: HeaderMap| async move {
             let mut parts: BTreeMap<String, String> =
                 parts.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             let path = uri.path().to_owned();
-            let (form, bare) = ENDINGS
+            let (ending, form, bare) = ENDINGS
                 .iter()
-                .find_map(|(ending, form)| Some((*form, path.strip_suffix(ending)?.to_owned())))
-                .unwrap_or((Form::Page, path));
+                .find_map(|(ending, form)| Some((*ending, *form, path.strip_suffix(ending)?.to_owned())))
+                .unwrap_or(("", Form::Page, path.clone()));
             // The ending belongs to the last part of the address, whichever that is.
             if form != Form::Page {
-                let ending = ENDINGS.iter().find(|(_, own)| *own == form).map_or("", |(ending, _)| *ending);
-                let last = |value: &String| uri.path().ends_with(&super::text::segment(value));
+                let last = |value: &String| path.ends_with(&super::text::segment(value));
                 if let Some(value) = parts.values_mut().find(|value| value.ends_with(ending) && last(value)) {
                     value.truncate(value.len() - ending.len());
                 }
             }
-            let answer = async {
-                let Query(query) = query.map_err(|_| Problem::BadParameter("query"))?;
-                if parts.values().any(|part| part.len() > PART_BYTES_MAX) {
-                    return Err(Problem::NotFound);
-                }
-                let ask = Ask { lang, parts, query };
-                // A problem is the page's verdict, not the read's.
-                let (node, folio) =
-                    portal.read(move |source| Ok((source.node(), page(source, &ask)))).await?;
-                let mut folio = folio?;
-                match form {
-                    Form::Page => {
-                        let own = bare.as_str();
-                        let frame = Frame::new(&portal, node, "").within(lang, own);
-                        let digest_root = frame.node.root_log.root_hash.base64();
-                        Ok(pages::page(&FolioPage { frame, folio, digest_root }))
-                    }
-                    Form::Json => Ok(super::reply::json(&folio.json(), NO_CACHE)),
-                    Form::Csv => Ok(content(folio.rows(lang).to_csv(), "text/csv; charset=utf-8", NO_CACHE)),
-                    Form::Workbook => {
-                        let bytes = workbook::tidy(&folio.rows(lang)).ok_or(Problem::Unavailable)?;
-                        let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-                        Ok(content(bytes, kind, NO_CACHE))
-                    }
-                }
-            };
-            match (answer.await, form) {
+            let answer = answer(&portal, reading, page, form, &bare, parts, query).await;
+            match (answer, form) {
                 (Ok(response), _) => tagged(response, &headers).await,
-                (Err(problem), Form::Page) => pages::shown(&portal, Err(problem)).await,
+                (Err(Problem::Moved(to)), _) => {
+                    Redirect::permanent(&format!("{}{}{to}{ending}", portal.base, reading.prefix()))
+                        .into_response()
+                }
+                (Err(problem), Form::Page) => pages::problem_page(&portal, &path, problem).await,
                 (Err(problem), _) => problem.into_response(),
             }
         },
     )
 }
 
+async fn answer(
+    portal: &Portal,
+    reading: Reading,
+    page: Page,
+    form: Form,
+    bare: &str,
+    parts: BTreeMap<String, String>,
+    query: Result<Query<BTreeMap<String, String>>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|_| Problem::BadParameter("query"))?;
+    if parts.values().any(|part| part.len() > PART_BYTES_MAX) {
+        return Err(Problem::NotFound);
+    }
+    let lang = reading.lang;
+    let ask = Ask { lang, form, portal: portal.clone(), parts, query };
+    // A problem is the page's verdict, not the read's.
+    let (node, folio) = portal.read(move |source| Ok((source.node(), page(source, &ask)))).await?;
+    let mut folio = folio?;
+    Ok(match form {
+        Form::Page => {
+            let frame = Frame::new(portal, node, bare);
+            let digest_root = frame.node.root_log.root_hash.base64();
+            let dataset = folio.is_dataset.then(|| dataset::described(&frame, &folio));
+            pages::page(&FolioPage { frame, folio, digest_root, dataset })
+        }
+        Form::Json => super::reply::json(&folio.json(), NO_CACHE),
+        Form::Csv => {
+            file(content(folio.rows(lang).to_csv(), "text/csv; charset=utf-8", NO_CACHE), bare, "csv")
+        }
+        Form::Workbook => {
+            let made = match folio.workbook.take() {
+                Some(made) => Some(made),
+                None => workbook::tidy(&folio.rows(lang)),
+            };
+            let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+            file(content(made.ok_or(Problem::Unavailable)?, kind, NO_CACHE), bare, "xlsx")
+        }
+    })
+}
+
+/// Named by its address, in plain characters.
+fn file(mut response: Response, bare: &str, ending: &str) -> Response {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = bare.chars().map(plain).collect();
+    let name = format!("attachment; filename=\"{}.{ending}\"", name.trim_matches('-'));
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
 /// With an entity tag of the content; 304 where the reader has it.
-async fn tagged(response: Response, headers: &HeaderMap) -> Response {
+pub(super) async fn tagged(response: Response, headers: &HeaderMap) -> Response {
     use http_body_util::BodyExt as _;
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {

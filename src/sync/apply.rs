@@ -100,7 +100,9 @@ impl Node {
         } else {
             log.beyond = true;
         }
-        self.learn(turn, entry);
+        if !turn.is_sequenced {
+            self.learn(turn, entry);
+        }
         self.note_attachments(turn, entry)?;
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
@@ -192,6 +194,11 @@ impl Node {
             (act, _) => {
                 let (federation, author) = (self.federation(), entry.statement.key());
                 self.registry.enact(&federation, author, entry.statement.index(), act);
+            }
+        }
+        for effect in effects {
+            if let Effect::Tree(TreeChange::Delegated(key)) = effect {
+                self.registry.share(key, self.ledger.registry());
             }
         }
     }

@@ -122,7 +122,12 @@ impl Node {
     /// The other ancestor in use and why; none while the parent is enough.
     pub fn detour(&self) -> Option<(DetourReason, Option<PublicKey>)> {
         let detour = self.paths.detour.as_ref()?;
-        Some((detour.reason, detour.to.iter().find(|key| self.is_open(key)).copied()))
+        Some((detour.reason, self.targets(detour).into_iter().find(|key| self.is_open(key))))
+    }
+
+    /// Whom a detour leads to, by the keys that they have now.
+    fn targets(&self, detour: &Detour) -> Vec<PublicKey> {
+        detour.to.iter().map(|key| *self.registry.newest(key)).collect()
     }
 
     /// The receipt that was given for nothing, until one is answered by the parent's path again.
@@ -207,7 +212,7 @@ impl Node {
     pub(super) fn begin_detour(&mut self, turn: &mut Turn<'_>, reason: DetourReason, to: &[PublicKey]) {
         // A sharper reason takes the place of another; the same one goes on.
         let same = self.paths.detour.as_ref().is_some_and(|detour| {
-            detour.reason == reason && (reason != DetourReason::Swallowed || detour.to == to)
+            detour.reason == reason && (reason != DetourReason::Swallowed || self.targets(detour) == to)
         });
         let busy = self.paths.detour.is_some() && reason == DetourReason::Unreachable;
         if to.is_empty() || same || busy {
@@ -228,7 +233,7 @@ impl Node {
             DetourReason::Stale => self.was_fresh_since(parent, detour.since_ms),
             DetourReason::Asked => {
                 let given_up = turn.now.steady_ms >= detour.since_ms + OTHER_PATH_AFTER_MS;
-                let pushed = detour.to.iter().any(|key| self.has_receipts_of(key));
+                let pushed = self.targets(detour).iter().any(|key| self.has_receipts_of(key));
                 (pushed && !waits) || given_up
             }
         };
@@ -288,10 +293,9 @@ impl Node {
         {
             wanted.push(parent);
         }
-        if let Some(detour) = &self.paths.detour
-            && !detour.to.iter().any(|key| self.up_to(key).is_some())
-        {
-            wanted.extend(&detour.to);
+        let others = self.paths.detour.as_ref().map(|detour| self.targets(detour)).unwrap_or_default();
+        if !others.iter().any(|key| self.up_to(key).is_some()) {
+            wanted.extend(others);
         }
         wanted
     }

@@ -226,7 +226,10 @@ impl Node {
                     self.stop(turn, &origin, index, other.statement.as_bytes())?;
                 }
                 let received_at = Some(leaf.received_at);
-                self.record(turn, Fact::Entry { received_at, entry })?;
+                turn.is_sequenced = true;
+                let recorded = self.record(turn, Fact::Entry { received_at, entry });
+                turn.is_sequenced = false;
+                recorded?;
             }
             let (sequenced_at, received_at) = (leaf.sequenced_at, leaf.received_at);
             self.record(turn, Fact::Leaf { sequenced_at, received_at, statement: leaf.statement })?;

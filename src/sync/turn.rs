@@ -113,12 +113,15 @@ pub struct Turn<'a> {
     /// The index holds what follows from the facts of this turn already: what is only written, such as sums, is not
     /// worked out again. Set while a record is replayed.
     pub is_known: bool,
+    /// The entry that is recorded now is folded right behind it: it need not be learned early, which would verify its
+    /// delegation twice.
+    pub(super) is_sequenced: bool,
 }
 
 impl<'a> Turn<'a> {
     /// A turn at `now` over the committed index.
     pub fn new(now: Now, store: &'a dyn Read) -> Self {
-        Self { now, store, out: Outputs::default(), is_known: false }
+        Self { now, store, out: Outputs::default(), is_known: false, is_sequenced: false }
     }
 
     /// Reads a key, seeing this turn's writes.

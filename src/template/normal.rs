@@ -27,8 +27,9 @@ pub fn comparable(text: &str) -> String {
     text.nfkc()
         .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
         .map(|c| match c {
-            '〔' | '［' | '【' => '(',
-            '〕' | '］' | '】' => ')',
+            // NFKC has made ［］ into [].
+            '〔' | '[' | '【' => '(',
+            '〕' | ']' | '】' => ')',
             other => simplified(other),
         })
         .collect()
@@ -38,7 +39,7 @@ pub fn comparable(text: &str) -> String {
 const SIMPLIFIED: &str = "罰罚沒没違违財财暫暂許许證证執执責责產产業业關关閉闭從从處处級级資资質质開开經经營营動动\
     報报評评請请數数銷销實实況况統统計计單单萬万億亿額额稱称類类別别復复訴诉訟讼強强檢检徵征決决給给獎奖勵励確确\
     認认為为與与員员結结場场設设備备註注號号項项門门務务織织構构機机調调變变議议審审糾纠錯错嫌嫌移移送送輕轻減减\
-    複复劃划凍冻體体簡简駁驳終终維维敗败職职無无費费總总條条會会遲迟滯滞納纳撥拨匯汇賣卖礙碍狀状還还貨货幣币適适年年";
+    複复劃划凍冻體体簡简駁驳終终維维敗败職职無无費费總总條条會会遲迟滯滞納纳撥拨匯汇賣卖礙碍狀状還还貨货幣币適适年年個个爲为証证戶户輛辆區区縣县鄉乡鎮镇";
 
 /// The form in which a header names a column of a template: comparable, without a unit in brackets at its end, and
 /// with one kind of comma, because `罚没金额（元）` and `罚没金额（万元）` are one column printed in two units.
@@ -102,8 +103,15 @@ mod tests {
 
     #[test]
     fn spellings_of_one_header_compare_equal() {
-        for spelling in ["合计(宗)", "合计（宗）", " 合 计\u{3000}（ 宗 ）", "合計（宗）", "合计\n【宗】"]
-        {
+        for spelling in [
+            "合计(宗)",
+            "合计（宗）",
+            " 合 计\u{3000}（ 宗 ）",
+            "合計（宗）",
+            "合计\n【宗】",
+            "合计［宗］",
+            "合计[宗]",
+        ] {
             assert_eq!(comparable(spelling), "合计(宗)", "{spelling:?}");
         }
         assert_eq!(comparable("沒收違法所得、沒收非法財物"), "没收违法所得、没收非法财物");

@@ -8,6 +8,7 @@ use super::key::PublicKey;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Most delegations between the anchor and a key: province, city, district, town, agency.
 pub const CHAIN_LENGTH_MAX: u8 = 5;
@@ -15,7 +16,7 @@ pub const CHAIN_LENGTH_MAX: u8 = 5;
 /// What a key may say, as the chain of delegations gives it.
 #[derive(Clone, Debug)]
 pub struct Authority {
-    delegation: Option<Delegation>,
+    delegation: Option<Arc<Delegation>>,
     issuer: Option<PublicKey>,
     depth: u8,
     /// What `Host` statements added to the delegation's hosting.
@@ -66,7 +67,7 @@ impl Authority {
         }
         self.covers(delegation, in_subtree)?;
         Ok(Self {
-            delegation: Some(delegation.clone()),
+            delegation: Some(Arc::new(delegation.clone())),
             issuer: Some(*issuer),
             depth,
             hosted: BTreeSet::new(),
@@ -125,7 +126,7 @@ impl Authority {
         (signing_proof, transport_proof): (&[u8; 64], &[u8; 64]),
     ) -> Result<Self, ChainError> {
         let mut rotated = self.clone();
-        let own = rotated.delegation.as_mut().ok_or(ChainError::LevelNotLower)?;
+        let own = rotated.delegation.as_mut().map(Arc::make_mut).ok_or(ChainError::LevelNotLower)?;
         (own.signing, own.transport) = (*signing, *transport);
         (own.signing_proof, own.transport_proof) = (*signing_proof, *transport_proof);
         own.predecessor = Some((*old, last));
@@ -221,8 +222,15 @@ impl Authority {
     }
 
     /// The delegation; none for the anchor.
-    pub const fn delegation(&self) -> Option<&Delegation> {
-        self.delegation.as_ref()
+    pub fn delegation(&self) -> Option<&Delegation> {
+        self.delegation.as_deref()
+    }
+
+    /// Holds the same delegation as `other` together with it: most of what an authority weighs.
+    pub fn share(&mut self, other: &Self) {
+        if self.delegation == other.delegation {
+            self.delegation.clone_from(&other.delegation);
+        }
     }
 
     /// The signing key that issued it; none for the anchor.

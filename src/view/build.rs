@@ -304,7 +304,7 @@ fn extra_table(sum: &TableSum) -> TableView {
 }
 
 /// The rates of the layouts that tables are read in.
-fn rates(reader: &Reader<'_>, tables: &[TableView]) -> Vec<RateView> {
+pub(super) fn rates(reader: &Reader<'_>, tables: &[TableView]) -> Vec<RateView> {
     let mut rates: Vec<RateView> = Vec::new();
     for table in tables {
         let folded = table.template.as_deref().map(|id| (id, table.columns.as_slice()));

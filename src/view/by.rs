@@ -1,10 +1,12 @@
 //! A division's year taken apart: by child, by agency, by layout. Every part is read in the layouts of the whole, so
 //! that columns stand under each other.
 
-use super::build::{TableView, ViewQuery, tables};
+use super::build::{TableView, ViewQuery, rates, tables};
+use super::figures::TableFigures;
 use super::provenance::AgencyName;
+use super::rate::RateView;
 use super::read::{Reader, ViewScope};
-use super::sum::TableSum;
+use super::sum::{Sum, TableKey, TableSum};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::RevisionState;
@@ -120,6 +122,42 @@ pub fn parts(reader: &Reader<'_>, query: &ViewQuery, by: By) -> Result<Vec<PartO
     Ok(parts)
 }
 
+/// The rates of one package's figures, as its own layouts define them.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn package_rates(reader: &Reader<'_>, package: &Digest) -> Result<Vec<RateView>, StoreError> {
+    let Some(part) = reader.part(package)? else { return Ok(Vec::new()) };
+    Ok(rates(reader, &tables(reader, &sums_of(&part), None)))
+}
+
+/// The tables of one package by the id of the table across layouts, empty for an extra one, and whether every figure in
+/// it is zero.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn package_tables(reader: &Reader<'_>, package: &Digest) -> Result<Vec<(String, bool)>, StoreError> {
+    let Some(part) = reader.part(package)? else { return Ok(Vec::new()) };
+    let mark = |table: &TableFigures| {
+        let id = match &table.key {
+            TableKey::Template(id) => reader.templates.find(id).map(|known| known.table.clone()),
+            TableKey::Extra(_) => None,
+        };
+        let is_zero = table.columns.iter().all(|(_, figure)| figure.sum == Some(Sum(0)));
+        (id.unwrap_or_default(), is_zero)
+    };
+    Ok(part.tables.iter().map(mark).collect())
+}
+
+fn sums_of(part: &super::rollup::Part) -> Vec<TableSum> {
+    let sum = |table: &TableFigures| {
+        let mut sum = TableSum::empty(table.key.clone());
+        sum.put(&table.columns, 1);
+        sum
+    };
+    part.tables.iter().map(sum).collect()
+}
+
 /// Sums in the layouts that other tables are read in.
 fn read_like(reader: &Reader<'_>, like: &[TableView], sums: &[TableSum]) -> Vec<TableView> {
     let mut read = Vec::new();
@@ -154,12 +192,7 @@ fn agencies(
         }
         let Some(part) = reader.part(&digest)?.filter(super::rollup::Part::is_summed) else { continue };
         let Some(row) = reader.revision(&digest)? else { continue };
-        let sum = |table: &super::figures::TableFigures| {
-            let mut sum = TableSum::empty(table.key.clone());
-            sum.put(&table.columns, 1);
-            sum
-        };
-        let sums: Vec<TableSum> = part.tables.iter().map(sum).collect();
+        let sums = sums_of(&part);
         parts.push(PartOfView {
             division: division.clone(),
             name: row.agency_name.clone(),

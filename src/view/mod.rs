@@ -41,7 +41,7 @@ pub mod sum;
 pub mod tree;
 
 pub use build::{ColumnView, CoverageView, FoldView, LayoutView, TableView, View, ViewQuery, view};
-pub use by::{By, PartOfView, parts};
+pub use by::{By, PartOfView, package_rates, package_tables, parts};
 pub use compare::{Against, DifferenceView, PartView};
 pub use provenance::{AgencyName, BadCursor, CellPage, CellView, PAGE_PACKAGES_MAX, provenance};
 pub use rate::{ChangeView, RateView};

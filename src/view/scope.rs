@@ -7,6 +7,7 @@ use crate::ledger::roster::{Duty, Roster};
 use crate::ledger::{Ledger, RosterRow};
 use crate::store::{Read, StoreError};
 use crate::sync::body::PackedBody;
+use crate::time::WallMs;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The scope of one moment.
@@ -19,7 +20,8 @@ pub struct Scope {
     /// The rosters that stand, by division.
     pub rosters: BTreeMap<DivisionCode, RosterRow>,
     held_by_default: bool,
-    scheduled: BTreeSet<u16>,
+    /// When each announced year is to become public.
+    pub scheduled: BTreeMap<u16, WallMs>,
     released: BTreeSet<u16>,
 }
 
@@ -41,7 +43,7 @@ impl Scope {
             tree: Tree::of(ledger.registry()),
             rosters: ledger.rosters().clone(),
             held_by_default: ledger.policy().held_until_release,
-            scheduled: ledger.schedules().map(|(year, _)| year).collect(),
+            scheduled: ledger.schedules().collect(),
             released: ledger.released_years().clone(),
         }
     }
@@ -53,7 +55,7 @@ impl Scope {
 
     /// True when reports of `year` are public as soon as they are accepted.
     pub fn is_public(&self, year: u16) -> bool {
-        self.released.contains(&year) || (!self.held_by_default && !self.scheduled.contains(&year))
+        self.released.contains(&year) || (!self.held_by_default && !self.scheduled.contains_key(&year))
     }
 
     /// The division whose roster decides for `code`: its own, else the nearest one's above.

@@ -165,3 +165,21 @@ fn a_node_whose_delegate_is_refused_hears_that_its_reports_are_too() {
     world.settle();
     province.shows(&first, 2024).once();
 }
+
+#[test]
+fn an_ancestor_beside_the_parent_that_rotates_is_talked_to_on_one_session() {
+    let (world, [province, city, district, town]) = four_levels(68);
+    // Its new key is not sequenced: the town hears of it from the city alone.
+    world.cut(&province, &city);
+    assert!(city.rotates());
+    district.crashes();
+    world.run(OTHER_PATH_AFTER_MS + 120_000);
+    assert_eq!(detour(&town), Some(DetourReason::Unreachable));
+    let before = world.seen().steps;
+    world.run(60_000);
+    let steps = world.seen().steps - before;
+    assert!(steps < 500, "{steps} steps in a minute in which nothing happens");
+    district.restarts();
+    world.heal(&province, &city);
+    world.agrees();
+}

@@ -153,12 +153,16 @@ pub(super) fn table(
     }
     let below = data.end + u32::from(shift) + 1;
     let rules = below + last_year(sheet, blank, template, below, shift)?;
+    // A narrow table leaves the note little room.
+    let width: u32 =
+        template.columns.iter().map(|column| if column.kind == Kind::Money { 15 } else { 11 }).sum();
+    sheet.set_row_height(rules, if width < 90 { 48 } else { 20 })?;
     merged(
         sheet,
         rules,
         last,
         "注：有职权而没有案件的填 0；没有此项职权的填“不适用”；整张表都没有职权的不填。",
-        &plain(),
+        &plain().set_text_wrap(),
     )?;
     sheet.set_freeze_panes(DATA_ROW, shift)?.set_repeat_rows(0, HEADER_ROW)?;
     common_page(sheet, true);

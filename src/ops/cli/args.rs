@@ -5,6 +5,7 @@ use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
 use super::coverage::Coverage;
+use super::export::PortalAction;
 pub(super) use super::global::Global;
 use super::govern::{Close, HostAction, Reparent};
 use super::invite::Invite;
@@ -66,7 +67,7 @@ pub(super) enum Command {
     /// 运行节点 / run the node
     Serve(Serve),
     /// 校验报告文件，不公示 / validate report files
-    Check(Check),
+    Check(super::marked::CheckAndMark),
     /// 在受限的进程里读取一份文件 / read one file within limits
     #[command(hide = true)]
     ReadApart,
@@ -147,6 +148,11 @@ pub(super) enum Command {
     Bundle {
         #[command(subcommand)]
         action: BundleAction,
+    },
+    /// 门户：写成静态文件 / the portal as static files
+    Portal {
+        #[command(subcommand)]
+        action: PortalAction,
     },
     /// 相邻节点与可用路径 / neighbours and the ways up
     Peers,

@@ -32,8 +32,9 @@ pub(super) struct Attach {
     /// 附件（原始表格、PDF 等，每个不超过 100 MB）/ attachments: the original workbook, a PDF; at most 100 MB each
     #[arg(long, value_name = "FILE")]
     pub(super) attach: Vec<PathBuf>,
-    /// 报告文件本身也作为附件（如原始表格）/ attach each report's own file too, the original workbook say
-    #[arg(long)]
+    /// 报告文件本身也作为附件（隐藏表、批注、作者名随之公开）/ attach each report's own file too, the original workbook
+    /// say: its hidden sheets, comments and author's name become public with it
+    #[arg(long, env = "GONGSHI_ORIGINAL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) original: bool,
 }
 

@@ -7,7 +7,9 @@ use super::args::{Addresses, Check, Demo, Global, Init, Publish};
 use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
+use super::ports::{PORT, Ports};
 use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
+use crate::config::KnownPortal;
 use crate::division::Level;
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir};
@@ -16,18 +18,11 @@ use crate::trust::delegation::Hosting;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// How long a node may take to answer, and all levels to agree: 300 tries of 100 ms.
 const TRIES: u32 = 300;
-/// First of the ports the demo prefers; taken ones are replaced by free ones.
-const PORT: u16 = 17_330;
-/// Ports from which none are taken: there the system's own range may begin.
-const PORT_END: u16 = 32_000;
-/// Ports in a block: three for each node, the claim, and a few to pass over.
-const PORT_BLOCK: u16 = 20;
 
 /// One node of the chain and what it publishes: file name, division override, report.
 struct Station {
@@ -146,9 +141,22 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     let dir = fs::canonicalize(&dir).map_err(|error| failed(&dir, &error))?;
     let mut ports = Ports::claim(PORT)?;
     let mut nodes: Vec<Running> = Vec::new();
-    for station in &CHAIN {
+    let mut rooms = Vec::new();
+    for _ in &CHAIN {
+        rooms.push(Room {
+            listen: ports.free(true)?,
+            portal: ports.free(false)?,
+            console: ports.free(false)?,
+        });
+    }
+    let known: Vec<KnownPortal> = CHAIN
+        .iter()
+        .zip(&rooms)
+        .filter_map(|(station, room)| format!("{}=http://{}", station.code, room.portal).try_into().ok())
+        .collect();
+    for (station, room) in CHAIN.iter().zip(rooms) {
         say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
-        let node = start(&dir, station, nodes.last(), &mut ports)?;
+        let node = start(&dir, station, nodes.last(), room, &known)?;
         nodes.push(node);
     }
     for node in &nodes {
@@ -183,6 +191,13 @@ fn failed(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(1, "io", format!("{}: {error}", path.display()))
 }
 
+/// The addresses of one node.
+struct Room {
+    listen: String,
+    portal: String,
+    console: String,
+}
+
 /// The options a command of this node would be run with.
 fn global_of(data: &DataDir) -> Global {
     Global {
@@ -200,15 +215,16 @@ fn start(
     dir: &Path,
     station: &'static Station,
     parent: Option<&Running>,
-    ports: &mut Ports,
+    room: Room,
+    known: &[KnownPortal],
 ) -> Result<Running, Failure> {
     let data = DataDir::new(&dir.join(station.dir));
     let code = station.code.parse().map_err(|_| unexpected())?;
     if !data.is_initialised() {
         let addresses = Addresses {
-            listen: Some(ports.free(true)?),
-            portal: Some(ports.free(false)?),
-            console: Some(ports.free(false)?),
+            listen: Some(room.listen),
+            portal: Some(room.portal),
+            console: Some(room.console),
             announce: Vec::new(),
         };
         let name = station.name.to_owned();
@@ -230,6 +246,10 @@ fn start(
                 )?;
             }
         }
+        // Each level's pages lead to the same digest on the other three.
+        let mut config = super::serve::load(&global_of(&data))?;
+        config.portal.known = known.to_vec();
+        data.write_config(&config.to_toml()).map_err(|error| Failure::new(1, "io", error.to_string()))?;
     }
     serve(data, station)
 }
@@ -270,41 +290,6 @@ fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
     let log = fs::read_to_string(node.data.path().join("serve.log")).unwrap_or_default();
     let message = format!("{} 未能启动 / did not start: {}", station.name, log.trim());
     Err(Failure::new(UNREACHABLE, "node_not_started", message))
-}
-
-/// Loopback ports of one demo: a block whose first port is held as its claim, so that demos started at the same
-/// moment do not find the same ports free.
-struct Ports {
-    _claim: TcpListener,
-    next: u16,
-    end: u16,
-}
-
-impl Ports {
-    fn claim(first: u16) -> Result<Self, Failure> {
-        for block in (first..PORT_END).step_by(usize::from(PORT_BLOCK)) {
-            if let Ok(claim) = TcpListener::bind(("127.0.0.1", block)) {
-                return Ok(Self { _claim: claim, next: block + 1, end: block + PORT_BLOCK });
-            }
-        }
-        Err(Failure::new(UNREACHABLE, "no_free_port", "本机没有空闲端口 / no free port on this machine"))
-    }
-
-    /// A loopback address that nothing listens on.
-    fn free(&mut self, udp: bool) -> Result<String, Failure> {
-        loop {
-            if self.next == self.end {
-                *self = Self::claim(self.end)?;
-            }
-            let address = format!("127.0.0.1:{}", self.next);
-            self.next += 1;
-            let free =
-                if udp { UdpSocket::bind(&address).is_ok() } else { TcpListener::bind(&address).is_ok() };
-            if free {
-                return Ok(address);
-            }
-        }
-    }
 }
 
 fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ mod desk;
 mod doctor;
 mod escrow;
 mod explain;
+mod export;
 mod global;
 mod govern;
 mod grid;
@@ -29,10 +30,12 @@ mod link;
 mod locale;
 mod look;
 mod man;
+mod marked;
 mod nothing;
 mod packages;
 mod path;
 mod portal;
+mod ports;
 mod progress;
 mod publish;
 mod reading;
@@ -130,7 +133,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Close(closed) => govern::close(&global, &closed),
         Command::Join(join) => join::run(&global, &join),
         Command::Serve(serve) => serve::run(&global, &serve),
-        Command::Check(check) => publish::check(&global, &check),
+        Command::Check(check) => marked::run(&global, &check),
         Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
         Command::Sign(options) => sign::run(&global, &options),
@@ -157,6 +160,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Backup(options) => backup::backup(&global, &options),
         Command::Restore(options) => backup::restore(&global, &options),
         Command::Bundle { action } => bundle::run(&global, &action),
+        Command::Portal { action } => export::run(&global, &action),
         Command::Peers => path::peers(&global),
         Command::View(options) => view::run(&global, &options),
         Command::Audit { action } => audit::run(&global, &action),

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 /// How often and how long `--wait` asks: 300 times every 100 ms, 30 s in all.
 const WAIT_TRIES: u32 = 300;
 
-pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> {
+/// What is to be said of files, and the files.
+pub(super) fn check(global: &Global, check: &Check) -> Result<(Outcome, Vec<ReadFile>), Failure> {
     let files = read_all(global, check)?;
     let is_refused = |file: &&ReadFile| file.submission.is_none() && file.signed.is_none();
     let refused: Vec<&ReadFile> = files.iter().filter(is_refused).collect();
@@ -34,7 +35,7 @@ pub(super) fn check(global: &Global, check: &Check) -> Result<Outcome, Failure> 
         false => format!("{good} 份合格，{bad} 份有误"),
     });
     let exit = if refused.is_empty() { DONE } else { NOT_VALID };
-    Ok(Outcome { exit, document, text: lines.join("\n") })
+    Ok((Outcome { exit, document, text: lines.join("\n") }, files))
 }
 
 pub(super) fn publish(global: &Global, publish: &Publish) -> Result<Outcome, Failure> {

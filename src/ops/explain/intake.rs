@@ -184,6 +184,20 @@ pub(super) const FAILURES: &[Row] = &[
         "another name, or --force",
     ),
     (
+        "marked_needs_workbook",
+        "只有 .xlsx 工作簿能加标记",
+        "按校验结果改正，或把文件另存为 .xlsx 再校验",
+        "only .xlsx workbooks can be marked",
+        "correct it by its findings, or save it as .xlsx and check again",
+    ),
+    (
+        "not_marked",
+        "工作簿的构造特殊，无法加标记",
+        "用 Excel 或 WPS 打开后另存为新的 .xlsx 再试",
+        "the workbook is built in a way that cannot be marked",
+        "open it, save it as a new .xlsx and try again",
+    ),
+    (
         "not_written",
         "无法写入文件",
         "检查目录、权限和空间",

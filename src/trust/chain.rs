@@ -159,7 +159,7 @@ impl Authority {
             return Err(ChainError::Wider);
         }
         issuer.covers(delegation, in_subtree)?;
-        Ok(Self { delegation: Some(delegation.clone()), issuer: Some(*issuer_key), ..self.clone() })
+        Ok(Self { delegation: Some(Arc::new(delegation.clone())), issuer: Some(*issuer_key), ..self.clone() })
     }
 
     /// The same authority under another parent, which must be as wide as the one before.

@@ -106,7 +106,11 @@ fn crawl(node: &Node) -> BTreeMap<String, Raw> {
 fn words(answer: &Raw, declared: &BTreeSet<String>) -> Vec<String> {
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     let split = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '+' | '/' | '=')));
-    let word = |word: &str| if declared.contains(word) { "{declared}".to_owned() } else { word.to_owned() };
+    // Pages show the first characters of a digest.
+    let is_declared = |word: &str| {
+        declared.contains(word) || (word.len() >= 8 && declared.iter().any(|known| known.starts_with(word)))
+    };
+    let word = |word: &str| if is_declared(word) { "{declared}".to_owned() } else { word.to_owned() };
     let mut words: Vec<String> = split.filter(|part| !part.is_empty()).map(word).collect();
     words.insert(0, answer.status.clone());
     words

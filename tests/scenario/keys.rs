@@ -20,11 +20,6 @@ use gongshi::trust::key::SecretKey;
 use std::borrow::Cow;
 
 impl Site {
-    /// Every signing key that it ever had.
-    pub fn every_key(&self) -> Vec<SecretKey> {
-        self.past.iter().map(SecretKey::from_seed).chain(self.keys()).collect()
-    }
-
     /// The machine keeps the newest key alone, as a daemon does once it has rotated.
     pub fn promotes(&mut self) {
         if let Some(new) = self.spare.take() {

@@ -4,6 +4,7 @@
 use super::{Address, Config};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 use toml::{Table, Value};
@@ -108,13 +109,25 @@ pub struct Setting<'a> {
     pub origin: &'a Origin,
 }
 
+/// Longest configuration file in bytes: the longest sample has 3 KiB.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("over {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}
+
 impl Config {
     /// Reads the file at `path` and lays `env` (the whole environment; names that are not ours are passed over) on it.
     ///
     /// # Errors
     /// [`ConfigError`]; the first place that must be corrected.
     pub fn load(path: &Path, env: impl Iterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|reason| match reason.kind() {
+        let text = read(path).map_err(|reason| match reason.kind() {
             io::ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
             _ => ConfigError::Unreadable { path: path.to_owned(), reason },
         })?;

@@ -83,6 +83,12 @@ impl Link {
         self.stranger.load(Ordering::Acquire)
     }
 
+    /// UDP payload sent and received so far, in bytes.
+    pub(super) fn wire_bytes(&self) -> (u64, u64) {
+        let stats = self.quic.stats();
+        (stats.udp_tx.bytes, stats.udp_rx.bytes)
+    }
+
     /// Lifts a stranger's limits to those of a peer.
     pub(super) fn promote(&self) {
         if self.stranger.swap(false, Ordering::AcqRel) {

@@ -227,6 +227,11 @@ impl Net {
         self.0.table.find(conn).map(|link| link.queued_bytes())
     }
 
+    /// UDP bytes sent and received since the start, in QUIC's packets: what links cost on the wire, keep-alives included.
+    pub fn wire_bytes(&self) -> (u64, u64) {
+        self.0.table.wire_bytes()
+    }
+
     /// Ends a connection: frames queued before are still delivered if the peer takes them within 1 s, then it is
     /// told `code` (64 or more) and `reason`. `Closed` with [`CloseReason::Local`] follows.
     pub fn close(&self, conn: ConnId, code: u32, reason: &str) {

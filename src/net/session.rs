@@ -38,6 +38,7 @@ pub(super) async fn run(
     let why = link.over().await;
     writer.abort();
     table.remove(&link);
+    table.count(&link);
     tracing::debug!(conn = conn.0, %key, ?why, "closed");
     // An error means that the driver is gone, and nobody asks any more.
     let _ = events.send(NetEvent::Closed { conn, key, dialled, why }).await;

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Table {
     last_id: AtomicU64,
     state: Mutex<State>,
+    /// Bytes on the wire of connections that are over.
+    over: (AtomicU64, AtomicU64),
 }
 
 #[derive(Default)]
@@ -70,6 +72,20 @@ impl Table {
         if state.newest.get(&slot) == Some(&link.id) {
             state.newest.remove(&slot);
         }
+    }
+
+    /// A connection is over: what it carried is not forgotten. Once for each.
+    pub(super) fn count(&self, link: &Link) {
+        let (sent, received) = link.wire_bytes();
+        self.over.0.fetch_add(sent, Ordering::Relaxed);
+        self.over.1.fetch_add(received, Ordering::Relaxed);
+    }
+
+    /// UDP bytes sent and received by all connections that had a place.
+    pub(super) fn wire_bytes(&self) -> (u64, u64) {
+        let over = (self.over.0.load(Ordering::Relaxed), self.over.1.load(Ordering::Relaxed));
+        let open: Vec<_> = locked(&self.state).links.values().map(|link| link.wire_bytes()).collect();
+        open.into_iter().fold(over, |sum, bytes| (sum.0 + bytes.0, sum.1 + bytes.1))
     }
 
     pub(super) fn find(&self, id: ConnId) -> Option<Arc<Link>> {

@@ -14,7 +14,7 @@ use crate::record::sync_dir;
 use crate::time::WallMs;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -265,7 +265,7 @@ pub fn read(data: &Path, mut visit: impl FnMut(Line)) -> Result<Head, AuditError
         let mut number = 0;
         loop {
             let mut text = Vec::new();
-            let mut bounded = io::Read::take(&mut lines, LINE_BYTES_MAX);
+            let mut bounded = Read::take(&mut lines, LINE_BYTES_MAX);
             if bounded.read_until(b'\n', &mut text).map_err(failed)? == 0 {
                 break;
             }
@@ -311,22 +311,41 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, AuditError> {
     Ok(found)
 }
 
+/// The last `most` bytes of a file, and where they begin.
+fn tail(file: &Path, most: u64) -> io::Result<(u64, Vec<u8>)> {
+    let mut input = File::open(file)?;
+    let from = input.metadata()?.len().saturating_sub(most);
+    input.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    input.take(most).read_to_end(&mut bytes)?;
+    Ok((from, bytes))
+}
+
 /// Cuts what stands behind the last line feed; how many bytes that was.
 fn cut_torn(file: &Path) -> Result<u64, AuditError> {
     let failed = |error| AuditError::Io { file: file.to_path_buf(), error };
-    let bytes = fs::read(file).map_err(failed)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let torn = bytes.len().saturating_sub(whole) as u64;
-    if torn > 0 {
-        let out = OpenOptions::new().write(true).open(file).map_err(failed)?;
-        out.set_len(whole as u64).and_then(|()| out.sync_all()).map_err(failed)?;
+    let mut most = LINE_BYTES_MAX;
+    loop {
+        let (from, bytes) = tail(file, most).map_err(failed)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        let Some(whole) = whole.or((from == 0).then_some(0)) else {
+            // No line is so long, but a lost page of zeros may be.
+            most = most.saturating_mul(4);
+            continue;
+        };
+        let torn = bytes.len().saturating_sub(whole) as u64;
+        if torn > 0 {
+            let out = OpenOptions::new().write(true).open(file).map_err(failed)?;
+            out.set_len(from + whole as u64).and_then(|()| out.sync_all()).map_err(failed)?;
+        }
+        return Ok(torn);
     }
-    Ok(torn)
 }
 
-/// Where the chain stands at the end of a file; none when it has no line.
+/// Where the chain stands at the end of a file that ends with a line feed; none when it has no line.
 fn last(file: &Path) -> Result<Option<Head>, AuditError> {
-    let text = fs::read(file).map_err(|error| AuditError::Io { file: file.to_path_buf(), error })?;
+    let (_, text) =
+        tail(file, LINE_BYTES_MAX).map_err(|error| AuditError::Io { file: file.to_path_buf(), error })?;
     let Some(text) = text.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()) else {
         return Ok(None);
     };

@@ -9,6 +9,7 @@
 //! ```
 
 use super::engine::{Engine, EngineError};
+use super::short::read_short;
 use crate::record::{DirLock, FileRecord, Guard, GuardError, LockError, RecordError, Room, room};
 use crate::store::{SledStore, Store};
 use crate::time::{Now, WallMs};
@@ -47,6 +48,16 @@ pub enum DataDirError {
         path: PathBuf,
         /// What is wrong.
         why: String,
+    },
+    /// Another version of this program wrote the directory.
+    #[error("{}: 格式为 {found}，此版本读 {reads}：请安装写入它的版本或更新的版本 / written in {found}, this version reads {reads}: install the version that wrote it, or a later one", path.display())]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+        /// What this program reads.
+        reads: &'static str,
     },
     /// The store is damaged and could not be rebuilt.
     #[error("存储损坏：{0} / the store is damaged: {0}")]
@@ -186,7 +197,7 @@ impl DataDir {
                             .into();
                     return Err(DataDirError::Key { path, why });
                 }
-                let pem = zeroize::Zeroizing::new(fs::read_to_string(&path).map_err(|e| self.io(name, e))?);
+                let pem = zeroize::Zeroizing::new(read_short(&path).map_err(|e| self.io(name, e))?);
                 SecretKey::from_pkcs8_pem(&pem)
                     .map_err(|error| DataDirError::Key { path, why: error.to_string() })
             }
@@ -274,6 +285,7 @@ impl DataDir {
             return Err(DataDirError::NotInitialised(self.0.clone()));
         }
         let lock = self.lock()?;
+        super::format::check(&self.0)?;
         let transport = self.key("keys/transport.pem", false)?;
         if room(&self.0, self.1) == Room::None {
             self.give_back_room();

@@ -111,6 +111,8 @@ impl Driver {
         let data = data.clone();
         let audit = AuditLog::open(data.path(), clock.now().wall).map_err(io::Error::other)?;
         let (conns, room) = (BTreeSet::new(), Room::Enough);
+        let metrics = Metrics::new();
+        metrics.watch(net.clone());
         let driver = Self {
             engine,
             audit,
@@ -122,7 +124,7 @@ impl Driver {
             events,
             questions,
             long_reads,
-            metrics: Metrics::new(),
+            metrics,
             conns,
             room,
         };
@@ -140,18 +142,19 @@ impl Driver {
         mut stop: watch::Receiver<bool>,
         done: impl Fn(&Node) -> bool,
     ) -> Result<Engine, EngineError> {
-        let mut inputs = vec![Input::Time];
+        let mut waiting = vec![Input::Time];
         loop {
             let (mut replies, mut acts) = (Vec::new(), Vec::new());
             let now = self.clock.now();
-            self.note_conns(&inputs);
+            self.note_conns(&waiting);
             let (data, key) = (&self.data, *self.engine.node().own_key());
             let (begun, before) = (Instant::now(), self.engine.position());
-            let ran = self.engine.turn(now, |node, turn| {
-                for input in inputs.drain(..) {
+            let (net, known, metrics) = (&self.net, &self.known, &self.metrics);
+            let inputs = |node: &mut Node, turn: &mut Turn<'_>| {
+                for input in waiting.drain(..) {
                     match input {
                         Input::Net(event) => {
-                            self.metrics.net(&event);
+                            metrics.net(&event);
                             take_event(node, turn, event)?;
                         }
                         Input::Question((request, caller, sender)) => {
@@ -163,8 +166,9 @@ impl Driver {
                     }
                 }
                 node.settle(turn)
-            });
-            let ((), actions) = match ran {
+            };
+            // Neighbours hear of a turn when the record holds it; whoever asked here, when the pages show it too.
+            match self.engine.turn_and(now, inputs, |actions| perform(net, known, metrics, actions)) {
                 Err(EngineError::Full) => {
                     for (sender, _) in replies {
                         let _ = sender.send(Reply::Failure(disk_full()));
@@ -173,7 +177,7 @@ impl Driver {
                     continue;
                 }
                 other => other?,
-            };
+            }
             self.metrics.turn(begun.elapsed(), before != self.engine.position());
             self.look_at_room();
             if key != *self.engine.node().own_key() {
@@ -183,11 +187,9 @@ impl Driver {
             if let Err(error) = self.audit.append(&acts, now.wall) {
                 tracing::error!(%error, "acts could not be written to the audit log");
             }
-            // Nobody hears of a turn before it is durable.
             for (sender, answer) in replies {
                 self.give(runtime, sender, answer);
             }
-            self.perform(actions);
             if done(self.engine.node()) {
                 break;
             }
@@ -195,8 +197,8 @@ impl Driver {
             if matches!(first, Input::Stop) {
                 break;
             }
-            inputs.push(first);
-            self.gather(&mut inputs);
+            waiting.push(first);
+            self.gather(&mut waiting);
         }
         runtime.block_on(self.net.shutdown());
         Ok(self.engine)
@@ -313,33 +315,6 @@ impl Driver {
             self.current.set(snapshot);
         }
     }
-
-    fn perform(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            match action {
-                Action::Send(ConnId(conn), frame) => {
-                    let send = if frame.yields() { Net::send_yielding } else { Net::send };
-                    let bytes = frame.to_bytes();
-                    self.metrics.frame(Direction::Out, bytes.len());
-                    send(&self.net, crate::net::ConnId(conn), bytes);
-                }
-                Action::Close(ConnId(conn), why) => self.net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
-                Action::Dial { addresses, key } => match addresses.first() {
-                    Some(address) => self.net.dial(address, key),
-                    None => tracing::warn!("the parent announces no address"),
-                },
-                Action::Promote(ConnId(conn)) => {
-                    self.net.promote(crate::net::ConnId(conn));
-                }
-                Action::Admit(key) => self.known.add(key),
-                Action::Dismiss(key) => self.known.remove(&key),
-                Action::Event(event) => {
-                    self.metrics.event(&event);
-                    log(&event);
-                }
-            }
-        }
-    }
 }
 
 impl Input {
@@ -348,6 +323,34 @@ impl Input {
             Self::Net(NetEvent::Frame { bytes, .. }) => bytes.len(),
             Self::Question((request, ..)) => request.bytes(),
             _ => 0,
+        }
+    }
+}
+
+/// Does what a turn wants done.
+fn perform(net: &Net, known: &Known, metrics: &Metrics, actions: Vec<Action>) {
+    for action in actions {
+        match action {
+            Action::Send(ConnId(conn), frame) => {
+                let send = if frame.yields() { Net::send_yielding } else { Net::send };
+                let bytes = frame.to_bytes();
+                metrics.frame(Direction::Out, bytes.len());
+                send(net, crate::net::ConnId(conn), bytes);
+            }
+            Action::Close(ConnId(conn), why) => net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
+            Action::Dial { addresses, key } => match addresses.first() {
+                Some(address) => net.dial(address, key),
+                None => tracing::warn!("the parent announces no address"),
+            },
+            Action::Promote(ConnId(conn)) => {
+                net.promote(crate::net::ConnId(conn));
+            }
+            Action::Admit(key) => known.add(key),
+            Action::Dismiss(key) => known.remove(&key),
+            Action::Event(event) => {
+                metrics.event(&event);
+                log(&event);
+            }
         }
     }
 }

@@ -4,6 +4,10 @@
 //! record says what happened and a restart finishes it. The simulator and the daemon run the same engine over
 //! different keepers.
 
+mod marks;
+
+pub use marks::HighMarks;
+
 use crate::digest::Digest;
 use crate::record::{GuardError, Position, Record, RecordError, Room, Stream};
 use crate::store::{Batch, Store, StoreError, layout};
@@ -259,6 +263,21 @@ impl Engine {
         now: Now,
         inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
     ) -> Result<(R, Vec<Action>), EngineError> {
+        let mut kept = Vec::new();
+        Ok((self.turn_and(now, inputs, |actions| kept = actions)?, kept))
+    }
+
+    /// As [`Engine::turn`], but hands the actions to `act` as soon as the record and the guard hold the turn: neighbours
+    /// need not wait for the index, which is rebuilt from the record if we stop here.
+    ///
+    /// # Errors
+    /// As [`Engine::turn`]; `act` may have been called.
+    pub fn turn_and<R>(
+        &mut self,
+        now: Now,
+        inputs: impl FnOnce(&mut Node, &mut Turn<'_>) -> Result<R, StoreError>,
+        act: impl FnOnce(Vec<Action>),
+    ) -> Result<R, EngineError> {
         let full = now.steady_ms < self.full_until_ms;
         self.node.set_room(if full { Room::None } else { self.record.room() });
         let mut turn = Turn::new(now, self.store.as_ref());
@@ -277,6 +296,7 @@ impl Engine {
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;
+        act(std::mem::take(&mut out.actions));
         if !out.puts.is_empty() {
             self.store.commit(&out.puts)?;
         }
@@ -290,7 +310,7 @@ impl Engine {
             self.marks.raise(&shown(&self.node))?;
             self.marks.settle_here()?;
         }
-        Ok((result, out.actions))
+        Ok(result)
     }
 }
 

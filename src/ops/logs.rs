@@ -1,8 +1,7 @@
 //! The log: structured events on stderr, as text or JSON; one event is one line, and no cause floods it.
 //!
-//! Names of events and fields are English and stable. What strangers can cause is let through a few times a minute per
-//! cause (the place in the code that says it); the rest is counted, and the count is told with the next line of that
-//! cause. Control and bidirectional characters of any field are escaped, so that nobody writes a second line.
+//! Names of events and fields are English and stable. Every cause (the place in the code that says it) is let through a
+//! few times a minute; the rest is counted in `gongshi_log_lines_left_out_total`. Control and bidirectional characters of any field are escaped, so that nobody writes a second line.
 
 mod limit;
 mod plain;

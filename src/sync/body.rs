@@ -5,7 +5,7 @@
 use super::chunk::{PACKED_BYTES_MAX, delete_chunks, pack_chunk, read_chunk};
 use super::climb::Outcome;
 use super::erase::erased_by;
-use super::limits::BODY_BYTES_MAX;
+use super::limits::{BODY_BYTES_MAX, CARRIED_BYTES_MAX};
 use super::node::Step;
 use super::outline::{OUTLINE_FRAME, Outline};
 use super::turn::Turn;
@@ -206,7 +206,8 @@ pub(super) fn lacks_bodies(turn: &Turn<'_>, entry: &Entry, bodies: &[PackedBody]
 /// Checks and keeps the bodies that came with an entry.
 pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<Outcome> {
     let named = entry.card.act.carried_bodies();
-    if named.len() != bodies.len() {
+    let bytes = named.iter().fold(0_u64, |sum, body| sum.saturating_add(body.bytes));
+    if named.len() != bodies.len() || bytes > CARRIED_BYTES_MAX {
         return Ok(Err("bad_body"));
     }
     for (name, body) in named.iter().zip(bodies) {

@@ -12,6 +12,9 @@ pub const PACKS_IN_FLIGHT_MAX: u64 = 4;
 /// Longest body carried with its statement, in bytes of content. Real reports have a few KB; attachments do
 /// not travel this way.
 pub const BODY_BYTES_MAX: u64 = 8 << 20;
+/// Longest content of all bodies carried with one statement, in bytes: a package at its longest and prose beside it. With
+/// it no statement fills a frame, whatever it compresses to, and whoever takes one can pass it on.
+pub const CARRIED_BYTES_MAX: u64 = 12 << 20;
 /// Longest attachment, in bytes of content: a scanned report of some hundred pages. Its leaf hashes are 50 KiB.
 pub const ATTACHMENT_BYTES_MAX: u64 = 100 << 20;
 /// Chunks of one body asked for and not yet here: 256 KiB keep a line of 30 ms at 8 MB/s, and are what a statement waits

@@ -86,3 +86,31 @@ impl Redial {
         self.lost.get(key).and_then(|lost| lost.since_ms)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_sent_away_each_time_comes_ever_more_seldom_and_begins_anew_when_it_was_heard() {
+        let key = PublicKey::from_bytes([7; 32]);
+        let mut redial = Redial::new(Zeroizing::new([1; 32]));
+        let dials_in_an_hour = |redial: &mut Redial, from_ms: u64| {
+            let (mut now_ms, mut dials) = (from_ms, 0);
+            while now_ms < from_ms + 3_600_000 {
+                redial.begin(key, now_ms);
+                redial.end();
+                redial.lost(key, now_ms, true);
+                (now_ms, dials) = (redial.due_ms(&key), dials + 1);
+            }
+            dials
+        };
+        let dials = dials_in_an_hour(&mut redial, 0);
+        assert!((100..300).contains(&dials), "{dials}: every half minute or so");
+        redial.reached(&key);
+        redial.lost(key, 9_000_000, true);
+        assert!(redial.due_ms(&key) < 9_000_150, "the first time again: at once");
+        redial.lost(key, 9_000_100, false);
+        assert!(redial.due_ms(&key) < 9_000_700, "a line that was cut is tried again quickly");
+    }
+}

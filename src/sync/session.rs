@@ -106,9 +106,7 @@ impl Node {
         transport: PublicKey,
         dialled: bool,
     ) -> Step {
-        if dialled {
-            self.redial.end();
-        }
+        let target = if dialled { self.redial.end() } else { None };
         let below = self.registry.by_transport(&transport).filter(|key| self.is_ours(key));
         let named = self.registry.by_transport(&transport).copied();
         let above = named.filter(|key| self.ancestors().contains(key));
@@ -122,6 +120,8 @@ impl Node {
             (false, None, None) => named.map_or(Peer::Stranger, Peer::Lateral),
             _ => {
                 turn.out.actions.push(Action::Close(conn, "no_business_here"));
+                // Without a session nothing else would hold the next dial back.
+                target.into_iter().for_each(|key| self.redial.lost(key, turn.now.steady_ms, true));
                 return Ok(());
             }
         };

@@ -120,3 +120,59 @@ fn three_demos_at_once_do_not_take_each_others_ports() {
         }
     });
 }
+
+/// A walk to its end: the document, its steps by name, and what was told meanwhile.
+fn walked(walk: &str) -> (TempDir, Value, Vec<String>) {
+    let dir = TempDir::new().expect("a directory");
+    let mut demo = command();
+    demo.args(["demo", walk, "--json", "--exit", "--lang", "en", "--dir"]).arg(dir.path());
+    let ended = finish(demo, Duration::from_secs(60)).expect_exit(0);
+    let document = ended.json();
+    assert_eq!((&document["schema"], &document["walk"]), (&"gongshi.demo/1".into(), &walk.into()));
+    assert_eq!(document["agree"], true);
+    let steps = document["steps"].as_array().expect("steps");
+    for (number, step) in steps.iter().enumerate() {
+        let told = format!("{}. {}", number + 1, step["en"].as_str().expect("a sentence"));
+        assert!(ended.stderr.contains(&told), "{told} is told while it happens: {}", ended.stderr);
+    }
+    let names = steps.iter().map(|step| step["step"].as_str().expect("a name").to_owned()).collect();
+    (dir, document, names)
+}
+
+#[test]
+fn demo_cut_walks_through_a_cut_line_after_which_all_levels_agree_on_both_reports() {
+    let (dir, document, names) = walked("cut");
+    assert_eq!(names, ["agree", "cut", "publish_below", "publish_above", "joined"]);
+    let seen = |at: usize| document["steps"][at]["seen"].clone();
+    let sizes = |value: &Value| -> Vec<u64> {
+        value.as_array().expect("sizes").iter().map(|size| size.as_u64().expect("a size")).collect()
+    };
+    let (before, during, after) = (sizes(&seen(0)), sizes(&seen(3)["root_log"]), sizes(&seen(4)["root_log"]));
+    let size = before[0];
+    assert_eq!((before, during), (vec![size; 4], vec![size + 1, size + 1, size, size]));
+    assert_eq!(after, vec![size + 2; 4]);
+    assert!(seen(4)["ms"].as_u64().is_some_and(|ms| ms < 20_000), "{document}");
+    for node in document["nodes"].as_array().expect("nodes") {
+        assert_eq!(node["packages"], 9);
+    }
+    let mut again = command();
+    again.args(["demo", "cut", "--json", "--exit", "--dir"]).arg(dir.path());
+    let ended = finish(again, Duration::from_secs(30)).expect_exit(2);
+    assert_eq!(ended.json()["code"], "demo_dir_used");
+}
+
+#[test]
+fn demo_tamper_walks_through_a_changed_byte_that_is_found_and_healed() {
+    let (dir, document, names) = walked("tamper");
+    assert_eq!(names, ["agree", "proof", "proof_changed", "disk_changed", "healed"]);
+    let seen = |at: usize, key: &str| document["steps"][at]["seen"][key].clone();
+    assert_eq!((seen(1, "exit"), seen(2, "exit"), seen(3, "exit")), (0.into(), 4.into(), 9.into()));
+    for node in document["nodes"].as_array().expect("nodes") {
+        assert_eq!((&node["packages"], &node["root_hash"]), (&8.into(), &seen(4, "root_hash")));
+    }
+    // What was healed is whole, also for whoever looks at every byte.
+    let data = dir.path().join("district");
+    let mut verify = command();
+    verify.args(["verify", "--all", "--json", "--data"]).arg(data);
+    assert_eq!(finish(verify, Duration::from_secs(30)).expect_exit(0).json()["ok"], true);
+}

@@ -7,9 +7,11 @@ use gongshi::ledger::FOLD_VERSION;
 use gongshi::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use gongshi::log::note::{self, Note};
 use gongshi::log::tree::{Frontier, leaf_hash};
+use gongshi::package::body::body_digest;
 use gongshi::statement::card::{Policy, RefusalCode};
-use gongshi::statement::{Act, Entry, ReportAct, ReportCard, Scope, Status};
+use gongshi::statement::{Act, BodyRef, BodyRole, Entry, ReportAct, ReportCard, Scope, Status};
 use gongshi::sync::Event;
+use gongshi::sync::body::PackedBody;
 use gongshi::sync::frame::{ClimbingEntry, Frame, PackedEntry, TailingLeaf};
 use gongshi::time::WallMs;
 use gongshi::trust::key::{PublicKey, SecretKey};
@@ -144,9 +146,9 @@ fn push(origin: PublicKey, entries: &[Entry], note: String) -> Frame {
     Frame::Push { origin, first: 0, entries: entries.iter().map(climbing).collect(), note: Some(note) }
 }
 
-/// Another statement of the town, which the root would accept: no activity in a year.
-fn some_entry(town: &Office, index: u64, year: u16) -> Entry {
-    let card = ReportCard {
+/// What the root would accept of the town: no activity in a year.
+fn nothing(town: &Office, year: u16) -> ReportCard {
+    ReportCard {
         act: ReportAct::Nil,
         division: code(&town.division()),
         agency_name: "别的机关".to_owned(),
@@ -160,9 +162,41 @@ fn some_entry(town: &Office, index: u64, year: u16) -> Entry {
         template: String::new(),
         reason: 0,
         bodies: Vec::new(),
-    };
-    let act = Act::Report(Box::new(card));
+    }
+}
+
+/// Another statement of the town.
+fn some_entry(town: &Office, index: u64, year: u16) -> Entry {
+    let act = Act::Report(Box::new(nothing(town, year)));
     Entry::sign(&signing(town), &federation(town), index, [7; 32], act).expect("in bounds")
+}
+
+/// PROTOCOL.md SY-26.
+#[test]
+fn a_statement_whose_bodies_together_would_not_fit_the_next_frame_is_refused() {
+    let (world, offices) = four_levels(47);
+    let [_, _, district, town] = &offices;
+    world.someone_lies();
+    let body = |role, bytes: usize| {
+        let content = vec![b' '; bytes];
+        let digest = body_digest(&[3; 32], &content);
+        (BodyRef { role, digest, bytes: bytes as u64 }, PackedBody::pack([3; 32], &content))
+    };
+    let first = town.sim().sites[town.at].node().own_size();
+    let push = |rest: usize| {
+        let parts = [body(BodyRole::Package, 8 << 20), body(BodyRole::Reason, rest)];
+        let (bodies, packed): (Vec<BodyRef>, Vec<PackedBody>) = parts.into_iter().unzip();
+        let card = ReportCard { act: ReportAct::Submit, bodies, ..nothing(town, 2022) };
+        let act = Act::Report(Box::new(card));
+        let entry = Entry::sign(&signing(town), &federation(town), first, [7; 32], act).expect("in bounds");
+        let climbing = ClimbingEntry { entry: PackedEntry::of(&entry), received_at: None, bodies: packed };
+        Frame::Push { origin: signing(town).public(), first, entries: vec![climbing], note: None }
+    };
+    says(&world, town, district, &push(5 << 20));
+    assert_eq!(faults(district), ["bad_body"]);
+    world.settle();
+    says(&world, town, district, &push(4 << 20));
+    assert_eq!(faults(district), ["bad_body"], "12 MiB are taken");
 }
 
 #[test]

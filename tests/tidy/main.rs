@@ -6,6 +6,7 @@
 mod deploy;
 mod layers;
 mod monitoring;
+mod packaging;
 mod rules;
 mod source;
 
@@ -127,4 +128,9 @@ fn dashboards_read_as_dashboards() -> Outcome {
 #[test]
 fn the_service_starts_a_command_that_exists() -> Outcome {
     none(deploy::ask_program(root())?)
+}
+
+#[test]
+fn both_packages_carry_the_same_files_and_every_one_of_them_is_there() -> Outcome {
+    none(packaging::offences(root())?)
 }

@@ -108,8 +108,28 @@ impl Manifest {
         let mut text = String::new();
         let read = file.take(MANIFEST_BYTES_MAX).read_to_string(&mut text);
         let manifest = read.ok().and_then(|_| Self::parse(&text));
-        manifest.map(Some).ok_or_else(|| damaged(&path))
+        let other = || match is_of_another_version(&text) {
+            true => Failure::new(
+                11,
+                "incompatible_version",
+                format!(
+                    "{}：由另一版本写入，请用该版本或更新的版本恢复 / another version wrote it: restore with that one or a later one",
+                    path.display()
+                ),
+            ),
+            false => damaged(&path),
+        };
+        manifest.map(Some).ok_or_else(other)
     }
+}
+
+/// True for a whole manifest of a schema that this program does not read.
+fn is_of_another_version(text: &str) -> bool {
+    let Some((line, rest)) = text.split_once('\n') else { return false };
+    let digest = format!("sha256 {}\n", Digest::of(&[line.as_bytes(), b"\n"]));
+    let schema = serde_json::from_str::<serde_json::Value>(line).ok().map(|line| line["schema"].clone());
+    let schema = schema.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    rest == digest && schema.starts_with("gongshi.backup/") && schema != SCHEMA
 }
 
 /// A path that stays below where it is put.

@@ -103,7 +103,9 @@ fn lay(source: &Path, part: &Path, file: &Filed) -> Result<(), Failure> {
 fn check_keys(keys: &Path, manifest: &Manifest) -> Result<(), Failure> {
     for name in KEYS {
         let path = keys.join(name);
-        let pem = fs::read_to_string(&path).map_err(|error| file_failure(&path, &error))?;
+        let pem = zeroize::Zeroizing::new(
+            crate::ops::short::read_short(&path).map_err(|error| file_failure(&path, &error))?,
+        );
         let key = SecretKey::from_pkcs8_pem(&pem)
             .map_err(|error| Failure::new(10, "bad_key_file", format!("{}：{error}", path.display())))?;
         if name == "signing.pem" && key.public() != manifest.key {

@@ -174,6 +174,16 @@ pub(super) enum Command {
     Rollcall,
     /// 检查本机与节点 / look for trouble and name the next command
     Doctor,
+    /// 网络：上级是否连得上 / network: can the levels above be reached
+    Net {
+        #[command(subcommand)]
+        action: super::net::NetAction,
+    },
+    /// 升级：此版本能否打开本目录 / upgrade: does this version open the directory
+    Upgrade {
+        #[command(subcommand)]
+        action: super::upgrade::UpgradeAction,
+    },
     /// 配置：生效值与检查 / settings: what is in force, and whether it holds
     Config {
         #[command(subcommand)]
@@ -197,11 +207,13 @@ pub(super) enum Command {
 
 #[derive(ClapArgs)]
 pub(super) struct Demo {
+    #[command(subcommand)]
+    pub(super) walk: Option<super::demo::Walk>,
     /// 演示目录（默认为临时目录）/ where the four nodes are kept
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) dir: Option<PathBuf>,
     /// 各级一致后退出 / stop when all levels agree
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) exit: bool,
 }
 

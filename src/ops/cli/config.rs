@@ -2,7 +2,7 @@
 
 use super::args::Global;
 use super::grid::grid;
-use super::{NOT_INITIALISED, Outcome, serve};
+use super::{NOT_INITIALISED, Outcome, serve, setting};
 use crate::config::{Loaded, Origin};
 use crate::ops::service::Failure;
 use clap::Subcommand;
@@ -15,13 +15,20 @@ pub(super) enum ConfigAction {
     Show,
     /// 检查端口、密钥与写入权限 / open ports, read keys, test writing
     Check,
+    /// 说明配置项的含义（离线）/ what a setting means, offline
+    Explain {
+        /// 配置项，如 listen.peer；不写则列出全部 / the setting; all without it
+        key: Option<String>,
+    },
 }
 
 pub(super) fn run(global: &Global, action: &ConfigAction) -> Result<Outcome, Failure> {
-    let loaded = serve::loaded(global)?;
     match action {
-        ConfigAction::Show => Ok(show(global, &loaded)),
-        ConfigAction::Check => Ok(check(global, &loaded)),
+        ConfigAction::Show => Ok(show(global, &serve::loaded(global)?)),
+        ConfigAction::Check => Ok(check(global, &serve::loaded(global)?)),
+        ConfigAction::Explain { key } => {
+            setting::explain(global, serve::loaded(global).ok().as_ref(), key.as_deref())
+        }
     }
 }
 
@@ -100,6 +107,11 @@ pub(super) fn is_running(global: &Global) -> bool {
     let name = crate::ops::data_dir::DataDir::SOCKET;
     super::runtime()
         .is_ok_and(|runtime| runtime.block_on(crate::ops::control::connect(data.path(), name)).is_some())
+}
+
+/// True when the UDP address is free on this machine.
+pub(super) fn can_listen(address: &str) -> bool {
+    bind(address, |address| UdpSocket::bind(address).map(drop)).is_ok()
 }
 
 fn bind(address: &str, open: impl Fn(std::net::SocketAddr) -> std::io::Result<()>) -> std::io::Result<()> {

@@ -1,114 +1,34 @@
 //! `gongshi demo`: four real nodes on this machine, from nothing to four portals that agree.
 //!
 //! Everything goes through the real paths: the same `init`, `invite`, `join`, `serve` and `publish` that an
-//! operator runs, real QUIC, a process, a record and an index for each node.
+//! operator runs, real QUIC, a process, a record and an index for each node. `chain` says who they are; `walk` leads a visitor through a cut line and a changed byte, over the `relay`.
+
+mod chain;
+mod relay;
+mod walk;
 
 use super::args::{Addresses, Check, Demo, Global, Init, Publish};
 use super::attach::Attach;
 use super::join::Join;
 use super::link::{Link, pause};
 use super::ports::{PORT, Ports};
-use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, unexpected};
+use super::{Outcome, UNREACHABLE, init, join, publish, runtime, say, serve, unexpected};
 use crate::config::KnownPortal;
 use crate::division::Level;
 use crate::ops::control;
 use crate::ops::data_dir::{Clock, DataDir};
 use crate::ops::service::{Failure, Reply, Request};
 use crate::trust::delegation::Hosting;
+use chain::{CHAIN, Station};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+pub(super) use walk::Walk;
 
 /// How long a node may take to answer, and all levels to agree: 300 tries of 100 ms.
 const TRIES: u32 = 300;
-
-/// One node of the chain and what it publishes: file name, division override, report.
-struct Station {
-    dir: &'static str,
-    level: Level,
-    code: &'static str,
-    name: &'static str,
-    reports: &'static [(&'static str, Option<&'static str>, &'static str)],
-}
-
-/// The chain for which real reports exist. The reports are those of `tests/published`, with their sources.
-const CHAIN: [Station; 4] = [
-    Station {
-        dir: "province",
-        level: Level::Province,
-        code: "330000",
-        name: "浙江省",
-        reports: &[
-            (
-                "zj-qingyuan-county-2024.json",
-                None,
-                include_str!("../../../tests/published/zj-qingyuan-county-2024.json"),
-            ),
-            (
-                "zj-xinchang-zhzf-2022.json",
-                None,
-                include_str!("../../../tests/published/zj-xinchang-zhzf-2022.json"),
-            ),
-            (
-                "zj-huzhou-jianshe-2025.json",
-                None,
-                include_str!("../../../tests/published/zj-huzhou-jianshe-2025.json"),
-            ),
-            (
-                "zj-hangzhou-xihu-gongan-2022.json",
-                Some("330100-xihu"),
-                include_str!("../../../tests/published/zj-hangzhou-xihu-gongan-2022.json"),
-            ),
-        ],
-    },
-    Station {
-        dir: "city",
-        level: Level::City,
-        code: "330200",
-        name: "宁波市",
-        reports: &[(
-            "zj-ningbo-city-2022-2023.json",
-            None,
-            include_str!("../../../tests/published/zj-ningbo-city-2022-2023.json"),
-        )],
-    },
-    Station {
-        dir: "district",
-        level: Level::District,
-        code: "330282",
-        name: "慈溪市",
-        reports: &[("synthetic-cixi-2024.json", None, SYNTHETIC)],
-    },
-    Station {
-        dir: "town",
-        level: Level::Town,
-        code: "330282108",
-        name: "附海镇",
-        reports: &[(
-            "zj-cixi-fuhai-town-2021.json",
-            None,
-            include_str!("../../../tests/published/zj-cixi-fuhai-town-2021.json"),
-        )],
-    },
-];
-
-/// The one report of the demo that nobody published.
-const SYNTHETIC: &str = r#"{
- "agency_name": "慈溪市示范执法局（合成示例）",
- "division_code": "330282",
- "year": 2024,
- "tables": {
-  "行政处罚实施情况统计表": {
-   "unit": "宗;罚没金额为万元",
-   "columns": ["警告", "罚款", "其他行政处罚", "合计（宗）", "罚没金额（万元）"],
-   "values": [12, 30, 0, 42, 18.5]
-  }
- },
- "narrative": "合成示例：本报告为演示而编造，不是任何机关公布的数据。",
- "notes": "合成示例"
-}"#;
 
 /// A node of the running demo. Its process ends when this is dropped, or when the demo is killed: its standard
 /// input is a pipe of ours.
@@ -140,6 +60,9 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     fs::create_dir_all(&dir).map_err(|error| failed(&dir, &error))?;
     let dir = fs::canonicalize(&dir).map_err(|error| failed(&dir, &error))?;
     let mut ports = Ports::claim(PORT)?;
+    let runtime = runtime()?;
+    // A line that can be cut stands before the city; without a walk nothing stands between.
+    let line = demo.walk.map(|walk| walk.line(&dir, &runtime, &mut ports)).transpose()?.flatten();
     let mut nodes: Vec<Running> = Vec::new();
     let mut rooms = Vec::new();
     for _ in &CHAIN {
@@ -147,6 +70,7 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
             listen: ports.free(true)?,
             portal: ports.free(false)?,
             console: ports.free(false)?,
+            announce: Vec::new(),
         });
     }
     let known: Vec<KnownPortal> = CHAIN
@@ -156,14 +80,24 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
         .collect();
     for (station, room) in CHAIN.iter().zip(rooms) {
         say(&format!("{} {} {}", global.words("启动", "starting"), station.code, station.name));
+        let announce = line.iter().filter(|_| station.level == Level::City).map(relay::Line::address);
+        let room = Room { announce: announce.collect(), ..room };
         let node = start(&dir, station, nodes.last(), room, &known)?;
+        if let (Some(line), Level::City) = (&line, station.level) {
+            line.lead_to(&serve::load(&global_of(&node.data))?.listen.peer.to_string())?;
+        }
         nodes.push(node);
     }
     for node in &nodes {
         publish_reports(&dir, node)?;
     }
-    let runtime = runtime()?;
-    let mut document = runtime.block_on(agreement(&nodes))?;
+    let mut document = runtime.block_on(agreement(&nodes, reports()))?;
+    if let Some(walk) = demo.walk {
+        let steps = walk.run(global, &dir, &mut nodes, &runtime, line.as_ref())?;
+        document = runtime.block_on(agreement(&nodes, reports() + walk.reports()))?;
+        document["walk"] = json!(walk.word());
+        document["steps"] = steps;
+    }
     document["elapsed_ms"] = json!(clock.now().steady_ms);
     let text = summary(global, &document, demo.exit);
     if demo.exit {
@@ -181,6 +115,11 @@ pub(super) fn run(global: &Global, demo: &Demo) -> Result<Outcome, Failure> {
     Ok(Outcome::said_already())
 }
 
+/// How many reports the demo itself publishes.
+fn reports() -> u64 {
+    CHAIN.iter().map(|station| station.reports.len() as u64).sum()
+}
+
 fn clean_up(demo: &Demo, dir: &Path) {
     if demo.dir.is_none() {
         let _ = fs::remove_dir_all(dir);
@@ -188,7 +127,7 @@ fn clean_up(demo: &Demo, dir: &Path) {
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(1, "io", format!("{}: {error}", path.display()))
+    Failure::new(1, "io", format!("{}: 无法读写：{error} / cannot be read or written", path.display()))
 }
 
 /// The addresses of one node.
@@ -196,6 +135,8 @@ struct Room {
     listen: String,
     portal: String,
     console: String,
+    /// What the node tells those below to dial, where that is another address.
+    announce: Vec<String>,
 }
 
 /// The options a command of this node would be run with.
@@ -225,7 +166,7 @@ fn start(
             listen: Some(room.listen),
             portal: Some(room.portal),
             console: Some(room.console),
-            announce: Vec::new(),
+            announce: room.announce,
         };
         let name = station.name.to_owned();
         match parent {
@@ -247,15 +188,16 @@ fn start(
             }
         }
         // Each level's pages lead to the same digest on the other three.
-        let mut config = super::serve::load(&global_of(&data))?;
+        let mut config = serve::load(&global_of(&data))?;
         config.portal.known = known.to_vec();
         data.write_config(&config.to_toml()).map_err(|error| Failure::new(1, "io", error.to_string()))?;
     }
-    serve(data, station)
+    run_node(data, station)
 }
 
-fn serve(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
-    let config = super::serve::load(&global_of(&data))?;
+/// Runs the node of a data directory.
+fn run_node(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
+    let config = serve::load(&global_of(&data))?;
     let program = std::env::current_exe().map_err(|error| failed(data.path(), &error))?;
     let log = data.path().join("serve.log");
     let log = fs::File::create(&log).map_err(|error| failed(&log, &error))?;
@@ -311,9 +253,8 @@ fn publish_reports(dir: &Path, node: &Running) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until all nodes show the same set with every report in it.
-async fn agreement(nodes: &[Running]) -> Result<Value, Failure> {
-    let wanted: u64 = CHAIN.iter().map(|station| station.reports.len() as u64).sum();
+/// Waits until all nodes show the same set with so many reports in it.
+async fn agreement(nodes: &[Running], wanted: u64) -> Result<Value, Failure> {
     for _ in 0..TRIES {
         let mut seen = Vec::new();
         for node in nodes {

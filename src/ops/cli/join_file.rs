@@ -8,6 +8,7 @@ use crate::ops::bundle::{export, file_failure, import, peek};
 use crate::ops::data_dir::{Clock, DataDir, Opened};
 use crate::ops::engine::Engine;
 use crate::ops::service::{Failure, Reply, Request};
+use crate::ops::short::read_short;
 use crate::record::DirLock;
 use crate::statement::Entry;
 use crate::sync::Node;
@@ -97,7 +98,7 @@ pub(super) fn approve(
 /// The token that was kept with the request.
 pub(super) fn kept_token(data: &DataDir) -> Result<String, Failure> {
     let path = data.path().join(TOKEN);
-    fs::read_to_string(&path).map_err(|_| {
+    read_short(&path).map_err(|_| {
         let message = format!(
             "{}：没有待完成的加入，请先运行 gongshi join 邀请码 --request 文件 / no join was begun here: run gongshi join TOKEN --request FILE first",
             data.path().display()

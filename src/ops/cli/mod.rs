@@ -10,6 +10,7 @@ mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod cores;
 mod coverage;
 mod demo;
 mod desk;
@@ -31,6 +32,7 @@ mod locale;
 mod look;
 mod man;
 mod marked;
+mod net;
 mod nothing;
 mod packages;
 mod path;
@@ -45,12 +47,14 @@ mod review;
 mod roster;
 mod roster_file;
 mod serve;
+mod setting;
 mod sign;
 mod signed;
 mod status;
 mod store;
 mod sure;
 mod template;
+mod upgrade;
 mod view;
 mod withdraw;
 mod witness;
@@ -83,6 +87,8 @@ const LOCKED: u8 = 8;
 const DAMAGED: u8 = 9;
 /// Exit code: not initialised, or configuration missing or wrong.
 const NOT_INITIALISED: u8 = 10;
+/// Exit code: written by another version.
+const INCOMPATIBLE: u8 = 11;
 
 /// What a command has to say: a document for programs, lines for people, and how it ended.
 struct Outcome {
@@ -169,6 +175,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Evidence(options) => witness::evidence(&global, &options),
         Command::Rollcall => look::roll_call(&global),
         Command::Doctor => doctor::run(&global),
+        Command::Net { action } => net::run(&global, &action),
+        Command::Upgrade { action } => upgrade::run(&global, &action),
         Command::Config { action } => config::run(&global, &action),
         Command::Explain { code } => explain::run(&global, code.as_deref()),
         Command::Completions { shell } => {
@@ -222,6 +230,7 @@ impl From<DataDirError> for Failure {
             DataDirError::Locked { .. } => (LOCKED, "locked"),
             DataDirError::Key { .. } => (NOT_INITIALISED, "bad_key_file"),
             DataDirError::Damaged(_) => (DAMAGED, "damaged"),
+            DataDirError::OtherVersion { .. } => (INCOMPATIBLE, "incompatible_version"),
             DataDirError::Full => return super::service::disk_full(),
             DataDirError::Io { .. } => (1, "io"),
         };

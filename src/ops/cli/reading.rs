@@ -1,6 +1,7 @@
 //! Report files as `check`, `publish` and `correct` take them: paths in, submissions and findings out.
 
 use super::args::{Check, Global};
+use super::cores::on_every_core;
 use super::link::Link;
 use super::progress::Progress;
 use super::signed::{self, Signed};
@@ -68,7 +69,7 @@ pub(super) fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, 
         progress.step();
         reader.read(path)
     };
-    let mut files: Vec<ReadFile> = paths.iter().map(read).collect();
+    let mut files = on_every_core(&paths, read);
     drop(progress);
     if files.iter().any(ReadFile::names_no_division)
         && let Some(own) = own_division(global)

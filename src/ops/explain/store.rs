@@ -26,6 +26,27 @@ pub(super) const FAILURES: &[Row] = &[
         "stop the copy; ask the parent for gongshi invite --replace",
     ),
     (
+        "incompatible_version",
+        "数据目录由另一版本写入，此版本不能打开",
+        "安装写入它的版本或更新的版本；gongshi upgrade check 列出各文件的格式",
+        "another version of this program wrote the data directory; this one does not open it",
+        "install the version that wrote it, or a later one; gongshi upgrade check lists the formats",
+    ),
+    (
+        "demo_dir_used",
+        "演示目录里已有节点，切断线路需要新建的节点",
+        "换一个 --dir 目录",
+        "nodes of another demo are there; a line can only be cut between new ones",
+        "give another --dir",
+    ),
+    (
+        "demo_walk",
+        "演示未能展示所说的一步",
+        "查看各节点的 serve.log；换一个 --dir 重试",
+        "the walk could not show what it tells",
+        "look at serve.log of the nodes; try again with another --dir",
+    ),
+    (
         "guard_sure",
         "签署记录属于本目录，无需确认",
         "无需处理",

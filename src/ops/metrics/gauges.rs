@@ -31,8 +31,8 @@ pub(in crate::ops) struct Seen<'a> {
     pub(in crate::ops) ready: bool,
 }
 
-/// A registry of what is so now.
-pub(super) fn registry(seen: &Seen<'_>) -> Registry {
+/// A registry of what is so now; `wire`: UDP bytes sent and received.
+pub(super) fn registry(seen: &Seen<'_>, wire: Option<(u64, u64)>) -> Registry {
     let mut to = Registry::with_prefix("gongshi");
     let status = seen.status;
     put(&mut to, "up", "1 while the engine answers", u64::from(status.is_object()));
@@ -93,6 +93,11 @@ pub(super) fn registry(seen: &Seen<'_>) -> Registry {
             .iter()
             .map(|code| (vec![("code", (*code).to_owned())], f64::from(u8::from(standing(code))))),
     );
+    if let Some((sent, received)) = wire {
+        let way = |way: &str, bytes: u64| (vec![("direction", way.to_owned())], bytes as f64);
+        let help = "UDP bytes exchanged with nodes since the start, keep-alives included";
+        family(&mut to, "wire", help, Some(Unit::Bytes), [way("out", sent), way("in", received)]);
+    }
     machine(&mut to, seen.data);
     to
 }

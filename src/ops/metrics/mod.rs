@@ -14,7 +14,7 @@ pub(super) use gauges::Seen;
 pub(super) use http::counted;
 pub(super) use process::free_bytes;
 
-use crate::net::NetEvent;
+use crate::net::{Net, NetEvent};
 use crate::sync::Event;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -22,7 +22,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One label and its value; values come from fixed sets only, never from a stranger.
@@ -66,6 +66,7 @@ pub(super) struct Metrics {
     request_seconds: Family<Label, Histogram, fn() -> Histogram>,
     connections: Family<Label, Gauge>,
     log_left_out: Counter,
+    net: OnceLock<Net>,
 }
 
 impl Metrics {
@@ -89,6 +90,7 @@ impl Metrics {
             connections: Family::default(),
             log_left_out: crate::ops::logs::left_out().clone(),
             registry: Registry::default(),
+            net: OnceLock::new(),
         };
         let own = &metrics;
         registry.register(
@@ -147,6 +149,11 @@ impl Metrics {
         Arc::new(Self { registry, ..metrics })
     }
 
+    /// The network whose bytes are counted.
+    pub(super) fn watch(&self, net: Net) {
+        let _ = self.net.set(net);
+    }
+
     /// A frame went in or out.
     pub(super) fn frame(&self, direction: Direction, bytes: usize) {
         self.frames.get_or_create(&direction.label()).inc();
@@ -194,9 +201,10 @@ impl Metrics {
     /// All of it, and what is `seen` now, in the OpenMetrics text format.
     pub(super) fn render(&self, seen: &Seen) -> String {
         let mut text = String::new();
+        let wire = self.net.get().map(Net::wire_bytes);
         // Writing into a string cannot fail; were a metric at fault, what came before it is still true.
         let _ = encode_registry(&mut text, &self.registry)
-            .and_then(|()| encode_registry(&mut text, &gauges::registry(seen)))
+            .and_then(|()| encode_registry(&mut text, &gauges::registry(seen, wire)))
             .and_then(|()| encode_eof(&mut text));
         text
     }

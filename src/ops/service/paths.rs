@@ -6,6 +6,7 @@ use crate::sync::ask::{PathError, Progress};
 use crate::sync::status::Link;
 use crate::sync::{Node, Turn};
 use crate::trust::key::PublicKey;
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 /// Begins a push.
@@ -70,10 +71,13 @@ pub(super) fn path_failure(error: &PathError) -> Failure {
 /// `gongshi.peers/1`: every ancestor, every child, and who else is connected from below.
 pub(super) fn peers(node: &Node) -> Value {
     let addresses = |key: &PublicKey| node.registry().delegation(key).map(|own| own.addresses.clone());
+    let transport = |key: &PublicKey| {
+        node.registry().delegation(key).map(|own| HEXLOWER.encode(own.transport.as_bytes()))
+    };
     let line = |relation: &str, key: &PublicKey, link: &Link| {
         json!({
             "relation": relation, "code": link.code, "name": link.name, "state": link.state(),
-            "behind": link.behind, "addresses": addresses(key),
+            "behind": link.behind, "addresses": addresses(key), "transport": transport(key),
         })
     };
     let mut peers = Vec::new();

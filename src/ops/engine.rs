@@ -21,8 +21,6 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-pub use super::marks::HighMarks;
-
 /// Facts between two commits of the index while it is filled.
 const REPLAY_COMMIT_FACTS: u64 = 2_000;
 /// Bodies between two commits of the index while it is filled: at most a few MiB.

@@ -19,7 +19,6 @@ mod inspection;
 mod keep;
 mod known;
 mod logs;
-mod marks;
 mod metrics;
 mod notify;
 mod packages;

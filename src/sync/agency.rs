@@ -62,6 +62,12 @@ impl Node {
         self.ledger.sequenced_at().max(WallMs(renewed.saturating_mul(1000)))
     }
 
+    /// True when our own delegation has ended by the root's time. What has not begun there yet is the root's to say: a
+    /// node that was just enrolled may not have heard of any time.
+    pub(super) fn has_expired(&self) -> bool {
+        self.registry.delegation(self.own_key()).is_some_and(|own| own.not_after <= self.root_time())
+    }
+
     /// That an agency which has keys signed this with one that is valid now; a node alone publishes for the others.
     pub(super) fn agency_signs(
         &self,

@@ -134,7 +134,7 @@ impl Node {
     /// [`GovernError`].
     pub fn govern(&mut self, turn: &mut Turn<'_>, governing: &Governing) -> Result<Entry, GovernError> {
         // By the root's clock, which decides.
-        if self.registry.authority(self.own_key()).is_some_and(|own| !own.valid_at(self.root_time())) {
+        if self.has_expired() {
             return Err(SayError::Refused(RefusalCode::OutsideValidity).into());
         }
         let (act, prose) = self.act_of(governing, turn.now.wall)?;

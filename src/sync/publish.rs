@@ -223,7 +223,7 @@ impl Node {
             return Err(SayError::Refused(RefusalCode::NoAuthority).into());
         }
         // By the root's clock, which decides: a wrong clock here stops nobody.
-        if self.registry.authority(self.own_key()).is_some_and(|own| !own.valid_at(self.root_time())) {
+        if self.has_expired() {
             return Err(SayError::Refused(RefusalCode::OutsideValidity).into());
         }
         if self.may_publish(division) { Ok(()) } else { Err(PublishError::ForeignDivision(division.clone())) }

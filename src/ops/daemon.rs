@@ -5,7 +5,7 @@ use super::console_source::ConsoleView;
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
-use super::engine::EngineError;
+use super::engine::{Engine, EngineError};
 use super::gateway;
 use super::metrics::counted;
 use super::notify;
@@ -17,6 +17,8 @@ use crate::console;
 use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, router};
+use crate::store::{Store, StoreError};
+use crate::trust::key::SecretKey;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,12 +60,16 @@ pub enum DaemonError {
 /// leaves gaps of milliseconds.
 const OPEN_WITHIN_MS: u64 = 4_000;
 const OPEN_PAUSE: Duration = Duration::from_millis(5);
+/// How often the index is asked whether damage was met.
+const INDEX_LOOK: Duration = Duration::from_secs(1);
+/// Damage is healed so often in one process; a disk that goes on damaging needs a person.
+const HEALINGS_MAX: u32 = 3;
 
 /// Opens the data directory. A command that holds it for a moment is waited for, a daemon is not.
 async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
     let give_up_ms = clock.now().steady_ms + OPEN_WITHIN_MS;
     loop {
-        match data.open(clock.now()) {
+        match data.open_and_heal(clock.now()) {
             Err(DataDirError::Locked { .. })
                 if clock.now().steady_ms < give_up_ms
                     && control::connect(data.path(), DataDir::SOCKET).await.is_none() =>
@@ -75,7 +81,8 @@ async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
     }
 }
 
-/// Serves a data directory until it is told to stop.
+/// Serves a data directory until it is told to stop. Damage that is met ends the node and not the process: the node is
+/// healed and begins anew.
 ///
 /// # Errors
 /// [`DaemonError`].
@@ -83,6 +90,29 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     let data = &data.clone().with_floor(u64::from(config.store.free_mib_min) << 20);
     data.set_room_aside();
     let clock = Clock::start();
+    let mut ready = Some(ready);
+    let mut said = || ready.take().into_iter().for_each(|ready| ready());
+    for _ in 0..HEALINGS_MAX {
+        match serve_once(data, config, clock, &mut said) {
+            Err(DaemonError::Engine(error)) if error.is_damage() => {
+                tracing::error!(%error, "damage was met: the node is healed and begins anew");
+                if !matches!(error, EngineError::Record(_)) {
+                    data.set_index_aside()?;
+                }
+            }
+            other => return other,
+        }
+    }
+    serve_once(data, config, clock, &mut said)
+}
+
+/// Serves until told to stop, or until damage is met.
+fn serve_once(
+    data: &DataDir,
+    config: &Config,
+    clock: Clock,
+    ready: impl FnOnce(),
+) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
     let mut opened = runtime.block_on(open(data, clock))?;
@@ -94,50 +124,16 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
         );
     }
     let (stop_sender, stop) = watch::channel(false);
-    let identity = Arc::new(opened.engine.node().identity().clone());
     let store = opened.engine.store();
-    let (driver, console_address) = runtime.block_on(async {
-        let signals = Signals::take()?;
-        let portal = listener("portal", &config.listen.portal.to_string()).await?;
-        let console_listener = listener("console", &config.listen.console.to_string()).await?;
-        let rate = Rate { up: config.sync.up_bytes_per_s, down: config.sync.down_bytes_per_s };
-        let peer = resolve(&config.listen.peer.to_string()).await?;
-        let (mut driver, ask) =
-            Driver::start(opened.engine, data, &opened.transport, Some(peer), rate, clock).await?;
-        if let Err(error) = driver.audit.prune(config.log.audit_days, clock.now().wall) {
-            tracing::warn!(%error, "old months of the audit log cannot be removed");
-        }
-        let metrics = Arc::clone(&driver.metrics);
-        let source = Arc::new(PortalSource {
-            identity,
-            store: Arc::clone(&store),
-            current: driver.current.clone(),
-            ask: ask.clone(),
-            clock,
-            templates: ViewTemplates::default(),
-        });
-        let base_path = config.portal.base_path.as_str().to_owned();
-        let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
-        let (site, url, known) =
-            (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
-        let mounted = PortalConfig { base_path, site, url, known };
-        let pages = router(Arc::clone(&source) as _, &mounted).map_err(bad)?;
-        let view =
-            ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
-        let ops = console::router(source, Arc::new(view)).map_err(bad)?;
-        let control = control::listen(data.path(), DataDir::SOCKET)?;
-        let address = console_listener.local_addr()?;
-        let networks = config.portal.trusted.clone();
-        let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
-        let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
-        spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
-        spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
-        gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
-        spawn(notify::watch(ask.clone()));
-        spawn(accept_control(control, ask));
-        spawn(signals.stop(stop_sender));
-        Ok::<_, DaemonError>((driver, address))
-    })?;
+    let (driver, console_address) = runtime.block_on(start(
+        opened.engine,
+        &opened.transport,
+        data,
+        config,
+        clock,
+        stop_sender,
+        stop.clone(),
+    ))?;
     tracing::info!(
         code = %driver.engine.node().identity().division, portal = %config.listen.portal,
         console = %console_address, peer = %config.listen.peer, "serving"
@@ -145,12 +141,75 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
     ready();
     notify::ready();
     let stopped = driver.run(&handle, stop, |_| false);
+    let sound = store.is_sound();
     let flushed = store.flush();
     runtime.shutdown_timeout(Duration::from_secs(6));
     drop(opened.lock);
     stopped?;
+    if !sound {
+        return Err(EngineError::Store(StoreError::Damaged("met while reading".to_owned())).into());
+    }
     flushed.map_err(EngineError::from)?;
     Ok(())
+}
+
+/// Starts everything around an engine: portal, console, control socket, the driver and its network.
+async fn start(
+    engine: Engine,
+    transport: &SecretKey,
+    data: &DataDir,
+    config: &Config,
+    clock: Clock,
+    stop_sender: watch::Sender<bool>,
+    stop: watch::Receiver<bool>,
+) -> Result<(Driver, SocketAddr), DaemonError> {
+    let (identity, store) = (Arc::new(engine.node().identity().clone()), engine.store());
+    let signals = Signals::take()?;
+    let portal = listener("portal", &config.listen.portal.to_string()).await?;
+    let console_listener = listener("console", &config.listen.console.to_string()).await?;
+    let rate = Rate { up: config.sync.up_bytes_per_s, down: config.sync.down_bytes_per_s };
+    let peer = resolve(&config.listen.peer.to_string()).await?;
+    let (mut driver, ask) = Driver::start(engine, data, transport, Some(peer), rate, clock).await?;
+    if let Err(error) = driver.audit.prune(config.log.audit_days, clock.now().wall) {
+        tracing::warn!(%error, "old months of the audit log cannot be removed");
+    }
+    let metrics = Arc::clone(&driver.metrics);
+    let source = Arc::new(PortalSource {
+        identity,
+        store: Arc::clone(&store),
+        current: driver.current.clone(),
+        ask: ask.clone(),
+        clock,
+        templates: ViewTemplates::default(),
+    });
+    let base_path = config.portal.base_path.as_str().to_owned();
+    let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());
+    let (site, url, known) = (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
+    let mounted = PortalConfig { base_path, site, url, known };
+    let pages = router(Arc::clone(&source) as _, &mounted).map_err(bad)?;
+    let view = ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
+    let ops = console::router(source, Arc::new(view)).map_err(bad)?;
+    let control = control::listen(data.path(), DataDir::SOCKET)?;
+    let address = console_listener.local_addr()?;
+    let networks = config.portal.trusted.clone();
+    let trusted = Trusted::new(move |ip| networks.iter().any(|network| network.contains(ip)));
+    let (pages, ops) = (counted(pages, &metrics, "portal"), counted(ops, &metrics, "console"));
+    spawn(serve(portal, pages, Limits { trusted, ..Limits::default() }, stop.clone()));
+    spawn(serve(console_listener, ops, Limits::default(), stop.clone()));
+    gateway::start(ask.clone(), config.bundle.clone(), data.clone(), stop.clone());
+    spawn(notify::watch(ask.clone()));
+    spawn(accept_control(control, ask));
+    spawn(watch_index(store, stop_sender.clone()));
+    spawn(signals.stop(stop_sender));
+    Ok((driver, address))
+}
+
+/// Stops the node when a page met damage in the index: pages read it on their own, and the node may not for hours.
+async fn watch_index(store: Arc<dyn Store>, stop: watch::Sender<bool>) {
+    while store.is_sound() {
+        pause(Some(INDEX_LOOK)).await;
+    }
+    let _ = stop.send(true);
 }
 
 #[allow(clippy::disallowed_methods, reason = "the edge where tasks begin")]

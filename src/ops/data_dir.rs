@@ -6,6 +6,7 @@
 //! D/guard          highest checkpoints      D/index/    rebuilt from the record when it is lost
 //! D/lock           the running process      D/control.sock
 //! D/ballast        room set aside, given back when the disk is full
+//! D/*.damaged-*    records and indexes that were damaged, set aside for people to look at
 //! ```
 
 use super::engine::{Engine, EngineError};
@@ -148,7 +149,7 @@ impl DataDir {
 
     /// True when a node was founded or enrolled here.
     pub fn is_initialised(&self) -> bool {
-        self.0.join("record").join("facts").is_dir()
+        self.0.join("record").join("facts").is_dir() || self.is_half_healed()
     }
 
     /// Creates the directory and takes it, for `init` and `join`.
@@ -285,6 +286,7 @@ impl DataDir {
             return Err(DataDirError::NotInitialised(self.0.clone()));
         }
         let lock = self.lock()?;
+        self.finish_healing()?;
         super::format::check(&self.0)?;
         let transport = self.key("keys/transport.pem", false)?;
         if room(&self.0, self.1) == Room::None {

@@ -177,6 +177,8 @@ impl Engine {
         if !node.has_its_key() {
             return Err(EngineError::OtherKey);
         }
+        turn.is_known = false;
+        node.resume_lacking(&mut turn)?;
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         turn.out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
         commit(store.as_ref(), &mut turn)?;
@@ -211,6 +213,11 @@ impl Engine {
     /// is an old copy. The neighbours may still have the rest.
     pub const fn was_behind(&self) -> bool {
         self.behind
+    }
+
+    /// The record was made anew of what was sound in a damaged one: the node says so until it is whole again.
+    pub const fn set_healing(&mut self) {
+        self.node.set_healing();
     }
 
     /// True when the index's files never held what was erased.

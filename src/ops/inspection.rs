@@ -63,7 +63,7 @@ fn check(sound: &Sound<'_>, assembly: &mut Assembly) -> Result<(), String> {
     match sound.stream {
         // What comes behind a gap may be the rest of a body that is lost: the gap is named already.
         Stream::Bodies => match assembly.take(&sound.frame) {
-            Assembled::Bad if !sound.after_gap => Err("a body does not have its digest".to_owned()),
+            Assembled::Bad if sound.gaps == 0 => Err("a body does not have its digest".to_owned()),
             _ => Ok(()),
         },
         Stream::Facts => match Fact::from_frame(&sound.frame).map_err(|error| error.to_string())? {

@@ -91,6 +91,16 @@ impl DataDir {
         Ok(true)
     }
 
+    /// Sets the index aside, because damage was met in it: the next opening builds another.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub(super) fn set_index_aside(&self) -> Result<(), DataDirError> {
+        let _lock = self.lock()?;
+        let away = SledStore::wipe(&self.0.join("index"));
+        away.map(|_| ()).map_err(|error| DataDirError::Damaged(error.to_string()))
+    }
+
     /// Builds the index anew from the record. The old one is removed when the new one is whole.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod events;
 mod explain;
 mod format;
 mod gateway;
+pub mod heal;
 mod inspection;
 mod keep;
 mod known;

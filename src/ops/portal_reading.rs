@@ -166,7 +166,7 @@ impl PortalSource {
     fn content(&self, digest: &Digest) -> Result<Option<Vec<u8>>, SourceError> {
         let Found::Here((_, card)) = self.report(digest)? else { return Ok(None) };
         let Some(package) = card.package() else { return Ok(None) };
-        match self.salted_body(&package.digest, package.bytes)? {
+        match self.salted_body(digest, package)? {
             Found::Here(salted) => Ok(Some(salted)),
             _ => Ok(None),
         }

@@ -21,7 +21,7 @@ use crate::portal::source::{
     AttachmentHead, Found, Hits, NoticePage, OverviewDoc, PackageQuery, PlaceDoc, SourceError, TableMark,
     Wanted, YearCount, YearDoc,
 };
-use crate::statement::{Entry, ReportCard};
+use crate::statement::{BodyRef, Entry, ReportCard};
 use crate::store::{Store, StoreError, layout};
 use crate::sync::body::PackedBody;
 use crate::sync::fact::Identity;
@@ -32,8 +32,7 @@ use crate::wire;
 use data_encoding::BASE64URL_NOPAD;
 use std::sync::Arc;
 
-/// A revision's row is a few hundred bytes.
-const ROW_BYTES_MAX: usize = 8192;
+const ROW_BYTES_MAX: usize = 8192; // A revision's row is a few hundred bytes.
 
 /// What pages are made from.
 #[derive(Clone)]
@@ -80,21 +79,27 @@ impl PortalSource {
         })
     }
 
-    pub(super) fn salted_body(&self, digest: &Digest, bytes: u64) -> Result<Found<Vec<u8>>, SourceError> {
-        let Some(packed) = PackedBody::read(self.store.as_ref(), digest)? else {
+    pub(super) fn salted_body(
+        &self,
+        statement: &Digest,
+        body: &BodyRef,
+    ) -> Result<Found<Vec<u8>>, SourceError> {
+        let Some(packed) = PackedBody::read(self.store.as_ref(), &body.digest)? else {
             return Ok(Found::BodyMissing);
         };
         // Checked against its digest before it is shown.
-        let content =
-            packed.unpack(digest, bytes).map_err(|error| SourceError::Unavailable(error.to_string()))?;
-        Ok(Found::Here([packed.salt.as_slice(), &content].concat()))
+        if let Ok(content) = packed.unpack(&body.digest, body.bytes) {
+            return Ok(Found::Here([packed.salt.as_slice(), &content].concat()));
+        }
+        let _ = self.ask.call(Request::Doubt { statement: *statement, body: body.digest });
+        Ok(Found::BodyMissing)
     }
 
     /// The first body of a governance statement (a template, a roster, a reason): always public.
     fn governance_body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
         let entry = self.public_entry(digest)?.map(|(_, entry)| entry).filter(|entry| !entry.is_report());
         match entry.and_then(|entry| entry.card.act.carried_bodies().first().copied()) {
-            Some(body) => self.salted_body(&body.digest, body.bytes),
+            Some(body) => self.salted_body(digest, &body),
             None => Ok(Found::Absent),
         }
     }
@@ -124,7 +129,7 @@ impl PortalSource {
 impl Source for PortalSource {
     fn node(&self) -> NodeDoc {
         let snapshot = self.current.get();
-        let log = |(size, root_hash): (u64, Digest)| LogDoc { size, root_hash };
+        let log = |(size, root_hash)| LogDoc { size, root_hash };
         NodeDoc {
             code: self.identity.division.clone(),
             level: self.identity.level,
@@ -184,7 +189,7 @@ impl Source for PortalSource {
         };
         let salted = match card.package() {
             None => None,
-            Some(package) => match self.salted_body(&package.digest, package.bytes)? {
+            Some(package) => match self.salted_body(digest, package)? {
                 Found::Here(salted) => Some(salted),
                 other => return Ok(other.elsewhere()),
             },
@@ -227,7 +232,7 @@ impl Source for PortalSource {
     fn body(&self, digest: &Digest) -> Result<Found<Vec<u8>>, SourceError> {
         match self.report(digest)? {
             Found::Here((_, card)) => match card.package() {
-                Some(package) => self.salted_body(&package.digest, package.bytes),
+                Some(package) => self.salted_body(digest, package),
                 None => Ok(Found::Absent),
             },
             Found::Absent => self.governance_body(digest),

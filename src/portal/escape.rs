@@ -3,7 +3,7 @@
 //! askama prints every expression of an `.html` template through [`Page`] (see `askama.toml`): the five characters
 //! of HTML are escaped, and characters that reorder or hide text (bidirectional controls, zero-width characters,
 //! C0 and C1 controls) are shown as their code point, so that a name cannot pretend to be another name. No template
-//! uses `|safe`, but for [`DataBlock`], which escapes itself as JSON.
+//! uses `|safe`, but for `DataBlock`, which escapes itself as JSON.
 
 use std::fmt::{self, Write};
 

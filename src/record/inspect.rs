@@ -19,8 +19,8 @@ pub struct Sound<'a> {
     pub segment: &'a Path,
     /// Where in the file, in bytes.
     pub offset: u64,
-    /// True when something was lost before it in its stream.
-    pub after_gap: bool,
+    /// How many places before it in its stream are damaged: frames were lost there.
+    pub gaps: u64,
     /// The frame.
     pub frame: Frame,
 }
@@ -62,7 +62,7 @@ pub fn inspect(dir: &Path, visit: &mut dyn FnMut(Sound<'_>)) -> Result<Inspectio
     for stream in [Stream::Bodies, Stream::Facts] {
         let dir = dir.join(stream.name());
         let firsts = segments(&dir)?;
-        let mut walk = Walk { stream, found: &mut found, visit: &mut *visit, gap: false };
+        let mut walk = Walk { stream, found: &mut found, visit: &mut *visit, gaps: 0 };
         if firsts.first() != Some(&0) {
             walk.damage(&dir.join(segment_name(0)), 0, 0);
         }
@@ -92,13 +92,13 @@ struct Walk<'a> {
     stream: Stream,
     found: &'a mut Inspection,
     visit: &'a mut dyn FnMut(Sound<'_>),
-    gap: bool,
+    gaps: u64,
 }
 
 impl Walk<'_> {
     fn damage(&mut self, segment: &Path, offset: u64, bytes: u64) {
         self.found.damages.push(Damage { segment: segment.to_owned(), offset, bytes });
-        self.gap = true;
+        self.gaps += 1;
     }
 
     /// Reads a segment; `next` is the index that the following one begins with.
@@ -112,7 +112,7 @@ impl Walk<'_> {
         let mut count = 0;
         // Of the batch that is being read: whether it counts is known at its end, or when anything follows.
         let mut pending: Vec<(u64, Frame)> = Vec::new();
-        let had_gap = self.gap;
+        let had_gaps = self.gaps;
         while at < end {
             match frame_at(&bytes, salt, at) {
                 Some((header, frame)) => {
@@ -147,7 +147,7 @@ impl Walk<'_> {
             }
             Some(next) => {
                 count += self.hand_on(path, &mut pending);
-                if self.gap == had_gap && first + count != next {
+                if self.gaps == had_gaps && first + count != next {
                     self.damage(path, end, 0);
                 }
             }
@@ -159,7 +159,7 @@ impl Walk<'_> {
     fn hand_on(&mut self, segment: &Path, frames: &mut Vec<(u64, Frame)>) -> u64 {
         let count = frames.len() as u64;
         for (offset, frame) in frames.drain(..) {
-            let sound = Sound { stream: self.stream, segment, offset, after_gap: self.gap, frame };
+            let sound = Sound { stream: self.stream, segment, offset, gaps: self.gaps, frame };
             (self.visit)(sound);
         }
         match self.stream {
@@ -194,9 +194,9 @@ impl Walk<'_> {
             one_byte_off.into_iter().find(|salt| frame_at(bytes, *salt, begin).is_some())
         });
         // With the salt known nothing but the header is lost.
-        let gap = self.gap || salt.is_none();
+        let gaps = self.gaps + u64::from(salt.is_none());
         self.damage(path, 0, if salt.is_some() { begin } else { bytes.len() as u64 });
-        self.gap = gap;
+        self.gaps = gaps;
         salt
     }
 }
@@ -226,7 +226,7 @@ mod tests {
         let mut kinds = Vec::new();
         let found = inspect(dir, &mut |sound| {
             if sound.stream == Stream::Facts {
-                kinds.push((sound.frame.kind, sound.after_gap));
+                kinds.push((sound.frame.kind, sound.gaps > 0));
             }
         })?;
         Ok((kinds, found))

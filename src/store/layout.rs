@@ -12,6 +12,10 @@ pub const FOLD: &[u8] = b"j";
 pub const ERASURES: &[u8] = b"n";
 /// How many of them this index was built after, so that its files never held what was erased.
 pub const SCRUBBED: &[u8] = b"o";
+/// First byte of entries.
+pub const ENTRY: u8 = b'e';
+/// First byte of bodies that are lacking here.
+pub const LACKING: u8 = b'j';
 /// First byte of refused entries.
 pub const REFUSED: u8 = b'x';
 /// First byte of the parent's receipts.
@@ -37,7 +41,7 @@ fn key(first: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// An entry by origin and index.
 pub fn entry(origin: &PublicKey, index: u64) -> Vec<u8> {
-    key(b'e', &[origin.as_bytes(), &index.to_be_bytes()])
+    key(ENTRY, &[origin.as_bytes(), &index.to_be_bytes()])
 }
 /// Where a statement stands in its origin's log.
 pub fn locator(statement: &Digest) -> Vec<u8> {
@@ -66,6 +70,10 @@ pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
 /// A body's outline.
 pub fn body_outline(digest: &Digest) -> Vec<u8> {
     key(b'g', &[digest.as_bytes()])
+}
+/// That a body which travels with its statement is not here.
+pub fn lacking(digest: &Digest) -> Vec<u8> {
+    key(LACKING, &[digest.as_bytes()])
 }
 /// That a body was erased.
 pub fn erased(digest: &Digest) -> Vec<u8> {

@@ -91,6 +91,11 @@ pub trait Store: Read {
     /// # Errors
     /// As [`Store::commit`].
     fn flush(&self) -> Result<(), StoreError>;
+
+    /// False once damage was met: nothing is answered any more, and a new one must be built.
+    fn is_sound(&self) -> bool {
+        true
+    }
 }
 
 /// Puts and deletes to be committed together. A later operation on a key replaces an earlier one.

@@ -193,6 +193,10 @@ impl Store for SledStore {
         self.long.sync().map_err(full_or_io)?;
         self.call(|db| db.flush().map(|_| ()))
     }
+
+    fn is_sound(&self) -> bool {
+        !self.damaged.load(Ordering::Acquire)
+    }
 }
 
 fn full_or_io(error: io::Error) -> StoreError {

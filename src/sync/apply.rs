@@ -104,6 +104,7 @@ impl Node {
             self.learn(turn, entry);
         }
         self.note_attachments(turn, entry)?;
+        self.note_lacking(turn, entry)?;
         if let (Some(report), true) = (entry.card.act.report(), origin == *self.own_key()) {
             for id in report.ids() {
                 self.waiting.entry((id, report.year)).or_default().insert(index);
@@ -231,6 +232,7 @@ impl Node {
                 };
                 for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
                     self.fetches.forget(&body.digest);
+                    turn.out.puts.delete(layout::lacking(&body.digest));
                 }
                 self.refused_keys.extend(key);
                 if self.is_root() {

@@ -96,7 +96,7 @@ impl Node {
             root,
             fold_version: FOLD_VERSION,
             view_root,
-            missing: 0,
+            missing: self.bodies_lacking(),
             at,
             note: String::new(),
         };
@@ -135,7 +135,11 @@ impl Node {
 
     fn attestation_is_due(&self) -> bool {
         let Some(note) = &self.root_note else { return false };
-        !self.view_differs && self.attested.as_ref().is_none_or(|(_, last)| last.size != note.size)
+        !self.view_differs
+            && self
+                .attested
+                .as_ref()
+                .is_none_or(|(_, last)| (last.size, last.missing) != (note.size, self.bodies_lacking()))
     }
 
     /// When the attestation that is held back by the rate limit is due, on the steady clock.

@@ -182,10 +182,15 @@ impl PackedBody {
     }
 }
 
-/// The bodies that travel with an entry; none when one of them is not held.
+/// The bodies that travel with an entry; none when one of them is not held. One that is not what the card names is
+/// doubted, and never sent.
 pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
     let read = turn.read();
     let carried = |body: &BodyRef| match PackedBody::read(&read, &body.digest)? {
+        Some(packed) if packed.unpack(&body.digest, body.bytes).is_err() => {
+            turn.doubted.borrow_mut().push((entry.digest(), body.digest));
+            Ok(None)
+        }
         None if erased_by(&read, &body.digest)?.is_some() => Ok(Some(PackedBody::erased())),
         held => Ok(held),
     };

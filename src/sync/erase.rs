@@ -32,6 +32,7 @@ impl Node {
             for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
                 PackedBody::delete(turn, &body.digest)?;
                 self.fetches.forget(&body.digest);
+                turn.out.puts.delete(layout::lacking(&body.digest));
                 turn.out.puts.put(layout::erased(&body.digest), withdrawal.digest().as_bytes().to_vec());
                 turn.out.erased.push(body.digest);
             }

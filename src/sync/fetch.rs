@@ -40,6 +40,13 @@ pub(super) struct Fetch {
     rounds: u32,
 }
 
+impl Fetch {
+    /// It travels with its statement to every node, so that any neighbour may have it.
+    fn is_carried(&self) -> bool {
+        self.body.role != BodyRole::Attachment
+    }
+}
+
 /// All bodies on their way.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
@@ -72,7 +79,20 @@ impl Fetches {
 
     /// Bodies on their way, those waited for included.
     pub(super) fn count(&self) -> usize {
-        self.by_body.values().filter(|fetch| fetch.lasting).count()
+        self.by_body.values().filter(|fetch| fetch.lasting && !fetch.is_carried()).count()
+    }
+
+    /// Bodies on their way that travel with their statement.
+    pub(super) fn lacking(&self) -> u64 {
+        self.by_body.values().filter(|fetch| fetch.lasting && fetch.is_carried()).count() as u64
+    }
+
+    /// What is on its way and travels with its statement: body and statement.
+    pub(super) fn carried(&self) -> impl Iterator<Item = (Digest, Digest)> {
+        self.by_body
+            .iter()
+            .filter(|(_, fetch)| fetch.is_carried())
+            .map(|(body, fetch)| (*body, fetch.statement))
     }
 
     /// A body is wanted no longer.
@@ -198,32 +218,6 @@ impl Node {
         Ok(coming.map_or(Demand::Nowhere, |fetch| Demand::Coming(fetch.held, count)))
     }
 
-    /// A body that lost chunks, because a damaged part of the record was passed over, is not held.
-    pub(super) fn mend(&self, turn: &mut Turn<'_>, named: &BodyRef) -> Step {
-        if named.role != BodyRole::Attachment || !PackedBody::is_held(&turn.read(), &named.digest)? {
-            return Ok(());
-        }
-        let whole = Outline::read(&turn.read(), &named.digest)?.is_some()
-            && chunks_held(&turn.read(), &named.digest)? >= Outline::count_of(named.bytes);
-        if !whole {
-            turn.out.puts.delete(layout::body(&named.digest));
-        }
-        Ok(())
-    }
-
-    pub(super) fn named_body(
-        &self,
-        turn: &Turn<'_>,
-        statement: &Digest,
-        body: &Digest,
-    ) -> Step<Option<(Entry, BodyRef)>> {
-        let Some((_, entry)) = self.entry_by_digest(turn, statement)? else { return Ok(None) };
-        let report = entry.card.act.report();
-        let named =
-            report.and_then(|report| report.bodies.iter().find(|named| named.digest == *body)).copied();
-        Ok(named.map(|named| (entry, named)))
-    }
-
     /// Chooses whom to ask for what is missing. Cheap when nothing changed.
     pub(super) fn fetch(&mut self, turn: &mut Turn<'_>) -> Step {
         let now = turn.now.steady_ms;
@@ -277,29 +271,33 @@ impl Node {
     fn source_of(&self, digest: &Digest) -> Source {
         let Some(fetch) = self.fetches.by_body.get(digest) else { return Source::Wait };
         let own = *self.own_key();
+        let anywhere = fetch.is_carried();
         let kept_below = fetch.origin != own && self.registry.is_ancestor(&own, &fetch.origin);
         let open = self.sessions.iter().filter(|(_, session)| session.open);
-        let (mut above, mut tried, mut busy) = (None, false, false);
+        let (mut above, mut aside, mut tried, mut busy) = (None, None, false, false);
         for (conn, session) in open {
             let toward = match session.peer {
                 Peer::Below(key) => kept_below && self.registry.is_ancestor(&key, &fetch.origin),
                 Peer::Above(_) => false,
                 Peer::Lateral(_) | Peer::Stranger => continue,
             };
-            if !toward && !matches!(session.peer, Peer::Above(_)) {
+            let up = matches!(session.peer, Peer::Above(_));
+            if !toward && !up && !anywhere {
                 continue;
             }
             if fetch.tried.contains(&session.transport) {
                 tried = true;
             } else if self.fetches.busy(*conn) > usize::from(fetch.demanded) {
                 busy = true;
+            } else if anywhere && !up {
+                aside.get_or_insert(*conn);
             } else if toward {
                 return Source::Ask(*conn);
             } else if !kept_below || above.is_none() {
                 above = Some(*conn);
             }
         }
-        match above {
+        match above.or(aside) {
             Some(conn) => Source::Ask(conn),
             None if tried && !busy => Source::Exhausted,
             None => Source::Wait,
@@ -360,7 +358,9 @@ impl Node {
         fetch.due_ms = turn.now.steady_ms + FETCH_STALL_MS;
         let count = Outline::count_of(fetch.body.bytes);
         if fetch.held == count {
+            let statement = fetch.statement;
             self.fetches.forget(body);
+            self.body_is_back(turn, &statement, body)?;
             turn.event(Event::BodyHere(*body));
         } else if fetch.asked < count {
             let (statement, from) = (fetch.statement, fetch.asked);

@@ -30,6 +30,8 @@ pub(super) struct Recovery {
     own_there: Option<u64>,
     /// The last turn ended without recovering.
     over: bool,
+    /// The record was made anew of what was sound in a damaged one.
+    healing: bool,
 }
 
 /// How far a recovery has come.
@@ -48,6 +50,16 @@ impl Node {
     pub fn set_floors(&mut self, marks: &BTreeMap<Digest, Mark>, unsure: bool) {
         let floors = marks.iter().map(|(origin, mark)| (*origin, mark.size)).collect();
         self.recovery = Recovery { floors, unsure, over: true, ..Recovery::default() };
+    }
+
+    /// Said by whoever made the record anew of what was sound in a damaged one.
+    pub const fn set_healing(&mut self) {
+        self.recovery.healing = true;
+    }
+
+    /// True until everything is here again that a damaged record has lost, as far as the neighbours know.
+    pub fn is_repairing(&self) -> bool {
+        self.recovery.healing || self.bodies_lacking() > 0
     }
 
     fn floor(&self, log: &Digest) -> u64 {
@@ -212,6 +224,17 @@ impl Node {
             }
         }
         self.recovery.over = over;
+        if over && self.recovery.healing && self.bodies_lacking() == 0 && self.is_level() {
+            self.recovery.healing = false;
+        }
+    }
+
+    /// True when no neighbour that is connected had more of the root log, and the parent is connected.
+    fn is_level(&self) -> bool {
+        let size = self.root_frontier.size();
+        let mut open = self.sessions.values().filter(|session| session.open);
+        let parent = self.is_root() || open.clone().any(|session| self.is_parent(&session.peer));
+        parent && open.all(|session| session.theirs <= size)
     }
 
     fn all_have_said(&self) -> bool {

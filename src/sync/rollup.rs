@@ -6,12 +6,13 @@ use super::turn::Turn;
 use crate::digest::Digest;
 use crate::ledger::Effect;
 use crate::package::body;
-use crate::statement::{Act, Entry};
+use crate::statement::{Act, BodyRef, Entry};
 use crate::store::{Read, StoreError, layout};
 use crate::view::RollUp;
 use crate::view::figures::{TableFigures, figures};
 use crate::view::read::StandingTemplate;
 use crate::wire;
+use std::cell::RefCell;
 
 impl Node {
     /// Enters what a leaf changed into the sums of the index. Where the index holds it already nothing is read.
@@ -28,7 +29,7 @@ impl Node {
             let mut revised = RollUp::new(read, registry);
             for effect in effects {
                 if let Effect::Revision(revision) = effect {
-                    revised.revise(revision, &|statement| figures_of(&read, statement))?;
+                    revised.revise(revision, &|statement| figures_of(&read, &turn.doubted, statement))?;
                 }
             }
             revised.finish()?
@@ -65,11 +66,26 @@ impl Node {
     }
 }
 
-/// The figures of a statement's package. None while its body is not held (it was erased), and for content that is no
-/// report of the format: such a report is shown as it is, and counts nothing.
-fn figures_of(read: &dyn Read, statement: &Digest) -> Result<Vec<TableFigures>, StoreError> {
-    let Some(content) = package_content(read, statement)? else { return Ok(Vec::new()) };
+/// The figures of a statement's package. None while its body is not held (it was erased, or is asked for again), and for
+/// content that is no report of the format: such a report is shown as it is, and counts nothing. A body that is not what
+/// its card names is doubted.
+pub(super) fn figures_of(
+    read: &dyn Read,
+    doubted: &RefCell<Vec<(Digest, Digest)>>,
+    statement: &Digest,
+) -> Result<Vec<TableFigures>, StoreError> {
+    let Some(package) = package_of(read, statement)? else { return Ok(Vec::new()) };
+    let Some(packed) = PackedBody::read(read, &package.digest)? else { return Ok(Vec::new()) };
+    let Ok(content) = packed.unpack(&package.digest, package.bytes) else {
+        doubted.borrow_mut().push((*statement, package.digest));
+        return Ok(Vec::new());
+    };
     Ok(body::parse(&content).map(|body| figures(&body.tables)).unwrap_or_default())
+}
+
+fn package_of(read: &dyn Read, statement: &Digest) -> Result<Option<BodyRef>, StoreError> {
+    let entry = super::read_entry(read, statement)?;
+    Ok(entry.and_then(|entry| entry.card.act.report().and_then(|report| report.package()).copied()))
 }
 
 /// The content of a statement's package, checked against its digest; none while the body is not held.
@@ -77,8 +93,7 @@ fn figures_of(read: &dyn Read, statement: &Digest) -> Result<Vec<TableFigures>, 
 /// # Errors
 /// [`StoreError`].
 pub fn package_content(read: &dyn Read, statement: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(entry) = super::read_entry(read, statement)? else { return Ok(None) };
-    let Some(package) = entry.card.act.report().and_then(|report| report.package()) else { return Ok(None) };
+    let Some(package) = package_of(read, statement)? else { return Ok(None) };
     let Some(packed) = PackedBody::read(read, &package.digest)? else { return Ok(None) };
     let unpacked = packed.unpack(&package.digest, package.bytes);
     unpacked.map(Some).map_err(|error| StoreError::Damaged(error.to_string()))

@@ -85,7 +85,7 @@ impl Node {
             let (mut later, mut lacked) = (VecDeque::new(), BTreeSet::new());
             for (body, at) in wants {
                 let frame = match at {
-                    None => Outline::read(&turn.read(), &body)?
+                    None => outline_of(turn, &body)?
                         .map(|outline| Frame::Outline { body, outline: Box::new(outline) }),
                     Some(at) => read_chunk(&turn.read(), &body, at)?.map(|packed| Frame::Chunk {
                         body,
@@ -120,4 +120,14 @@ impl Node {
             }
         }
     }
+}
+
+/// The outline of a body: kept with it, or worked out for one that came whole.
+fn outline_of(turn: &Turn<'_>, body: &Digest) -> Step<Option<Outline>> {
+    if let Some(outline) = Outline::read(&turn.read(), body)? {
+        return Ok(Some(outline));
+    }
+    let Some(packed) = PackedBody::read(&turn.read(), body)? else { return Ok(None) };
+    let content = packed.unpack(body, packed.bytes).ok();
+    Ok(content.map(|content| Outline::of(packed.salt, &content)))
 }

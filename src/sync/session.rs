@@ -382,6 +382,7 @@ impl Node {
         self.send_receipts(turn);
         self.climb(turn)?;
         self.fan_out(turn)?;
+        self.look_into_doubts(turn)?;
         self.fetch(turn)?;
         self.serve_wants(turn)?;
         self.attest(turn);

@@ -15,6 +15,7 @@ use crate::statement::card::RefusalCode;
 use crate::store::{Batch, Overlay, Read, StoreError};
 use crate::time::Now;
 use crate::trust::key::PublicKey;
+use std::cell::RefCell;
 
 /// What a turn wants done, in this order.
 #[derive(Default)]
@@ -113,6 +114,8 @@ pub struct Turn<'a> {
     /// The index holds what follows from the facts of this turn already: what is only written, such as sums, is not
     /// worked out again. Set while a record is replayed.
     pub is_known: bool,
+    /// Bodies, by statement and digest, that were read in this turn and are not what their card names.
+    pub(super) doubted: RefCell<Vec<(Digest, Digest)>>,
     /// The entry that is recorded now is folded right behind it: it need not be learned early, which would verify its
     /// delegation twice.
     pub(super) is_sequenced: bool,
@@ -121,7 +124,8 @@ pub struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// A turn at `now` over the committed index.
     pub fn new(now: Now, store: &'a dyn Read) -> Self {
-        Self { now, store, out: Outputs::default(), is_known: false, is_sequenced: false }
+        let (out, doubted) = (Outputs::default(), RefCell::default());
+        Self { now, store, out, is_known: false, is_sequenced: false, doubted }
     }
 
     /// Reads a key, seeing this turn's writes.

@@ -7,11 +7,11 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn verify(node: &Node) -> Ended {
+pub(crate) fn verify(node: &Node) -> Ended {
     node.run(&["verify", "--all"])
 }
 
-fn filled_chain() -> Federation {
+pub(crate) fn filled_chain() -> Federation {
     let federation = Federation::chain();
     let mut digests = vec![federation.nodes[0].publish(&published_file("zj-qingyuan-county-2024.json"))];
     digests.push(federation.nodes[1].publish(&published_file("zj-ningbo-city-2022-2023.json")));
@@ -63,7 +63,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn segments(node: &Node) -> Vec<PathBuf> {
+pub(crate) fn segments(node: &Node) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for kind in ["facts", "bodies"] {
         for entry in fs::read_dir(node.data.join("record").join(kind)).expect("a directory") {
@@ -131,7 +131,7 @@ fn a_flipped_byte_at_the_end_of_a_record_is_never_silently_accepted() {
 }
 
 /// What the portal lists and shows, by every way there is to a package.
-fn listed(node: &Node) -> Vec<Value> {
+pub(crate) fn listed(node: &Node) -> Vec<Value> {
     let list = node.api("/api/v1/packages");
     let mut seen = vec![list.clone()];
     for package in list["packages"].as_array().expect("packages") {

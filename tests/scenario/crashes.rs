@@ -183,3 +183,106 @@ fn the_reports_of_a_refused_delegate_are_refused_after_a_restart_of_the_root_too
     let refused = gongshi::sync::Event::OwnRefused(published.digest, RefusalCode::NoAuthority);
     assert!(town.events().contains(&refused), "the town is told");
 }
+
+/// A report climbs; the victim stops in its `first` append, and again in the `second` of its recovery.
+fn stops_twice(level: usize, (first, second): (usize, usize), stops: [Stop; 2]) -> bool {
+    let (world, offices) = four_levels(140 + level as u64);
+    let [province, .., town] = &offices;
+    let victim = &offices[level];
+    world.settle();
+    if first == 0 {
+        victim.stops_next(stops[0]);
+    }
+    let answer = town.tries_to_publish("330282108", "附海镇人民政府", 2024, "处罚 7 宗");
+    let confirmed = answer.and_then(Result::ok).map(|published| published.digest);
+    let once = first == 0 || stops_after(&world, victim, first, stops[0]);
+    world.run(5_000);
+    if !once || victim.is_up() {
+        return false;
+    }
+    if second == 0 {
+        victim.stops_next(stops[1]);
+    }
+    victim.restarts_with_empty_index();
+    let twice = second == 0 || stops_after(&world, victim, second, stops[1]);
+    world.run(5_000);
+    let twice = twice && !victim.is_up();
+    victim.restarts();
+    world.settle();
+    let again = town.publishes("附海镇人民政府", 2024, "处罚 7 宗");
+    if let Some(digest) = confirmed {
+        assert_eq!((again.digest, again.signed), (digest, false), "what was confirmed is still there");
+    }
+    world.agrees();
+    province.shows(town, 2024).once();
+    twice
+}
+
+#[test]
+fn fault_02_a_second_crash_while_the_first_is_recovered_from_loses_nothing() {
+    let mut pairs = 0;
+    for level in 0..4 {
+        for first in 0..4 {
+            for second in 0..4 {
+                let stops = [STOPS[(first + level) % 4], STOPS[(second + 2 * level + 1) % 4]];
+                pairs += u64::from(stops_twice(level, (first, second), stops));
+            }
+        }
+    }
+    println!("{pairs} ordered pairs of crashes, 0 lost");
+    assert!(pairs >= 8, "only {pairs} pairs came to a second crash");
+}
+
+#[test]
+fn fault_05_power_cuts_of_all_machines_in_the_middle_of_appends_lose_nothing_acknowledged() {
+    let (mut acknowledged, mut cuts) = (Vec::new(), 0);
+    let (world, offices) = four_levels(150);
+    let mut rng = crate::world::Rng::new(150);
+    for round in 0..20_u64 {
+        let publisher = &offices[rng.below(4) as usize];
+        let armed = &offices[rng.below(4) as usize];
+        armed.stops_next(STOPS[rng.below(4) as usize]);
+        let (agency, division) = (format!("第{round}局"), publisher.division());
+        if let Some(Ok(published)) = publisher.tries_to_publish(&division, &agency, 2024, "处罚 7 宗") {
+            acknowledged.push((published.digest, publisher, agency));
+        }
+        world.run(rng.below(400));
+        // What was not synced vanishes everywhere at once; some indexes do too.
+        for office in &offices {
+            if office.is_up() {
+                office.crashes();
+            }
+            cuts += 1;
+        }
+        for office in &offices {
+            if rng.below(3) == 0 { office.restarts_with_empty_index() } else { office.restarts() }
+        }
+    }
+    world.agrees();
+    for (digest, publisher, agency) in &acknowledged {
+        let again = publisher.publishes(agency, 2024, "处罚 7 宗");
+        assert_eq!((again.digest, again.signed), (*digest, false), "what was acknowledged is still there");
+    }
+    println!("{cuts} power cuts, {} acknowledged, 0 lost", acknowledged.len());
+    assert!(acknowledged.len() > 5);
+}
+
+#[test]
+fn fault_06_an_append_that_fails_ends_the_process_without_an_answer_and_a_start_is_clean() {
+    for stop in STOPS {
+        let (world, offices) = four_levels(160);
+        let [province, .., town] = &offices;
+        world.settle();
+        town.stops_next(stop);
+        let answer = town.tries_to_publish("330282108", "附海镇人民政府", 2024, "处罚 7 宗");
+        assert!(
+            answer.is_none() && !town.is_up(),
+            "{stop:?}: nobody was told anything, and the process ended"
+        );
+        town.restarts();
+        world.settle();
+        town.publishes("附海镇人民政府", 2024, "处罚 7 宗");
+        world.agrees();
+        province.shows(town, 2024).once();
+    }
+}

@@ -29,10 +29,10 @@ const DEEDS: u64 = 45;
 const YEARS: [u16; 3] = [2021, 2022, 2023];
 
 /// Sums by division, year, scope and table, without the index.
-type Counted = BTreeMap<(DivisionCode, u16, ViewScope, TableKey), TableSum>;
+pub type Counted = BTreeMap<(DivisionCode, u16, ViewScope, TableKey), TableSum>;
 
 /// Counts all public packages of a node's fold again, from their bodies.
-fn counted_again(sim: &Sim, site: usize) -> Counted {
+pub fn counted_again(sim: &Sim, site: usize) -> Counted {
     let (node, store) = (sim.sites[site].node(), sim.sites[site].store.as_ref());
     let (registry, mut counted) = (node.ledger().registry(), Counted::new());
     for year in 2015..=2030 {
@@ -70,7 +70,7 @@ fn counted_again(sim: &Sim, site: usize) -> Counted {
 }
 
 /// What a node's index holds.
-fn held(sim: &Sim, site: usize) -> Counted {
+pub fn held(sim: &Sim, site: usize) -> Counted {
     let store = sim.sites[site].store.as_ref();
     let rows = store.scan(b"v", b"w", usize::MAX).expect("readable");
     let mut held = Counted::new();

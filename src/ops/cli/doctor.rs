@@ -95,6 +95,10 @@ fn machine(global: &Global) -> Vec<Ill> {
     if let Err(error) = Guard::open(&data.path().join("guard")) {
         ills.push(Ill::new("guard_unreadable", error));
     }
+    let aside = data.set_aside();
+    if !aside.is_empty() {
+        ills.push(Ill::new("set_aside", aside.join(" ")));
+    }
     let running = config::is_running(global);
     if !running {
         ills.push(Ill::new("not_running", data.path().display()));

@@ -133,7 +133,7 @@ fn check(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
             "facts": records.found.facts, "bodies": records.found.bodies, "segments": records.found.segments,
             "bytes": records.found.bytes, "torn_bytes": records.found.torn_bytes,
         },
-        "index": index, "verified": {"leaves": rows["leaves"], "statements": rows["statements"], "bodies": rows["bodies"]},
+        "set_aside": data.set_aside(), "index": index, "verified": {"leaves": rows["leaves"], "statements": rows["statements"], "bodies": rows["bodies"]},
         "damages": wrong,
     });
     let line = |wrong: &Value| {
@@ -145,11 +145,15 @@ fn check(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
         format!("{place}{}", wrong["what"].as_str().unwrap_or_default())
     };
     let mut lines: Vec<String> = wrong.iter().map(line).collect();
+    let aside = data.set_aside();
+    if !aside.is_empty() {
+        lines.push(format!("{} {}", global.words("隔离", "set aside"), aside.join(" ")));
+    }
     lines.push(match (wrong.is_empty(), global.english()) {
         (true, true) => format!("{} facts, {} bodies: sound", records.found.facts, records.found.bodies),
         (true, false) => format!("{} 条事实、{} 段正文：完好", records.found.facts, records.found.bodies),
-        (false, true) => "damaged: gongshi store rebuild builds an index anew; a damaged record comes back from a backup (gongshi restore), or the parent replaces the machine (gongshi invite --replace)".to_owned(),
-        (false, false) => "有损坏：索引损坏用 gongshi store rebuild 重建；记录损坏用 gongshi restore 恢复备份，或由上级 gongshi invite --replace 换机".to_owned(),
+        (false, true) => "damaged: gongshi serve heals a record from its neighbours and rebuilds an index; without neighbours gongshi restore, or the parent replaces the machine (gongshi invite --replace)".to_owned(),
+        (false, false) => "有损坏：运行 gongshi serve，自动由相邻节点修复记录、重建索引；没有相邻节点时用 gongshi restore 恢复备份，或由上级 gongshi invite --replace 换机".to_owned(),
     });
     Ok(Outcome { exit: if wrong.is_empty() { DONE } else { DAMAGED }, document, text: lines.join("\n") })
 }

@@ -58,6 +58,20 @@ pub(super) const FAILURES: &[Row] = &[
 /// What `doctor` found.
 pub(super) const DOCTOR: &[Row] = &[
     (
+        "repairing",
+        "记录或索引有损坏，已隔离；缺失内容正从相邻节点取回",
+        "保持上级（根节点：下级）在线，自动恢复；原件在 *.damaged-* 中",
+        "the record or the index was damaged and is set aside; what is lost is being fetched from neighbours",
+        "keep the parent up (at the root: the children); it heals by itself; the originals are in *.damaged-*",
+    ),
+    (
+        "set_aside",
+        "数据目录中有隔离的损坏文件，系统不会自行删除",
+        "检查磁盘；确认无须保留后手动删除（其中可能有后来撤回并删除的正文）",
+        "damaged files are set aside in the data directory; nothing removes them by itself",
+        "check the disk; remove them when nobody needs them (they may hold bodies that were erased since)",
+    ),
+    (
         "disk_full",
         "磁盘已满，暂不接收新内容，查询照常",
         "腾出空间：df -h 数据目录；之后自动恢复",

@@ -82,6 +82,7 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
         Request::Witness(Witnessing::Policy | Witnessing::Compare | Witnessing::Evidence)
         | Request::Outcome(_)
         | Request::Status
+        | Request::Doubt { .. }
         | Request::Templates
         | Request::Keys
         | Request::Invitations

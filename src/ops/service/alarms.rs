@@ -6,8 +6,9 @@ use crate::time::WallMs;
 use serde_json::{Value, json};
 
 /// Every code that [`alarms`] may name, the gravest first.
-pub(in crate::ops) const ALARM_CODES: [&str; 11] = [
+pub(in crate::ops) const ALARM_CODES: [&str; 12] = [
     "recovering",
+    "repairing",
     "record_behind",
     "disk_full",
     "delegate_refused",
@@ -45,6 +46,9 @@ pub(super) fn alarms(node: &Node, now: WallMs) -> Vec<Alarm> {
             true => Alarm::new("recovering", seen),
             false => Alarm::new("record_behind", seen),
         });
+    }
+    if node.is_repairing() {
+        alarms.push(Alarm::new("repairing", format!("{} bodies", node.bodies_lacking())));
     }
     if node.room() != Room::Enough {
         alarms.push(Alarm::new("disk_full", node.own_log().0));

@@ -71,6 +71,13 @@ pub(super) enum Request {
     Outcome(Digest),
     /// `gongshi.status/1`.
     Status,
+    /// A body was read that is not what its card names.
+    Doubt {
+        /// Digest of the statement that names it.
+        statement: Digest,
+        /// Its digest.
+        body: Digest,
+    },
     /// Give out an invitation.
     Invite {
         /// Level of the new node.
@@ -283,6 +290,10 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             Reply::Outcome(outcome.map(|known| known.map_err(|code| code.as_str().to_owned())))
         }
         Request::Status => document(&status(node, turn.now.wall)),
+        Request::Doubt { statement, body } => {
+            node.doubt_body(turn, statement, body)?;
+            document(&json!({}))
+        }
         Request::Invite { level, code, name, hosting, ttl_ms, auto, by_file } => {
             let made = |secret, expires| {
                 Ok(Invite {

@@ -44,6 +44,7 @@ pub(super) fn status(node: &Node, now: WallMs) -> Value {
         "children": children,
         "held": {"packages": node.ledger().disclosures().released().values().sum::<u64>()},
         "received": node.received(),
+        "bodies_missing": node.bodies_lacking(),
         "confirmed": {"quorum": node.quorum(), "size": node.confirmed_size()},
         "unacknowledged": node.unacknowledged(),
         "authority": authority(node),

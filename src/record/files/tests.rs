@@ -310,3 +310,52 @@ fn an_erased_body_is_gone_from_the_disk_and_everything_else_stands() -> Tested {
     }
     Ok(())
 }
+
+/// F4: every sector of the last three frames, torn: a sector that never arrived is zeros. In the last batch it was never
+/// acknowledged and is cut whole; before it, it is damage and nothing is cut.
+#[test]
+fn fault_04_torn_write() -> Tested {
+    let dir = tempfile::tempdir()?;
+    let mut record = FileRecord::create(dir.path())?;
+    let path = dir.path().join("facts").join(segment_name(0));
+    let mut ends = Vec::new();
+    for number in 1..7 {
+        let payload = (0..2_500_usize).map(|at| number ^ u8::try_from(at % 251).unwrap_or(1) | 1).collect();
+        record.append(&Batch { bodies: Vec::new(), facts: vec![Frame { kind: number, payload }] })?;
+        ends.push(std::fs::read(&path)?.len());
+    }
+    drop(record);
+    let whole = std::fs::read(&path)?;
+    let (third_last, last) = (ends[2], ends[4]);
+    let (mut cut, mut damaged) = (0, 0);
+    for sector in (third_last / 512)..whole.len().div_ceil(512) {
+        let (from, until) = (sector * 512, (sector * 512 + 512).min(whole.len()));
+        let mut torn = whole.clone();
+        torn[from..until].fill(0);
+        std::fs::write(&path, &torn)?;
+        match FileRecord::open(dir.path()) {
+            Ok((record, opened)) => {
+                assert!(
+                    from >= last || until > last && torn[..last] == whole[..last],
+                    "acknowledged: {sector}"
+                );
+                assert_eq!(opened.cut_bytes as usize, whole.len() - last);
+                assert_eq!(kinds(&record)?, [1, 2, 3, 4, 5]);
+                cut += 1;
+            }
+            Err(RecordError::Damaged { .. }) => {
+                assert!(from < last, "the last batch was never acknowledged: {sector}");
+                assert_eq!(std::fs::read(&path)?.len(), whole.len(), "nothing is cut of what is damaged");
+                damaged += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        // Lengths torn at the same boundaries: the file ends there.
+        std::fs::write(&path, &whole[..from])?;
+        let (record, _) = FileRecord::open(dir.path())?;
+        let kept = ends.iter().filter(|end| **end <= from).count();
+        assert_eq!(kinds(&record)?.len(), kept);
+    }
+    assert!(cut >= 4 && damaged >= 9, "{cut} cut, {damaged} damaged");
+    Ok(())
+}

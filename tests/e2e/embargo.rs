@@ -102,9 +102,37 @@ fn crawl(node: &Node) -> BTreeMap<String, Raw> {
     found
 }
 
+/// A text with one mark for every instant (times are declared): a date, and what follows of a time of day and its zone.
+fn without_times(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_date = |at: usize| {
+        letters.get(at..at + 10).is_some_and(|date| {
+            date.iter()
+                .enumerate()
+                .all(|(place, c)| if matches!(place, 4 | 7) { *c == '-' } else { c.is_ascii_digit() })
+        })
+    };
+    let (mut out, mut at) = (String::new(), 0);
+    while at < letters.len() {
+        if is_date(at) {
+            out.push_str(" {time} ");
+            at += 10;
+            let is_more =
+                |c: &char| c.is_ascii_digit() || matches!(c, 'T' | 'Z' | ':' | '.' | '+' | '-' | ' ');
+            while letters.get(at).is_some_and(is_more) {
+                at += 1;
+            }
+        } else {
+            out.push(letters[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
 /// The words of an answer; declared numbers and digests (what `/api/v1/node` shows of the logs) stand as one mark.
 fn words(answer: &Raw, declared: &BTreeSet<String>) -> Vec<String> {
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let text = without_times(&String::from_utf8_lossy(&answer.body));
     let split = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '+' | '/' | '=')));
     // Pages show the first characters of a digest.
     let is_declared = |word: &str| {

@@ -254,7 +254,7 @@ fn attack_24_held_content_changes_no_public_byte_but_the_logs_own() {
             assert_eq!(has_canary(&answer.body), None, "{} {path}", node.code);
             assert!(has_canary(answer.headers.join("\n").as_bytes()).is_none(), "{} {path}", node.code);
             // A workbook is a zip of what its page and its CSV say, with the time at which it was made.
-            if DECLARED.iter().any(|own| path.starts_with(own)) || path.ends_with(".xlsx") {
+            if DECLARED.iter().any(|own| path.starts_with(own)) || path.contains(".xlsx") {
                 continue;
             }
             let text = String::from_utf8_lossy(&answer.body).into_owned();

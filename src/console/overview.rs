@@ -88,6 +88,18 @@ fn task(source: &dyn ConsoleSource, lang: Lang, status: &Value) -> Task {
         let en = format!("{waiting} reports from below wait for review.");
         return told("warn", &zh, &en, "gongshi review list", page("去审核", "Review", "/review"));
     }
+    if let Some(line) = lines(status, "ending").first() {
+        let (code, name, until) = (word(line, "code"), word(line, "name"), word(line, "until"));
+        let zh = format!("{code} {name} 的授权将于 {until} 到期，请安排更换密钥。");
+        let en = format!("The authority of {code} {name} ends at {until}: plan its renewal.");
+        return told(
+            "warn",
+            &zh,
+            &en,
+            "gongshi explain delegation_ends",
+            page("查看密钥", "See the keys", "/keys"),
+        );
+    }
     if count("unacknowledged") > 0 {
         let zh = format!("{} 条本级记录正在等待上级回执，通常数秒内完成。", count("unacknowledged"));
         let en = format!(

@@ -25,6 +25,9 @@ pub struct Registry {
     pub(super) successors: BTreeMap<PublicKey, PublicKey>,
     /// Which entry of whose log gave a key its authority.
     pub(super) grants: BTreeMap<PublicKey, (PublicKey, u64)>,
+    /// Which entries of whose logs later changed what a key was given: its newest renewal, its newest move.
+    pub(super) renewals: BTreeMap<PublicKey, (PublicKey, u64)>,
+    pub(super) moves: BTreeMap<PublicKey, (PublicKey, u64)>,
     /// Divisions that were closed, and what goes on with their duties.
     pub(super) closed: BTreeMap<DivisionCode, Vec<DivisionCode>>,
     pub(super) root: Option<PublicKey>,
@@ -125,6 +128,10 @@ impl Registry {
     pub fn grant(&self, key: &PublicKey) -> Option<(PublicKey, u64)> {
         self.grants.get(key).copied()
     }
+    /// Whose logs, and which entries of them, changed what a key was given since: its newest renewal and move.
+    pub fn changes(&self, key: &PublicKey) -> impl Iterator<Item = (PublicKey, u64)> {
+        self.renewals.get(key).into_iter().chain(self.moves.get(key)).copied()
+    }
     /// Every delegation there was, by key.
     pub fn delegations(&self) -> impl Iterator<Item = (&PublicKey, &Delegation)> {
         self.authorities.iter().filter_map(|(key, authority)| Some((key, authority.delegation()?)))
@@ -222,6 +229,9 @@ impl Registry {
         issuer: &PublicKey,
         delegation: &Delegation,
     ) -> Result<(), RefusalCode> {
+        if self.is_renewal(delegation) {
+            return self.renewed(federation, issuer, delegation).map(drop);
+        }
         if !delegation.possession_holds(federation, issuer) {
             return Err(RefusalCode::BadDelegation);
         }
@@ -230,11 +240,12 @@ impl Registry {
 
     /// True when a new node may have these keys: no other node has or had one of them.
     pub(super) fn are_new(&self, federation: &Digest, signing: &PublicKey, transport: &PublicKey) -> bool {
-        let reused = self.knows(signing)
-            || self.by_transport.contains_key(transport)
-            || signing.id() == *federation
-            || signing == transport;
-        !reused
+        self.is_unused(federation, signing, transport) && !self.by_transport.contains_key(transport)
+    }
+
+    /// True when no node has or had this signing key, whatever its transport key is.
+    pub(super) fn is_unused(&self, federation: &Digest, signing: &PublicKey, transport: &PublicKey) -> bool {
+        !self.knows(signing) && signing.id() != *federation && signing != transport
     }
 
     /// The rules for a `Delegate`: narrower than the issuer's, new keys, and a division without a live node
@@ -249,6 +260,9 @@ impl Registry {
         issuer: &PublicKey,
         delegation: &Delegation,
     ) -> Result<(), RefusalCode> {
+        if self.is_renewal(delegation) {
+            return self.renewed(federation, issuer, delegation).map(drop);
+        }
         self.judge_link(federation, issuer, delegation)?;
         let live = self.nodes.get(&delegation.division);
         let named = delegation.predecessor.as_ref().map(|(key, _)| key);
@@ -262,8 +276,39 @@ impl Registry {
                 of_division && !self.successors.contains_key(old) && above(old)
             }
         };
-        let new = self.are_new(federation, &delegation.signing, &delegation.transport)
-            && delegation.signing != *issuer;
+        // Who takes a node's place may keep its transport key, so that neighbours go on talking.
+        let keeps_transport = named
+            .and_then(|old| self.delegation(old))
+            .is_some_and(|old| old.transport == delegation.transport);
+        let unused = self.are_new(federation, &delegation.signing, &delegation.transport)
+            || (keeps_transport && self.is_unused(federation, &delegation.signing, &delegation.transport));
+        let new = unused && delegation.signing != *issuer;
         if replaces && new { Ok(()) } else { Err(RefusalCode::BadDelegation) }
+    }
+
+    /// True for a `Delegate` of the key that its division's live node has already: it can only say again what stands.
+    pub(super) fn is_renewal(&self, delegation: &Delegation) -> bool {
+        self.nodes.get(&delegation.division) == Some(&delegation.signing)
+    }
+
+    /// What a renewal gives. The node's parent alone may say it, the anchor for the root: who issues a delegation is
+    /// who stands above.
+    pub(super) fn renewed(
+        &self,
+        federation: &Digest,
+        issuer: &PublicKey,
+        delegation: &Delegation,
+    ) -> Result<Authority, RefusalCode> {
+        let anchor = Authority::anchor();
+        let (above, is_parent) = if issuer.id() == *federation {
+            (Some(&anchor), self.root == Some(delegation.signing))
+        } else {
+            let parent = self.parent(&delegation.signing);
+            (self.authorities.get(issuer), parent == Some(self.newest(issuer)))
+        };
+        let own = self.authorities.get(&delegation.signing).filter(|_| is_parent);
+        let (own, above) = own.zip(above).ok_or(RefusalCode::UnknownNode)?;
+        own.renewed(above, issuer, delegation, &|division| self.in_subtree(issuer, division))
+            .map_err(|_| RefusalCode::BadDelegation)
     }
 }

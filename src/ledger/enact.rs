@@ -56,9 +56,12 @@ impl Registry {
                 let proven = agency_key_message(federation, author, &agency.key, &agency.division);
                 let holds = agency.key.checked().is_ok()
                     && agency.key.verify(&proven, &Signature::from_bytes(agency.proof)).is_ok();
+                let within = self.delegation(author).is_some_and(|own| {
+                    own.not_before <= agency.not_before && agency.not_after <= own.not_after
+                });
                 if !self.may_publish(author, &agency.division) {
                     Err(RefusalCode::ForeignDivision)
-                } else if !holds || self.knows(&agency.key) {
+                } else if !holds || !within || self.knows(&agency.key) {
                     Err(RefusalCode::BadDelegation)
                 } else {
                     Ok(())
@@ -84,6 +87,7 @@ impl Registry {
                 let (node, parent) = (*self.newest(node), *self.newest(parent));
                 if let Ok(moved) = self.moved(author, &node, &parent) {
                     self.authorities.insert(node, moved);
+                    self.moves.insert(node, (*author, index));
                 }
                 vec![TreeChange::Moved(node)]
             }
@@ -109,6 +113,13 @@ impl Registry {
         // Known early, and sequenced now: meanwhile the key may have been followed by another.
         if self.grant(&delegation.signing) == Some((*issuer, index)) {
             return Vec::new();
+        }
+        if self.is_renewal(delegation) {
+            // The entry that first gave the key its authority stays its grant: it is what a chain is made of.
+            let Ok(renewed) = self.renewed(federation, issuer, delegation) else { return Vec::new() };
+            self.authorities.insert(delegation.signing, renewed);
+            self.renewals.insert(delegation.signing, (*issuer, index));
+            return vec![TreeChange::Delegated(delegation.signing)];
         }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
         if issuer.id() == *federation {
@@ -189,9 +200,7 @@ impl Registry {
         }
         let authority = self.authorities.get(old).ok_or(RefusalCode::NoAuthority)?;
         let keeps_transport = authority.delegation().is_some_and(|own| own.transport == rotation.transport)
-            && rotation.signing != rotation.transport
-            && rotation.signing.id() != *federation
-            && !self.knows(&rotation.signing);
+            && self.is_unused(federation, &rotation.signing, &rotation.transport);
         if !keeps_transport && !self.are_new(federation, &rotation.signing, &rotation.transport) {
             return Err(RefusalCode::BadDelegation);
         }

@@ -14,7 +14,7 @@ mod reading;
 pub mod roster;
 mod view_root;
 
-pub use agencies::AgencyKeys;
+pub use agencies::{AgencyKeys, Given};
 pub use authority::{EndCause, Ending, Registry};
 pub use disclosure::{Disclosures, Revision, RevisionState};
 pub use enact::TreeChange;
@@ -30,8 +30,14 @@ use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Version of the rules below; attestations name it, so that two versions are never compared.
-pub const FOLD_VERSION: u32 = 1;
+/// Version of the rules below; attestations name it, so that two versions are never compared. It changes whenever the
+/// same prefix can mean something else; an index that another version filled is built again from the record.
+///
+/// - 1: the first.
+/// - 2: what was sent back may be reported again by any act; a node's delegation is renewed by its parent; an agency's
+///   key is one agency's, lies within its giver's validity and never comes back once revoked; a withdrawal needs no
+///   agency's signature; who takes a node's place may keep its transport key.
+pub const FOLD_VERSION: u32 = 2;
 
 /// The state that a prefix of the root log folds to.
 #[derive(Clone, Debug)]
@@ -179,18 +185,13 @@ impl Ledger {
             return Err(RefusalCode::KindNotGiven);
         }
         match &entry.card.act {
-            Act::Revoke(revocation) if self.agencies.giver(&revocation.origin).is_some() => {
-                let by = |giver: &PublicKey| self.registry.is_ancestor(author, giver);
-                let above = self.agencies.giver(&revocation.origin).is_some_and(by);
-                if above { Ok(()) } else { Err(RefusalCode::UnknownNode) }
-            }
             act @ (Act::Delegate(_)
             | Act::Rotate(_)
             | Act::Revoke(_)
             | Act::Reparent { .. }
             | Act::Close(_)
             | Act::Host(_)
-            | Act::Agency(_)) => self.registry.judge(&self.federation, author, entry.statement.index(), act),
+            | Act::Agency(_)) => self.judge_keys(&self.registry, author, entry.statement.index(), act),
             Act::Roster(roster) => {
                 let own = authority.delegation().is_some_and(|own| own.division == roster.division);
                 let above = own || self.registry.in_subtree(author, &roster.division);
@@ -220,6 +221,31 @@ impl Ledger {
                 self.agencies.judge(report, entry.card.agency.as_ref().map(|(key, _)| key), at)?;
                 self.disclosures.judge(report)
             }
+        }
+    }
+
+    /// The rules for an act about nodes and keys, those of agencies among them, as `registry` has the nodes.
+    ///
+    /// # Errors
+    /// The code the root refuses it with.
+    pub fn judge_keys(
+        &self,
+        registry: &Registry,
+        author: &PublicKey,
+        index: u64,
+        act: &Act,
+    ) -> Result<(), RefusalCode> {
+        match act {
+            Act::Revoke(revocation) if self.agencies.giver(&revocation.origin).is_some() => {
+                let by = |giver: &PublicKey| registry.is_ancestor(author, giver);
+                let above = self.agencies.giver(&revocation.origin).is_some_and(by);
+                if above { Ok(()) } else { Err(RefusalCode::UnknownNode) }
+            }
+            Act::Agency(agency) => {
+                registry.judge(&self.federation, author, index, act)?;
+                self.agencies.judge_given(agency)
+            }
+            _ => registry.judge(&self.federation, author, index, act),
         }
     }
 
@@ -264,7 +290,7 @@ impl Ledger {
             | Act::Close(_)
             | Act::Host(_)) => self.enact(&author, entry.statement.index(), act),
             Act::Agency(agency) => {
-                self.agencies.give(agency, &author);
+                self.agencies.give(agency, &author, entry.statement.index());
                 Vec::new()
             }
             Act::Roster(card) => {
@@ -311,6 +337,7 @@ impl Ledger {
         let mut effects: Vec<Effect> = changes.iter().copied().map(Effect::Tree).collect();
         if let Act::Revoke(revocation) = act {
             self.agencies.end(&revocation.origin);
+            self.agencies.end_beyond(&revocation.origin, revocation.last);
             let suspect = self.disclosures.suspect(|author, index| self.registry.is_revoked(author, index));
             effects.extend(self.show(suspect));
         }

@@ -382,6 +382,8 @@ enum OpenError {
 
 /// True when the record may be sound and only the index is not.
 fn rebuild_helps(error: &OpenError) -> bool {
-    matches!(error, OpenError::Engine(EngineError::Store(_) | EngineError::IndexAhead))
-        || matches!(error, OpenError::Engine(EngineError::Record(RecordError::Beyond { .. })))
+    matches!(
+        error,
+        OpenError::Engine(EngineError::Store(_) | EngineError::IndexAhead | EngineError::OtherFold)
+    ) || matches!(error, OpenError::Engine(EngineError::Record(RecordError::Beyond { .. })))
 }

@@ -47,6 +47,9 @@ pub enum EngineError {
     /// The record has no identity: nothing was founded or joined here.
     #[error("the record does not say who this node is")]
     NoIdentity,
+    /// The index was filled by another version of the fold: it must be rebuilt.
+    #[error("the index was filled by another version of the rules and must be rebuilt")]
+    OtherFold,
     /// The index has applied more than the record holds: it must be rebuilt.
     #[error("the index is ahead of the record and must be rebuilt")]
     IndexAhead,
@@ -83,6 +86,8 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
+    /// Nothing was put into the index yet.
+    is_new: bool,
     /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
     full_until_ms: u64,
 }
@@ -96,7 +101,8 @@ impl Engine {
         marks: Box<dyn HighMarks>,
         store: Arc<dyn Store>,
     ) -> Self {
-        Self { node: Node::new(identity, signing), record, marks, store, behind: false, full_until_ms: 0 }
+        let node = Node::new(identity, signing);
+        Self { node, record, marks, store, behind: false, is_new: true, full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -115,6 +121,9 @@ impl Engine {
         let end = record.end();
         if applied.facts > end.facts || applied.bodies > end.bodies {
             return Err(EngineError::IndexAhead);
+        }
+        if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(fold().as_slice()) {
+            return Err(EngineError::OtherFold);
         }
         let mut node = None;
         let mut keys = Some(keys);
@@ -171,6 +180,7 @@ impl Engine {
         turn.is_known = false;
         node.resume_lacking(&mut turn)?;
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+        turn.out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
         commit(store.as_ref(), &mut turn)?;
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
@@ -183,7 +193,7 @@ impl Engine {
             // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
             marks.raise(&shown(&node))?;
         }
-        Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
+        Ok(Self { node, record, marks, store, behind, is_new: false, full_until_ms: 0 })
     }
 
     /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
@@ -285,6 +295,9 @@ impl Engine {
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
             out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
+            if std::mem::take(&mut self.is_new) {
+                out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
+            }
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;
@@ -343,6 +356,11 @@ fn forget(
     let mut puts = Batch::new();
     puts.put(layout::ERASURES.to_vec(), done.to_be_bytes().to_vec());
     Ok(store.commit(&puts)?)
+}
+
+/// The version of the fold, as the index keeps it.
+const fn fold() -> [u8; 4] {
+    crate::ledger::FOLD_VERSION.to_be_bytes()
 }
 
 /// A count that the index keeps under `key`.

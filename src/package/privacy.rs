@@ -3,6 +3,7 @@
 //! A finding asks and never refuses, and never repeats what it found. Numbers count only when they can be what they
 //! look like: an ID number has a date of birth and its check digit (GB 11643), a card number its Luhn digit.
 
+use super::body::Body;
 use super::cell::State;
 use super::finding::{Finding, Findings};
 use super::report::Report;
@@ -53,6 +54,19 @@ pub fn check(report: &Report, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Label of a package that is about natural persons although nothing in it looks like one's number.
+pub const PERSONS_LABEL: &str = "自然人";
+
+/// True when a package is about natural persons, as far as its text or its labels tell: it stays public for a shorter time.
+pub fn is_about_persons(body: &Body<'_>) -> bool {
+    let prose = [&body.narrative, &body.notes, &body.as_printed];
+    let cells = body.tables.iter().flat_map(|table| table.rows.iter().flatten());
+    let texts = cells.filter(|cell| cell.state == State::Text || cell.printed.len() >= 11);
+    body.labels.iter().any(|label| label.contains(PERSONS_LABEL))
+        || prose.into_iter().flatten().any(|text| !seen_in(text).is_empty())
+        || texts.into_iter().any(|cell| !seen_in(&cell.printed).is_empty())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ pub mod governance;
 pub mod leaf;
 pub mod refusal;
 pub mod report;
+pub mod signed;
 
 pub use crate::package::report::{Scope, Status};
 pub use card::{Act, Card};

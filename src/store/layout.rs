@@ -6,6 +6,8 @@ use crate::trust::key::PublicKey;
 
 /// Position of the record up to which the index is filled.
 pub const APPLIED: &[u8] = b"m";
+/// Version of the fold that filled the index; another's is rebuilt.
+pub const FOLD: &[u8] = b"w";
 /// How many erasures the record has done.
 pub const ERASURES: &[u8] = b"n";
 /// How many of them this index was built after, so that its files never held what was erased.

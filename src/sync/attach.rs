@@ -9,7 +9,7 @@ use super::erase::erased_by;
 use super::limits::ATTACHMENT_BYTES_MAX;
 use super::node::{Node, Step};
 use super::outline::Outline;
-use super::publish::{Attached, PublishError, Submission};
+use super::publish::{Attached, PublishError};
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::digest::Digest;
@@ -86,16 +86,16 @@ impl Node {
     pub(super) fn check_attachments(
         &self,
         turn: &Turn<'_>,
-        submission: &Submission,
+        content: &[u8],
+        attached: &[Attached],
     ) -> Result<(), PublishError> {
-        let attached = &submission.attachments;
         if attached.len() > ATTACHMENT_COUNT_MAX {
             return Err(PublishError::TooManyAttachments(attached.len()));
         }
         if attached.is_empty() {
             return Ok(());
         }
-        let named = attachments_of(&submission.content);
+        let named = attachments_of(content);
         for (at, Attached { digest, bytes }) in attached.iter().enumerate() {
             let fits = named.len() == attached.len()
                 && named.get(at).is_some_and(|named| named.bytes == *bytes)

@@ -127,7 +127,9 @@ pub fn check_joined(
                 registry.judge_link(federation, author, delegation).ok()?;
                 last = Some(delegation.clone());
             }
-            act @ Act::Rotate(_) => registry.judge(federation, author, index, act).ok()?,
+            act @ (Act::Rotate(_) | Act::Reparent { .. }) => {
+                registry.judge(federation, author, index, act).ok()?;
+            }
             _ => return None,
         }
         registry.enact(federation, author, index, &entry.card.act);
@@ -366,14 +368,7 @@ impl Node {
     }
 
     fn answer_joined(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: &JoinRequest) -> Step {
-        let mut chain = self.identity.chain.clone();
-        for index in (0..self.own_size()).rev() {
-            let Some((_, entry)) = self.entry(turn, &self.identity.signing, index)? else { continue };
-            if matches!(&entry.card.act, Act::Delegate(d) if d.signing == request.signing) {
-                chain.push(PackedEntry::of(&entry));
-                break;
-            }
-        }
+        let chain = self.whole_chain(turn, &request.signing)?;
         let joined = Joined { anchor: self.identity.anchor, chain, root_size: self.root_frontier.size() };
         turn.out.actions.push(Action::Promote(conn));
         turn.send(conn, Frame::Joined(Box::new(joined)));

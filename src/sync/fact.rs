@@ -110,7 +110,7 @@ pub enum Fact {
     },
     /// Our own signing key is another from here on.
     Rotated {
-        /// The `Rotate` that says so.
+        /// The `Rotate` that says so, or the anchor's `Delegate` of the root.
         rotate: PackedEntry,
     },
     /// What a node below said in a bundle that it holds of the root log.

@@ -4,16 +4,19 @@
 use super::body::PackedBody;
 use super::enrol::InviteError;
 use super::fact::Invite;
+use super::limits::{AGENCY_MS, CLOCK_APART_MS, DELEGATION_MS};
 use super::node::Node;
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::package::body::body_digest;
-use crate::statement::governance::{Closing, Hosted, REASON_BYTES_MAX, Revocation};
+use crate::statement::card::RefusalCode;
+use crate::statement::governance::{AgencyKey, Closing, Hosted, REASON_BYTES_MAX, Revocation};
 use crate::statement::{Act, BodyRef, BodyRole, Entry};
 use crate::time::WallMs;
-use crate::trust::key::PublicKey;
+use crate::trust::delegation::agency_key_message;
+use crate::trust::key::{PublicKey, Signature};
 
 /// How much of a log a revocation vouches for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -56,6 +59,29 @@ pub enum Governing {
         /// Why, in prose.
         prose: String,
     },
+    /// The delegation of a child holds longer.
+    Renew {
+        /// The child's division.
+        code: DivisionCode,
+        /// For how long from now, in milliseconds; none for what is usual.
+        life_ms: Option<u64>,
+    },
+    /// An agency signs its own packages.
+    Agency {
+        /// Its key, what the key is for, and until when; where it begins is set here.
+        agency: Box<AgencyRequest>,
+        /// For how long from now, in milliseconds; none for what is usual.
+        life_ms: Option<u64>,
+    },
+    /// An agency's key signs no more.
+    RevokeAgency {
+        /// The key's id, or its first digits.
+        key: String,
+        /// A reason code of FORMAT.md "Revoke".
+        reason: u8,
+        /// Why, in prose.
+        prose: String,
+    },
     /// A node publishes for more divisions.
     Host {
         /// The node's division.
@@ -65,12 +91,34 @@ pub enum Governing {
     },
 }
 
+/// What an agency's desk hands in: its key, what it is for, and the proof that it has the key.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AgencyRequest {
+    /// The agency's key.
+    pub key: PublicKey,
+    /// Signature of the key over what `agency_key_message` gives for this node.
+    #[serde(with = "serde_bytes")]
+    pub proof: [u8; 64],
+    /// Whose agency it is.
+    pub division: DivisionCode,
+    /// Its name.
+    pub agency_name: String,
+    /// Its code, or empty.
+    pub agency_code: String,
+}
+
 /// Why it is not said.
 #[derive(Debug, thiserror::Error)]
 pub enum GovernError {
     /// The division has no live node that is known here.
     #[error("division {0} has no live node")]
     NoNode(DivisionCode),
+    /// No key of an agency has this id, or several begin so.
+    #[error("no one key of an agency begins with {0}")]
+    NoKey(String),
+    /// The agency's key did not prove itself to this node's key.
+    #[error("the agency's key was not proven to this node's key")]
+    NotProven,
     /// The reason is too long.
     #[error("a reason of {0} bytes; at most {REASON_BYTES_MAX} are allowed")]
     ReasonTooLong(usize),
@@ -85,9 +133,13 @@ impl Node {
     /// # Errors
     /// [`GovernError`].
     pub fn govern(&mut self, turn: &mut Turn<'_>, governing: &Governing) -> Result<Entry, GovernError> {
-        let (act, prose) = self.act_of(governing)?;
-        let (federation, author, index) = (self.federation(), *self.own_key(), self.own_size());
-        self.registry.judge(&federation, &author, index, &act).map_err(SayError::Refused)?;
+        // By the root's clock, which decides.
+        if self.has_expired() {
+            return Err(SayError::Refused(RefusalCode::OutsideValidity).into());
+        }
+        let (act, prose) = self.act_of(governing, turn.now.wall)?;
+        let (author, index) = (*self.own_key(), self.own_size());
+        self.ledger.judge_keys(&self.registry, &author, index, &act).map_err(SayError::Refused)?;
         if let Some((body, packed)) = prose {
             turn.keep_body(&body.digest, &packed);
         }
@@ -125,8 +177,46 @@ impl Node {
         })
     }
 
-    fn act_of(&self, governing: &Governing) -> Result<(Act, Option<(BodyRef, PackedBody)>), GovernError> {
+    fn act_of(
+        &self,
+        governing: &Governing,
+        now: WallMs,
+    ) -> Result<(Act, Option<(BodyRef, PackedBody)>), GovernError> {
         Ok(match governing {
+            Governing::Renew { code, life_ms } => {
+                let node = self.live(code)?;
+                let standing = self.registry.delegation(&node).cloned();
+                let mut renewed = standing.ok_or_else(|| GovernError::NoNode(code.clone()))?;
+                // Within our own, and never shorter than what stands.
+                renewed.not_after = self.until(now, life_ms.unwrap_or(DELEGATION_MS)).max(renewed.not_after);
+                (Act::Delegate(Box::new(renewed)), None)
+            }
+            Governing::Agency { agency, life_ms } => {
+                let message =
+                    agency_key_message(&self.federation(), self.own_key(), &agency.key, &agency.division);
+                let proof = Signature::from_bytes(agency.proof);
+                if agency.key.verify(&message, &proof).is_err() {
+                    return Err(GovernError::NotProven);
+                }
+                let first = self.registry.delegation(self.own_key()).map_or(now, |own| own.not_before);
+                let given = AgencyKey {
+                    key: agency.key,
+                    proof: agency.proof,
+                    division: agency.division.clone(),
+                    agency_name: agency.agency_name.clone(),
+                    agency_code: agency.agency_code.clone(),
+                    // The root judges by its own clock, which may stand a little behind ours.
+                    not_before: WallMs(now.0.saturating_sub(CLOCK_APART_MS)).max(first),
+                    not_after: self.until(now, life_ms.unwrap_or(AGENCY_MS)),
+                };
+                (Act::Agency(Box::new(given)), None)
+            }
+            Governing::RevokeAgency { key, reason, prose } => {
+                let body = self.prose(prose)?;
+                let prose = body.as_ref().map(|(body, _)| *body);
+                let origin = self.agency_key(key)?;
+                (Act::Revoke(Box::new(Revocation { origin, last: None, reason: *reason, prose })), body)
+            }
             Governing::Revoke { code, vouch, reason, prose } => {
                 let origin = self.live(code)?;
                 let last = match vouch {
@@ -156,6 +246,23 @@ impl Node {
                 (Act::Host(Box::new(hosted)), None)
             }
         })
+    }
+
+    /// The end of a validity of so many milliseconds, within our own.
+    fn until(&self, now: WallMs, life_ms: u64) -> WallMs {
+        let until = WallMs(now.0.saturating_add(life_ms));
+        self.registry.delegation(self.own_key()).map_or(until, |own| until.min(own.not_after))
+    }
+
+    /// The one key of an agency whose id begins so.
+    fn agency_key(&self, digits: &str) -> Result<PublicKey, GovernError> {
+        let begins = |key: &PublicKey| !digits.is_empty() && key.id().hex().starts_with(digits);
+        let keys = self.ledger.agencies().all().map(|given| given.agency.key);
+        let mut found = keys.filter(begins);
+        match (found.next(), found.next()) {
+            (Some(key), None) => Ok(key),
+            _ => Err(GovernError::NoKey(digits.to_owned())),
+        }
     }
 
     fn live(&self, code: &DivisionCode) -> Result<PublicKey, GovernError> {

@@ -33,8 +33,9 @@ pub const FETCH_DEMAND_TRIES: u32 = 3;
 pub const NOTE_BYTES_MAX: usize = 64 << 10;
 /// Longest frame in bytes: one body at its longest, and a pack around it.
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
-/// Most delegations in a presented chain.
-pub const CHAIN_COUNT_MAX: usize = 5;
+/// Most delegations and rotations in a presented chain: five delegations make the longest one, and what a receiver does
+/// not know yet of rotations is the newest of them. Each costs three signatures to verify.
+pub const CHAIN_COUNT_MAX: usize = 16;
 /// Checkpoint sizes whose view roots are kept to compare with attestations of the same size.
 pub const VIEW_HISTORY_COUNT: usize = 1024;
 /// Least time between two attestations of a node, in milliseconds.
@@ -76,3 +77,7 @@ pub const INVITE_COUNT_MAX: usize = 4096;
 pub const DELEGATION_MS: u64 = 5 * 365 * 86_400_000;
 /// Validity of the root's delegation by the anchor, in milliseconds (twenty years).
 pub const ROOT_DELEGATION_MS: u64 = 20 * 365 * 86_400_000;
+/// Validity of an agency's key when none is said, in milliseconds (three years).
+pub const AGENCY_MS: u64 = 3 * 365 * 86_400_000;
+/// How far the root's clock may stand behind ours before a new validity has not begun there, in milliseconds (an hour).
+pub const CLOCK_APART_MS: u64 = 3_600_000;

@@ -5,6 +5,8 @@
 #![doc = include_str!("PROTOCOL.md")]
 
 mod admission;
+pub mod agency;
+pub mod anchor;
 mod apply;
 pub mod ask;
 pub mod assembly;

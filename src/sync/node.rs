@@ -138,7 +138,7 @@ impl Node {
         let mut registry = Registry::default();
         for packed in &identity.chain {
             if let Ok(entry) = Entry::from_record(&packed.statement, &packed.card)
-                && matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
+                && matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_) | Act::Reparent { .. })
             {
                 registry.enact(&federation, entry.statement.key(), entry.statement.index(), &entry.card.act);
             }

@@ -101,6 +101,12 @@ pub enum PublishError {
     /// More attachments than a card names.
     #[error("{0} attachments; at most {ATTACHMENT_COUNT_MAX} are allowed")]
     TooManyAttachments(usize),
+    /// The agency has keys and signs its own packages; a node alone does not publish for it.
+    #[error("{0} signs its own packages")]
+    AgencySigns(String),
+    /// A signed package that this node cannot take.
+    #[error(transparent)]
+    Signed(#[from] super::agency::SignedRefusal),
     /// The statement could not be said.
     #[error(transparent)]
     Say(#[from] SayError),
@@ -161,7 +167,7 @@ impl Node {
         if submission.year > turn.now.wall.year() {
             return Err(SayError::Refused(RefusalCode::BadYear).into());
         }
-        self.check_attachments(turn, submission)?;
+        self.check_attachments(turn, &submission.content, &submission.attachments)?;
         let (package, packed) = self.body(BodyRole::Package, 0, &submission.content);
         let mut card = ReportCard {
             act: ReportAct::Submit,
@@ -198,6 +204,7 @@ impl Node {
             card.act = ReportAct::Correct;
             self.give_reason(turn, &mut card, reason)?;
         }
+        self.agency_signs(&card, None)?;
         let attached = submission.attachments.iter();
         card.bodies.extend(attached.map(|Attached { digest, bytes }| BodyRef {
             role: BodyRole::Attachment,
@@ -214,6 +221,10 @@ impl Node {
     pub(super) fn may_say_of(&self, division: &DivisionCode) -> Result<(), PublishError> {
         if self.own_refusal.is_some() {
             return Err(SayError::Refused(RefusalCode::NoAuthority).into());
+        }
+        // By the root's clock, which decides: a wrong clock here stops nobody.
+        if self.has_expired() {
+            return Err(SayError::Refused(RefusalCode::OutsideValidity).into());
         }
         if self.may_publish(division) { Ok(()) } else { Err(PublishError::ForeignDivision(division.clone())) }
     }
@@ -269,7 +280,11 @@ impl Node {
         }))
     }
 
-    fn fingerprint_of(&self, turn: &Turn<'_>, statement: &Digest) -> Result<Option<Digest>, SayError> {
+    pub(super) fn fingerprint_of(
+        &self,
+        turn: &Turn<'_>,
+        statement: &Digest,
+    ) -> Result<Option<Digest>, SayError> {
         let Some((_, entry)) = self.entry_by_digest(turn, statement)? else { return Ok(None) };
         let Some(report) = entry.card.act.report() else { return Ok(None) };
         let Some(package) = report.package() else { return Ok(None) };
@@ -299,7 +314,7 @@ impl Node {
     }
 }
 
-fn fingerprint(card: &ReportCard, content: &[u8]) -> Digest {
+pub(super) fn fingerprint(card: &ReportCard, content: &[u8]) -> Digest {
     let attached: Vec<Digest> = attachments_of(content).iter().map(|attachment| attachment.sha256).collect();
     content_fingerprint(content, &card.agency_id(), card.year, card.scope, card.status, &attached)
 }

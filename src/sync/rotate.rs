@@ -45,7 +45,7 @@ impl Node {
     /// Rotates to the key that was offered. `transport` is the transport key's secret, which proves itself again.
     ///
     /// # Errors
-    /// [`RotateError`]. The root's key is the anchor's to change.
+    /// [`RotateError`]. The root's key is the anchor's to change ([`super::anchor`]).
     pub fn rotate(&mut self, turn: &mut Turn<'_>, transport: &SecretKey) -> Result<Entry, RotateError> {
         let open = self.own_size().saturating_sub(self.ledger.next_index(self.own_key()));
         if open > 0 {
@@ -75,12 +75,22 @@ impl Node {
     /// The new key is the node's own from here on, and its log begins.
     pub(super) fn apply_rotated(&mut self, packed: &PackedEntry) -> Step {
         let Ok(entry) = Entry::from_record(&packed.statement, &packed.card) else { return Ok(()) };
-        let Act::Rotate(rotation) = &entry.card.act else { return Ok(()) };
-        self.identity.signing = rotation.signing;
-        self.logs = SignedLogs::of(&self.federation, &rotation.signing);
-        self.identity.chain.push(packed.clone());
+        let signing = match &entry.card.act {
+            Act::Rotate(rotation) => {
+                self.identity.chain.push(packed.clone());
+                rotation.signing
+            }
+            // The root's new key: its chain is the anchor's Delegate alone.
+            Act::Delegate(delegation) => {
+                self.identity.chain = vec![packed.clone()];
+                delegation.signing
+            }
+            _ => return Ok(()),
+        };
+        self.identity.signing = signing;
+        self.logs = SignedLogs::of(&self.federation, &signing);
         self.receipt_size = 0;
-        if let Some(spare) = self.spare.take_if(|spare| spare.public() == rotation.signing) {
+        if let Some(spare) = self.spare.take_if(|spare| spare.public() == signing) {
             self.signing = spare;
         }
         self.attested = None;

@@ -112,6 +112,7 @@ impl Node {
             card.revision = newest.revision.saturating_add(1);
             card.previous = newest.digest;
         }
+        self.agency_signs(&card, None)?;
         let revision = card.revision;
         let entry = self.say(turn, Act::Report(Box::new(card)))?;
         Ok(Published { digest: entry.digest(), revision, signed: true })

@@ -10,7 +10,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::note::{self, Note};
 use crate::log::witness;
 use crate::statement::card::{CardError, RefusalCode};
-use crate::statement::{Act, Entry};
+use crate::statement::{Act, Card, Entry};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 
@@ -92,6 +92,15 @@ impl Node {
     /// # Errors
     /// [`SayError`].
     pub fn say(&mut self, turn: &mut Turn<'_>, act: Act) -> Result<Entry, SayError> {
+        let salt = *self.signing.derive(&format!("card salt {}", self.own_size()));
+        self.say_card(turn, Card { salt, key: self.signing.public(), act, agency: None })
+    }
+
+    /// Signs a card, which may carry an agency's signature, as the next entry of our own log.
+    ///
+    /// # Errors
+    /// [`SayError`].
+    pub(super) fn say_card(&mut self, turn: &mut Turn<'_>, card: Card) -> Result<Entry, SayError> {
         if self.is_recovering() {
             return Err(SayError::Recovering);
         }
@@ -99,8 +108,7 @@ impl Node {
             return Err(SayError::Stopped);
         }
         let index = self.own_size();
-        let salt = *self.signing.derive(&format!("card salt {index}"));
-        let entry = Entry::sign(&self.signing, &self.federation(), index, salt, act)?;
+        let entry = Entry::of_card(&self.signing, &self.federation(), index, card)?;
         if self.is_root() {
             let at = turn.now.wall.max(self.ledger.sequenced_at());
             match self.ledger.judge(&entry, at) {

@@ -32,12 +32,15 @@ pub enum ChainError {
     /// The level is not strictly lower than the issuer's.
     #[error("the level is not below the issuer's level")]
     LevelNotLower,
-    /// Kinds or validity reach beyond the issuer's.
-    #[error("kinds or validity reach beyond the issuer's")]
+    /// Kinds or validity reach beyond the issuer's, or a renewal takes something away.
+    #[error("kinds or validity reach beyond the issuer's, or take something away")]
     Wider,
     /// Hosting reaches beyond the issuer's hosting and its delegated subtree.
     #[error("hosting reaches beyond the issuer's hosting and subtree")]
     HostingWider,
+    /// A renewal is of other keys, another division or another level.
+    #[error("a renewal is of the node's own keys and place")]
+    NotTheSame,
 }
 
 impl Authority {
@@ -128,6 +131,35 @@ impl Authority {
         (own.signing_proof, own.transport_proof) = (*signing_proof, *transport_proof);
         own.predecessor = Some((*old, last));
         Ok(rotated)
+    }
+
+    /// The same node's authority as its issuer says it again: the keys and their proofs, the level, the division and the
+    /// hosting are those that stand, kinds and validity at least as wide, and name and addresses may differ. So what
+    /// stands below it stays narrower, and nobody proves again what was proven.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn renewed(
+        &self,
+        issuer: &Self,
+        issuer_key: &PublicKey,
+        delegation: &Delegation,
+        in_subtree: &dyn Fn(&DivisionCode) -> bool,
+    ) -> Result<Self, ChainError> {
+        let own = self.delegation.as_ref().ok_or(ChainError::LevelNotLower)?;
+        let same_keys = (own.signing, own.transport) == (delegation.signing, delegation.transport)
+            && own.signing_proof == delegation.signing_proof
+            && own.transport_proof == delegation.transport_proof
+            && own.predecessor == delegation.predecessor;
+        if !same_keys || own.division != delegation.division || own.level != delegation.level {
+            return Err(ChainError::NotTheSame);
+        }
+        let shorter = delegation.not_before > own.not_before || delegation.not_after < own.not_after;
+        if shorter || !own.kinds.within(delegation.kinds) || own.hosting != delegation.hosting {
+            return Err(ChainError::Wider);
+        }
+        issuer.covers(delegation, in_subtree)?;
+        Ok(Self { delegation: Some(Arc::new(delegation.clone())), issuer: Some(*issuer_key), ..self.clone() })
     }
 
     /// The same authority under another parent, which must be as wide as the one before.

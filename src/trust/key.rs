@@ -130,6 +130,13 @@ impl SecretKey {
         let der = self.0.to_pkcs8_der().map_err(|_| KeyError::BadEncoding)?;
         Ok(Zeroizing::new(der.as_bytes().to_vec()))
     }
+    /// Reads what [`SecretKey::to_pkcs8_der`] writes.
+    ///
+    /// # Errors
+    /// [`KeyError::BadEncoding`].
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
+        SigningKey::from_pkcs8_der(der).map(Self).map_err(|_| KeyError::BadEncoding)
+    }
     /// PKCS#8 PEM, for key files.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ mod erasure;
 mod faults;
 mod full;
 mod healing;
+mod keys;
 mod paths;
 mod province;
 mod random;

@@ -127,7 +127,8 @@ impl World {
     pub fn province_with(&self, division: &str, policy: Policy) -> Office {
         let mut sim = self.sim();
         let seeds = [sim.random_bytes(), sim.random_bytes()];
-        let anchor = SecretKey::from_seed(&sim.random_bytes());
+        sim.anchor = sim.random_bytes();
+        let anchor = sim.anchor();
         let site = Site::new(code(division), seeds, None);
         let founding = Founding {
             anchor: &anchor,

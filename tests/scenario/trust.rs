@@ -3,6 +3,7 @@
 use crate::climbing::four_levels;
 use crate::story::{Keys, Office, World, code};
 use gongshi::digest::Digest;
+use gongshi::ledger::FOLD_VERSION;
 use gongshi::log::checkpoint::{Checkpoint, node_origin, root_origin};
 use gongshi::log::note::{self, Note};
 use gongshi::log::tree::{Frontier, leaf_hash};
@@ -102,7 +103,8 @@ fn a_node_whose_view_differs_from_the_roots_stops_attesting() {
     let (size, root) = city.sim().sites[city.at].node().root_log();
     let (wrong, at) = (Digest::of(&[b"another view"]).base64(), 2_000_000_000_000_u64);
     let (federation, root) = (federation(&city), root.base64());
-    let text = format!("gongshi/attestation/v1\n{federation}\n{size}\n{root}\n1\n{wrong}\n0\n{at}\n");
+    let text =
+        format!("gongshi/attestation/v1\n{federation}\n{size}\n{root}\n{FOLD_VERSION}\n{wrong}\n0\n{at}\n");
     let signatures = vec![note::sign(&text, &node_origin(&key.public()), &key)];
     let lie = Note { text, signatures }.to_string();
     says(&world, &province, &city, &Frame::Attest { note: lie });

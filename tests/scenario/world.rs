@@ -132,6 +132,8 @@ pub struct Site {
     pub transport: [u8; 32],
     /// The key that a rotation goes to, or went to.
     pub spare: Option<[u8; 32]>,
+    /// Keys that it signed with before, of which its machine keeps nothing.
+    pub past: Vec<[u8; 32]>,
     transport_public: PublicKey,
     address: String,
     pub disk: Disk,
@@ -163,6 +165,7 @@ impl Site {
             signing: seeds[0],
             transport: seeds[1],
             spare: None,
+            past: Vec::new(),
             disk: Disk::default(),
             marks: Marks::default(),
             store: Arc::new(MemoryStore::new()),
@@ -246,6 +249,7 @@ pub enum Occurrence {
 /// The simulation.
 pub struct Sim {
     pub seed: u64,
+    pub anchor: [u8; 32],
     pub rng: Rng,
     pub now_ms: u64,
     pub last_frame_ms: u64,
@@ -291,7 +295,13 @@ impl Sim {
             trace: VecDeque::new(),
             trace_lines: TRACE_LINES,
             trace_hash: Digest::ZERO,
+            anchor: [0; 32],
         }
+    }
+
+    /// The anchor's key, which lies in a safe.
+    pub fn anchor(&self) -> SecretKey {
+        SecretKey::from_seed(&self.anchor)
     }
 
     pub fn now(&self, site: usize) -> Now {

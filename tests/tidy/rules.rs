@@ -14,6 +14,7 @@ const CAGES: &[(&str, &[&str])] = &[
     ("rustls", &["src/net/", "src/net.rs"]),
     ("sled", &["src/store/sled.rs"]),
     ("ed25519_dalek", &["src/trust/key.rs"]),
+    ("pkcs8", &["src/trust/locked.rs", "src/trust/key.rs"]),
     ("bincode", &["src/wire.rs"]),
     ("calamine", &["src/intake/"]),
     ("rust_xlsxwriter", &["src/intake/", "src/portal/workbook.rs", "src/portal/circular.rs"]),

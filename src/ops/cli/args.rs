@@ -8,9 +8,10 @@ use super::console::ConsoleAction;
 use super::coverage::Coverage;
 use super::export::PortalAction;
 pub(super) use super::global::Global;
-use super::govern::{Close, HostAction, KeysAction, Reparent};
+use super::govern::{Close, HostAction, Reparent};
 use super::invite::Invite;
 use super::join::Join;
+use super::keys::KeysAction;
 use super::man::Man;
 use super::nothing::Nothing;
 use super::release::ReleaseAction;
@@ -48,7 +49,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: TemplateAction,
     },
-    /// 密钥：列出、吊销 / keys: list, revoke
+    /// 密钥：列出、更换、续期、吊销、机关签名、锚密钥、托管 / keys: list, rotate, renew, revoke; agencies, anchor, escrow
     Keys {
         #[command(subcommand)]
         action: KeysAction,
@@ -73,6 +74,8 @@ pub(super) enum Command {
     ReadApart,
     /// 校验、签名并上报 / validate, sign and publish
     Publish(Publish),
+    /// 机关：用自己的密钥签名报告，得到可交节点发布的文件 / at an agency's desk: sign a report into a file for the node
+    Sign(super::sign::Sign),
     /// 更正已公示的报告（须说明理由）/ publish the next revision of a report, with a reason
     Correct(Correct),
     /// 列出或取回报告的附件 / list or fetch the attachments of a report
@@ -95,6 +98,11 @@ pub(super) enum Command {
     },
     /// 报送情况：应报、已报、零报告、不适用、退回、未报、迟报 / who owes a report and who gave one
     Coverage(Coverage),
+    /// 公示期限：列出期满的报告，经决定后撤回 / retention: what has been public long enough, withdrawn when you say so
+    Retention {
+        #[command(subcommand)]
+        action: super::retention::RetentionAction,
+    },
     /// 统一公开：设定时间、查看就绪、演练 / one time for all levels: set, show, rehearse
     Release {
         #[command(subcommand)]
@@ -259,7 +267,7 @@ pub(super) struct Serve {
 
 #[derive(ClapArgs)]
 pub(super) struct Check {
-    /// 报告文件或目录 / report files or directories
+    /// 报告文件、机关签名文件或目录 / report files, packages that an agency signed, or directories
     #[arg(required = true)]
     pub(super) paths: Vec<PathBuf>,
     /// 区划代码（补缺或替代文件中的）/ division, in place of the file's

@@ -18,7 +18,7 @@ use clap::Args;
 use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
 /// Chunks handed to the node at once: 1 MiB.
@@ -36,6 +36,22 @@ pub(super) struct Attach {
     /// say: its hidden sheets, comments and author's name become public with it
     #[arg(long, env = "GONGSHI_ORIGINAL", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) original: bool,
+}
+
+/// A file, or a part of one: where it begins and how long it is.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) path: &'a Path,
+    pub(super) from: u64,
+    /// None: to the file's end.
+    pub(super) bytes: Option<u64>,
+}
+
+impl<'a> Part<'a> {
+    /// All of a file.
+    pub(super) const fn whole(path: &'a Path) -> Self {
+        Self { path, from: 0, bytes: None }
+    }
 }
 
 /// A file that the node keeps.
@@ -87,9 +103,9 @@ pub(super) fn name_in(submission: &mut Submission, kept: &[Kept]) -> Result<(), 
 
 /// Keeps a file in the node of the data directory.
 pub(super) fn keep(global: &Global, path: &Path) -> Result<Kept, Failure> {
-    let (bytes, sha256) = measure(path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let named = Attachment { name: harmless_name(&name), bytes, sha256 };
+    let part = Part::whole(path);
+    let named = named(path)?;
+    let (bytes, sha256) = (named.bytes, named.sha256);
     runtime()?.block_on(async {
         let mut link = Link::open(&global.data()).await?;
         for attempt in 0..ATTEMPTS_MAX {
@@ -97,24 +113,35 @@ pub(super) fn keep(global: &Global, path: &Path) -> Result<Kept, Failure> {
                 Reply::Bytes(salt) => salt.try_into().map_err(|_| unexpected())?,
                 _ => return Err(unexpected()),
             };
-            let outline = outline(path, salt)?;
+            let outline = outline(part, salt)?;
             if outline.bytes != bytes {
                 return Err(changed(path));
             }
-            match link.document(attaching(Attaching::Begin(outline))).await {
-                Ok(begun) => {
-                    let digest: Digest =
-                        begun["digest"].as_str().and_then(|text| text.parse().ok()).ok_or_else(unexpected)?;
-                    let held = begun["held"].as_u64().ok_or_else(unexpected)?;
-                    send(&mut link, path, &digest, held).await?;
-                    return Ok(Kept { attached: Attached { digest, bytes }, named });
-                }
+            match begin(&mut link, part, outline).await {
+                Ok(digest) => return Ok(Kept { attached: Attached { digest, bytes }, named }),
                 Err(failure) if failure.code == "attachment_erased" => {}
                 Err(failure) => return Err(failure),
             }
         }
         Err(unexpected())
     })
+}
+
+/// As the content names a file: its name, length and SHA-256.
+pub(super) fn named(path: &Path) -> Result<Attachment, Failure> {
+    let (bytes, sha256) = measure(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Attachment { name: harmless_name(&name), bytes, sha256 })
+}
+
+/// Begins a body of an outline, or goes on with it, and sends what the node lacks of it; its digest.
+pub(super) async fn begin(link: &mut Link, part: Part<'_>, outline: Outline) -> Result<Digest, Failure> {
+    let begun = link.document(attaching(Attaching::Begin(outline))).await?;
+    let digest: Digest =
+        begun["digest"].as_str().and_then(|text| text.parse().ok()).ok_or_else(unexpected)?;
+    let held = begun["held"].as_u64().ok_or_else(unexpected)?;
+    send(link, part, &digest, held).await?;
+    Ok(digest)
 }
 
 fn attaching(what: Attaching) -> Request {
@@ -124,7 +151,7 @@ fn attaching(what: Attaching) -> Request {
 /// Length and SHA-256 of a file within bounds.
 fn measure(path: &Path) -> Result<(u64, Digest), Failure> {
     let (mut bytes, mut sha256) = (0_u64, Sha256::new());
-    each_chunk(path, |chunk| {
+    each_chunk(Part::whole(path), |chunk| {
         bytes += chunk.len() as u64;
         sha256.update(chunk);
         Ok(())
@@ -132,9 +159,10 @@ fn measure(path: &Path) -> Result<(u64, Digest), Failure> {
     Ok((bytes, Digest::from_bytes(sha256.finalize().into())))
 }
 
-fn outline(path: &Path, salt: [u8; 32]) -> Result<Outline, Failure> {
+/// The outline of a part under a salt.
+pub(super) fn outline(part: Part<'_>, salt: [u8; 32]) -> Result<Outline, Failure> {
     let mut outline = Outline { salt, bytes: 0, leaves: Vec::new() };
-    each_chunk(path, |chunk| {
+    each_chunk(part, |chunk| {
         outline.push(chunk);
         Ok(())
     })?;
@@ -143,14 +171,14 @@ fn outline(path: &Path, salt: [u8; 32]) -> Result<Outline, Failure> {
 }
 
 /// Sends the chunks from `held` on, a few at a time.
-async fn send(link: &mut Link, path: &Path, digest: &Digest, held: u64) -> Result<(), Failure> {
-    let mut file = open(path)?;
+async fn send(link: &mut Link, part: Part<'_>, digest: &Digest, held: u64) -> Result<(), Failure> {
+    let mut file = open(part)?;
     let mut at = 0_u32;
     loop {
         let mut requests = Vec::new();
         let mut ended = false;
         while requests.len() < CHUNKS_AT_ONCE && !ended {
-            let chunk = next_chunk(&mut file, path)?;
+            let chunk = next_chunk(&mut file, part.path)?;
             ended = chunk.len() < BODY_CHUNK_BYTES;
             if u64::from(at) >= held && (!chunk.is_empty() || at == 0) {
                 let packed = ByteBuf::from(pack_chunk(&chunk));
@@ -174,8 +202,9 @@ async fn send(link: &mut Link, path: &Path, digest: &Digest, held: u64) -> Resul
     }
 }
 
-fn each_chunk(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
-    let mut file = open(path)?;
+fn each_chunk(part: Part<'_>, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    let path = part.path;
+    let mut file = open(part)?;
     let mut bytes = 0;
     loop {
         let chunk = next_chunk(&mut file, path)?;
@@ -192,21 +221,25 @@ fn each_chunk(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -
     }
 }
 
-fn open(path: &Path) -> Result<File, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+fn open(part: Part<'_>) -> Result<Take<File>, Failure> {
+    let path = part.path;
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
         return Err(unreadable(path, &std::io::Error::from(std::io::ErrorKind::InvalidInput)));
     }
     // Before anything is read: a file of ten gigabytes costs nothing.
-    if metadata.len() > ATTACHMENT_BYTES_MAX {
+    let bytes = part.bytes.unwrap_or(metadata.len());
+    if bytes > ATTACHMENT_BYTES_MAX {
         return Err(too_long(path));
     }
-    Ok(file)
+    file.seek(SeekFrom::Start(part.from)).map_err(|error| unreadable(path, &error))?;
+    // One byte more tells that a file has grown meanwhile.
+    Ok(file.take(part.bytes.unwrap_or(ATTACHMENT_BYTES_MAX + 1)))
 }
 
 /// The next chunk, shorter only at the end.
-fn next_chunk(file: &mut File, path: &Path) -> Result<Vec<u8>, Failure> {
+fn next_chunk(file: &mut Take<File>, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut chunk = Vec::with_capacity(BODY_CHUNK_BYTES);
     file.take(BODY_CHUNK_BYTES as u64).read_to_end(&mut chunk).map_err(|error| unreadable(path, &error))?;
     Ok(chunk)
@@ -222,7 +255,7 @@ fn too_long(path: &Path) -> Failure {
     Failure::new(5, "attachment_too_long", message)
 }
 
-fn changed(path: &Path) -> Failure {
+pub(super) fn changed(path: &Path) -> Failure {
     let message =
         format!("{}: 读取期间变了，请重新运行 / changed while it was read: run again", path.display());
     Failure::new(5, "attachment_changed", message)

@@ -130,6 +130,11 @@ fn node(status: &Value) -> Vec<Ill> {
         Some("behind") => ills.push(Ill::new("upstream_behind", &upstream["behind"])),
         _ => {}
     }
+    let ends = array(&status["ending"]).iter().map(|line| {
+        let (code, name, until) = (text(&line["code"]), text(&line["name"]), text(&line["until"]));
+        Ill::new("delegation_ends", format!("{code} {name} {until}"))
+    });
+    ills.extend(ends);
     let down = array(&status["children"]).iter().filter(|link| link["state"] == "down");
     ills.extend(down.map(|link| Ill::new("child_down", format!("{} {}", link["code"], link["name"]))));
     if status["unacknowledged"].as_u64().unwrap_or(0) > 0 {
@@ -155,6 +160,7 @@ mod tests {
         let ill = json!({
             "alarms": [{"code": "swallowed", "seen": "330282 #0"}],
             "state": "unsynced", "upstream": {"code": "330000", "state": "down"}, "unacknowledged": 2,
+            "ending": [{"code": "330282", "name": "慈溪市", "until": "2026-01-01T00:00:00Z"}],
             "children": [{"code": "330282", "name": "慈溪市", "state": "down"}], "root_log": {"size": 0}, "refused": 1, "returned": 1,
         });
         let codes: Vec<_> = node(&ill).iter().map(|ill| ill.code).collect();
@@ -164,6 +170,7 @@ mod tests {
                 "swallowed",
                 "unsynced",
                 "upstream_down",
+                "delegation_ends",
                 "child_down",
                 "unacknowledged",
                 "rejected",

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Data goes to stdout, everything else to stderr.
 
+mod anchor;
 mod apart;
 mod args;
 mod attach;
@@ -13,7 +14,9 @@ mod console;
 mod cores;
 mod coverage;
 mod demo;
+mod desk;
 mod doctor;
+mod escrow;
 mod explain;
 mod export;
 mod global;
@@ -23,6 +26,8 @@ mod init;
 mod invite;
 mod join;
 mod join_file;
+mod key_file;
+mod keys;
 mod link;
 mod locale;
 mod look;
@@ -38,11 +43,14 @@ mod progress;
 mod publish;
 mod reading;
 mod release;
+mod retention;
 mod review;
 mod roster;
 mod roster_file;
 mod serve;
 mod setting;
+mod sign;
+mod signed;
 mod status;
 mod store;
 mod sure;
@@ -126,7 +134,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Init(init) => init::run(&global, &init),
         Command::Invite(invite) => invite::run(&global, &invite),
         Command::Template { action } => template::run(&global, &action),
-        Command::Keys { action } => govern::keys(&global, &action),
+        Command::Keys { action } => keys::run(&global, &action),
         Command::Host { action } => govern::host(&global, &action),
         Command::Reparent(moved) => govern::reparent(&global, &moved),
         Command::Close(closed) => govern::close(&global, &closed),
@@ -135,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Check(check) => marked::run(&global, &check),
         Command::ReadApart => apart::run(),
         Command::Publish(publish) => publish::publish(&global, &publish),
+        Command::Sign(options) => sign::run(&global, &options),
         Command::Correct(correct) => publish::correct(&global, &correct),
         Command::Attachment(attachment) => attachment::run(&global, &attachment),
         Command::Withdraw(withdraw) => withdraw::run(&global, &withdraw),
@@ -142,6 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::NotApplicable(nothing) => nothing::run(&global, &nothing, true),
         Command::Roster { action } => roster::run(&global, &action),
         Command::Review { action } => review::run(&global, &action),
+        Command::Retention { action } => retention::run(&global, &action),
         Command::Coverage(options) => coverage::run(&global, &options),
         Command::Release { action } => release::run(&global, &action),
         Command::Status(options) => status::run(&global, &options),

@@ -1,10 +1,11 @@
-//! `gongshi check` and `gongshi publish`: from report files to findings or statements.
+//! `gongshi check` and `gongshi publish`: from report files, or packages that an agency signed, to findings or statements.
 
 use super::args::{Check, Correct, Global, Publish};
 use super::attach::Attach;
 use super::link::{Link, pause};
 use super::progress::Progress;
 use super::reading::{ReadFile, read_all};
+use super::signed;
 use super::{DONE, NOT_VALID, Outcome, REFUSED, UNREACHABLE, runtime, unexpected};
 use crate::digest::Digest;
 use crate::ops::service::{Failure, Reply, Request};
@@ -19,7 +20,8 @@ const WAIT_TRIES: u32 = 300;
 /// What is to be said of files, and the files.
 pub(super) fn check(global: &Global, check: &Check) -> Result<(Outcome, Vec<ReadFile>), Failure> {
     let files = read_all(global, check)?;
-    let refused: Vec<&ReadFile> = files.iter().filter(|file| file.submission.is_none()).collect();
+    let is_refused = |file: &&ReadFile| file.submission.is_none() && file.signed.is_none();
+    let refused: Vec<&ReadFile> = files.iter().filter(is_refused).collect();
     let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
     let document = json!({
         "schema": "gongshi.publish/1", "published": [],
@@ -55,18 +57,28 @@ fn say_all(
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
     let mut files = read_all(global, check)?;
+    let mut requests = Vec::new();
+    let mut places = Vec::new();
+    for (place, file) in files.iter_mut().enumerate() {
+        // What an agency signed is taken as it is.
+        if let Some(signed) = file.signed.take() {
+            requests.push(signed::submission(global, &signed)?);
+            places.push(place);
+        }
+    }
     let submissions =
         files.iter_mut().filter_map(|file| Some((PathBuf::from(&file.file), file.submission.as_mut()?)));
     attach.to(global, &mut submissions.collect::<Vec<_>>())?;
-    let data_refused = files.iter().any(|file| file.submission.is_none());
-    let mut requests = Vec::new();
-    let mut places = Vec::new();
+    let signed = |place: &usize| places.contains(place);
+    let data_refused =
+        files.iter().enumerate().any(|(place, file)| file.submission.is_none() && !signed(&place));
     for (place, file) in files.iter_mut().enumerate() {
         if let Some(submission) = file.submission.take() {
             requests.push(say(Box::new(submission)));
             places.push(place);
         }
     }
+    // Signed packages were put first; the answers come in the order of the questions.
     let mut published: Vec<(usize, Digest, u32)> = Vec::new();
     let mut rule_refused = false;
     let mut exit = DONE;
@@ -96,6 +108,7 @@ fn say_all(
         };
         Link::open(&global.data()).await?.calls(requests, on_reply).await
     })?;
+    published.sort_unstable_by_key(|(place, ..)| *place);
     if wait {
         let digests: Vec<Digest> = published.iter().map(|(_, digest, _)| *digest).collect();
         runtime.block_on(wait_sequenced(global, &digests))?;
@@ -165,7 +178,7 @@ pub(super) async fn wait_sequenced(global: &Global, digests: &[Digest]) -> Resul
     Err(Failure::new(UNREACHABLE, "not_sequenced", message))
 }
 
-fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
+pub(super) fn finding_lines(global: &Global, file: &ReadFile) -> Vec<String> {
     let grade = |grade| match grade {
         Grade::MustFix => global.words("必须改", "must fix").to_owned(),
         Grade::Confirm => global.words("请核实", "please confirm").to_owned(),

@@ -4,6 +4,7 @@ use super::args::{Check, Global};
 use super::cores::on_every_core;
 use super::link::Link;
 use super::progress::Progress;
+use super::signed::{self, Signed};
 use super::{runtime, template};
 use crate::division::DivisionCode;
 use crate::intake::{self, Given};
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// Most files in one call.
 const FILE_COUNT_MAX: usize = 20_000;
 /// Report files by the ends of their names.
-const ENDS: [&str; 3] = ["json", "csv", "xlsx"];
+const ENDS: [&str; 4] = ["json", "csv", "xlsx", "gongshi"];
 /// Bytes of a file that are read: one more than a file may have tells that it is longer.
 const BYTES_READ_MAX: u64 = intake::FILE_BYTES_MAX as u64 + 1;
 
@@ -31,6 +32,8 @@ pub(super) struct ReadFile {
     pub(super) file: String,
     pub(super) submission: Option<Submission>,
     pub(super) findings: Vec<Finding>,
+    /// What an agency signed, with nothing that must be fixed.
+    pub(super) signed: Option<Box<Signed>>,
 }
 
 /// What a reader knows beside the files.
@@ -88,19 +91,22 @@ impl ReadFile {
 impl Reader<'_> {
     fn read(&self, path: &Path) -> ReadFile {
         let file = path.display().to_string();
-        let mut bytes = Vec::new();
-        let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            let zh = format!("无法读取文件：{error}");
-            let finding = Finding::must_fix("unreadable", &zh, "the file cannot be read");
-            return ReadFile { file, submission: None, findings: vec![finding] };
+        if signed::is_signed(path) {
+            let (signed, findings) = signed::read(path, &self.templates);
+            return ReadFile { file, submission: None, findings, signed };
         }
+        let bytes = match bytes_of(path) {
+            Ok(bytes) => bytes,
+            Err(finding) => {
+                return ReadFile { file, submission: None, findings: vec![*finding], signed: None };
+            }
+        };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let ReadReport { submission, findings } = match self.check.apart {
             true => self.read_apart(name, bytes),
             false => self.read_here(&name, &bytes),
         };
-        ReadFile { file, submission, findings }
+        ReadFile { file, submission, findings, signed: None }
     }
 
     fn read_here(&self, name: &str, bytes: &[u8]) -> ReadReport {
@@ -128,6 +134,29 @@ impl Reader<'_> {
         };
         read_apart(Path::new(OWN_PROGRAM), &upload)
     }
+}
+
+/// Reads one report without asking any node.
+pub(super) fn read_one(path: &Path, given: Given<'_>, options: &ReadOptions<'_>) -> ReadFile {
+    let file = path.display().to_string();
+    let ReadReport { submission, findings } = match bytes_of(path) {
+        Ok(bytes) => {
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            let (report, findings) = intake::read(&bytes, &name, given, options);
+            ReadReport::of(report, findings)
+        }
+        Err(finding) => ReadReport { submission: None, findings: vec![*finding] },
+    };
+    ReadFile { file, submission, findings, signed: None }
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>, Box<Finding>> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(BYTES_READ_MAX).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| {
+        let zh = format!("无法读取文件：{error}");
+        Box::new(Finding::must_fix("unreadable", &zh, "the file cannot be read"))
+    })
 }
 
 /// The division of the node that would publish; none where there is no node to ask.

@@ -43,6 +43,7 @@ fn lead(global: &Global, document: &Value) -> String {
             true => format!("{down} of {} children are down. Look at: gongshi tree", children.len()),
             false => format!("{} 个下级中 {down} 个离线。请查看：gongshi tree", children.len()),
         },
+        "ok" if !array(&document["ending"]).is_empty() => ends(global, &document["ending"][0]),
         "ok" => global.words("一切正常，无需处理", "All is well, nothing to do").to_owned(),
         _ => match global.english() {
             true => {
@@ -50,6 +51,19 @@ fn lead(global: &Global, document: &Value) -> String {
             }
             false => format!("{waiting} 份声明正在上报。请查看：gongshi list --state waiting"),
         },
+    }
+}
+
+/// The delegation that ends first, and what to do.
+fn ends(global: &Global, first: &Value) -> String {
+    let (code, name, days) = (text_of(&first["code"]), text_of(&first["name"]), &first["days_left"]);
+    match (global.english(), first["state"] == "expired") {
+        (true, true) => format!("The delegation of {code} {name} has ended. Look at: gongshi keys list"),
+        (true, false) => {
+            format!("The delegation of {code} {name} ends in {days} days. Look at: gongshi keys list")
+        }
+        (false, true) => format!("{code} {name} 的授权已到期。请查看：gongshi keys list"),
+        (false, false) => format!("{code} {name} 的授权还有 {days} 天到期。请查看：gongshi keys list"),
     }
 }
 
@@ -146,7 +160,7 @@ fn grade(status: &Value, running: bool) -> (u8, &'static str) {
     match status["state"].as_str() {
         _ if !running => (2, "CRITICAL"),
         Some("unsynced" | "alarm") => (2, "CRITICAL"),
-        Some("ok") if !child_down => (0, "OK"),
+        Some("ok") if !child_down && array(&status["ending"]).is_empty() => (0, "OK"),
         _ => (1, "WARNING"),
     }
 }
@@ -187,6 +201,18 @@ mod tests {
             let text = screen(&global(lang), &status("ok", 1, "up"));
             assert!(!text.lines().next().unwrap().contains("gongshi "), "{text}");
         }
+    }
+
+    #[test]
+    fn what_ends_within_sixty_days_leads_the_screen_and_warns_monitoring() {
+        let mut status = status("ok", 1, "up");
+        status["ending"] =
+            json!([{"code": "330282", "name": "慈溪市", "state": "expiring", "days_left": 59}]);
+        for lang in ["zh", "en"] {
+            let first = screen(&global(lang), &status).lines().next().unwrap().to_owned();
+            assert!(first.contains("59") && first.contains("gongshi keys list"), "{first}");
+        }
+        assert_eq!(grade(&status, true).0, 1);
     }
 
     #[test]

@@ -5,6 +5,13 @@ use super::Row;
 /// Findings of `check` and `publish`.
 pub(super) const FINDINGS: &[Row] = &[
     (
+        "signed_package",
+        "签名文件不能用",
+        "重新取得文件，或由机关重签",
+        "the signed package cannot be used",
+        "get the file again, or have it signed again",
+    ),
+    (
         "body_format",
         "正文格式无法识别",
         "退回并请发布机关重新公示",

@@ -181,6 +181,20 @@ pub(super) const DOCTOR: &[Row] = &[
         "chmod 600 DIR/keys/*.pem",
     ),
     (
+        "delegation_expired",
+        "本节点授权已到期，不再受理新声明，已公示的不受影响",
+        "请上级 gongshi keys renew；根节点用 gongshi keys anchor",
+        "this node's delegation has ended: nothing new is taken, what is public stays",
+        "ask the parent for gongshi keys renew; the root: gongshi keys anchor",
+    ),
+    (
+        "delegation_ends",
+        "有授权将到期或已到期",
+        "gongshi keys list；下级 gongshi keys renew，机关 gongshi keys delegate，根节点 gongshi keys anchor",
+        "a delegation ends soon or has ended",
+        "gongshi keys list; a child: gongshi keys renew, an agency: gongshi keys delegate, the root: gongshi keys anchor",
+    ),
+    (
         "anchor_online",
         "锚密钥仍在本机",
         "离线另存后移走 数据目录/anchor",

@@ -69,6 +69,17 @@ pub(super) fn registry(seen: &Seen<'_>, wire: Option<(u64, u64)>) -> Registry {
         let left = (until_ms as f64 - seen.wall_ms as f64) / 1000.0;
         seconds(&mut to, "delegation_expiry", "Time until this node's delegation ends", left);
     }
+    let ending = status["ending"].as_array().map(Vec::as_slice).unwrap_or_default();
+    family(
+        &mut to,
+        "delegations_ending",
+        "Delegations that end within 60 days or have ended: this node's, its children's, its agencies'",
+        None,
+        ["node", "agency"].map(|kind| {
+            let count = ending.iter().filter(|line| line["kind"] == kind).count();
+            (vec![("kind", kind.to_owned())], count as f64)
+        }),
+    );
     links(&mut to, status);
     let standing = |code: &str| {
         status["alarms"].as_array().is_some_and(|alarms| alarms.iter().any(|alarm| alarm["code"] == code))
@@ -195,7 +206,7 @@ mod tests {
             "held": {"packages": 6}, "confirmed": {"size": 20}, "authority": {"until_ms": 61_000},
             "upstream": {"code": "330000", "state": "behind", "behind": 4},
             "children": [{"code": "330282", "state": "down", "behind": 9}],
-            "alarms": [{"code": "stale", "seen": "25"}],
+            "alarms": [{"code": "stale", "seen": "25"}], "ending": [{"kind": "agency"}],
         });
         let text = text(&status);
         for line in [
@@ -204,6 +215,7 @@ mod tests {
             "gongshi_statements_unacknowledged 2.0",
             "gongshi_checkpoint_age_seconds 1.5",
             "gongshi_delegation_expiry_seconds 60.0",
+            "gongshi_delegations_ending{kind=\"agency\"} 1.0",
             "gongshi_link_behind_entries{relation=\"child\",code=\"330282\"} 9.0",
             "gongshi_link_up{relation=\"child\",code=\"330282\"} 0.0",
             "gongshi_links{relation=\"parent\",state=\"behind\"} 1.0",

@@ -9,6 +9,7 @@ mod diff;
 mod find;
 mod list;
 mod proof;
+mod retention;
 mod review;
 mod show;
 mod verify;
@@ -18,6 +19,7 @@ mod walk;
 pub(super) use compare::Shown;
 pub(super) use list::Filter;
 pub(super) use proof::PROOF_BYTES_MAX;
+pub(super) use retention::{Rules as RetentionRules, due};
 pub(super) use review::Wanted;
 pub(super) use view::{ViewAsk, ViewForm};
 
@@ -69,6 +71,8 @@ pub(super) enum Query {
     ReviewList(Wanted),
     /// One of them with its findings, `gongshi.review/1`.
     ReviewShow(String),
+    /// What has been public for as long as it may be, `gongshi.retention/1`.
+    Retention(RetentionRules),
     /// Who owes a report, `gongshi.roster/1`.
     Rosters {
         /// The division at the top; none for the node's own.
@@ -99,6 +103,10 @@ pub(super) struct Glance {
     nodes: BTreeMap<PublicKey, NodeGlance>,
     scope: Scope,
     templates: Vec<TemplateRow>,
+    /// Keys that this node had before.
+    earlier: BTreeSet<PublicKey>,
+    /// The instants for which released years were announced.
+    schedules: BTreeMap<u16, WallMs>,
     now: WallMs,
 }
 
@@ -193,6 +201,8 @@ impl Glance {
             nodes,
             scope: Scope::default(),
             templates: Vec::new(),
+            earlier: BTreeSet::new(),
+            schedules: BTreeMap::new(),
             now: WallMs(0),
         }
     }
@@ -200,7 +210,12 @@ impl Glance {
     /// Looks at what a query needs of the node beside the rest.
     pub(super) fn for_query(node: &Node, query: &Query, now: WallMs) -> Self {
         let scope = if query.needs_scope() { Scope::of(node.ledger()) } else { Scope::default() };
-        Self { scope, templates: node.ledger().templates().to_vec(), now, ..Self::of(node) }
+        let (earlier, schedules) = match query {
+            Query::Retention(_) => retention::look(node),
+            _ => Default::default(),
+        };
+        let templates = node.ledger().templates().to_vec();
+        Self { scope, templates, earlier, schedules, now, ..Self::of(node) }
     }
 
     /// The tree and the rosters, for the queries that need them.
@@ -274,6 +289,7 @@ impl Reading {
                 coverage::coverage(store, &glance, division.as_ref(), *year, glance.now)
             }
             Query::ReviewList(wanted) => review::list(store, &glance, wanted),
+            Query::Retention(rules) => retention::list(store, &glance, *rules),
             Query::ReviewShow(digest) => review::show(store, &glance, digest),
             Query::Rosters { division, year } => coverage::rosters(store, &glance, division.as_ref(), *year),
             Query::VerifyAll => {

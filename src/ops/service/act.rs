@@ -1,6 +1,6 @@
 //! Which requests are administrative acts, in the words of the audit log. Whoever adds a request decides it here.
 
-use super::{Bundling, Reply, Request, Reviewing, Scoping, Witnessing};
+use super::{Bundling, Keying, Reply, Request, Reviewing, Scoping, Witnessing};
 use crate::sync::govern::Governing;
 use crate::sync::publish::Submission;
 
@@ -25,6 +25,12 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
                 let into: Vec<String> = into.iter().map(ToString::to_string).collect();
                 ("close", format!("{code} [{}]: {prose}", into.join(",")))
             }
+            Governing::Renew { code, .. } => ("keys renew", code.to_string()),
+            Governing::Agency { agency, .. } => {
+                let key = agency.key.id();
+                ("keys delegate", format!("{} {} {key}", agency.division, agency.agency_name))
+            }
+            Governing::RevokeAgency { key, prose, .. } => ("keys revoke", format!("{key}: {prose}")),
             Governing::Host { node, divisions } => {
                 let divisions: Vec<String> = divisions.iter().map(ToString::to_string).collect();
                 ("host add", format!("{node} [{}]", divisions.join(",")))
@@ -60,6 +66,14 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             Reviewing::Return { dry_run: true, .. } => return None,
             Reviewing::Return { digest, reason, .. } => ("review return", format!("{digest}: {reason}")),
             Reviewing::Accept { digest } => ("review accept", digest.clone()),
+        },
+        Request::Keying(keying) => match &**keying {
+            Keying::Desk { .. } => return None,
+            Keying::Submit { card, .. } => ("publish", signed(card)),
+            Keying::AskAnchor { rotate, .. } => {
+                ("keys anchor request", if *rotate { "--rotate".to_owned() } else { String::new() })
+            }
+            Keying::EnterAnchor { .. } => ("keys anchor apply", String::new()),
         },
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
         Request::Note(noting) => noting.act(),
@@ -97,4 +111,13 @@ pub(in crate::ops) fn result(reply: &Reply) -> String {
 
 fn report(submission: &Submission) -> String {
     format!("{} {} {}", submission.division, submission.agency_name, submission.year)
+}
+
+/// What an agency signed, as its card says.
+fn signed(card: &[u8]) -> String {
+    let card = crate::statement::Card::parse(card).ok();
+    let report = card.as_ref().and_then(|card| card.act.report());
+    report.map_or_else(String::new, |report| {
+        format!("{} {} {} (signed)", report.division, report.agency_name, report.year)
+    })
 }

@@ -2,15 +2,17 @@
 
 use crate::record::Room;
 use crate::sync::{Node, Recovering};
+use crate::time::WallMs;
 use serde_json::{Value, json};
 
 /// Every code that [`alarms`] may name, the gravest first.
-pub(in crate::ops) const ALARM_CODES: [&str; 11] = [
+pub(in crate::ops) const ALARM_CODES: [&str; 12] = [
     "recovering",
     "repairing",
     "record_behind",
     "disk_full",
     "delegate_refused",
+    "delegation_expired",
     "split_view",
     "view_differs",
     "swallowed",
@@ -36,7 +38,7 @@ impl Alarm {
 }
 
 /// What stands now, the gravest first.
-pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
+pub(super) fn alarms(node: &Node, now: WallMs) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if let Some(Recovering { own, root, unsure }) = node.recovering() {
         let seen = format!("{}/{} {}/{}", own.0, own.1.max(own.0), root.0, root.1.max(root.0));
@@ -53,6 +55,11 @@ pub(super) fn alarms(node: &Node) -> Vec<Alarm> {
     }
     if let Some(code) = node.own_refusal() {
         alarms.push(Alarm::new("delegate_refused", code.as_str()));
+    }
+    if let Some(own) = node.registry().delegation(node.own_key())
+        && own.not_after <= now
+    {
+        alarms.push(Alarm::new("delegation_expired", own.not_after));
     }
     if let Some(text) = node.evidence().first() {
         alarms.push(Alarm::new("split_view", format!("{} bytes", text.len())));

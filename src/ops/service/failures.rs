@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::store::StoreError;
 use crate::sync::SayError;
+use crate::sync::agency::SignedRefusal;
 use crate::sync::enrol::InviteError;
 use crate::sync::publish::PublishError;
 
@@ -77,8 +78,72 @@ pub(super) fn publish_failure(error: PublishError) -> Result<Failure, StoreError
                 "{count} 个附件，最多 14 个：请合并后重试 / {count} attachments, at most 14: join some and try again"
             ),
         ),
+        PublishError::AgencySigns(agency) => Failure::new(
+            6,
+            "agency_unsigned",
+            format!(
+                "{agency} 自行签名：请由该机关 gongshi sign 后，对签名文件 gongshi publish / {agency} signs its own packages: have it run gongshi sign, then publish the file"
+            ),
+        ),
+        PublishError::Signed(refusal) => signed_failure(&refusal),
         PublishError::Say(error) => say_failure(error)?,
     })
+}
+
+/// Why a signed package is not submitted.
+fn signed_failure(refusal: &SignedRefusal) -> Failure {
+    let short = |key: &crate::trust::key::PublicKey| key.to_string().chars().take(16).collect::<String>();
+    match refusal {
+        SignedRefusal::NotSigned => Failure::new(
+            4,
+            "signature_invalid",
+            "签名无效，或不是本联邦的签名文件 / the signature does not hold, or is not for this federation",
+        ),
+        SignedRefusal::OtherNode => Failure::new(
+            6,
+            "desk_outdated",
+            "该文件是为另一节点或本节点的旧密钥签的：请用 gongshi keys desk 给出新的资料后重签 / it was signed for another node, or for a key that this node no longer has: give the desk a new file (gongshi keys desk) and have it signed again",
+        ),
+        SignedRefusal::ForeignKey(key, agency) => Failure::new(
+            6,
+            "agency_key_unknown",
+            format!(
+                "密钥 {} 未获授权代表 {agency}：请先 gongshi keys delegate，并待省级编号 / key {0} may not sign for {agency}: gongshi keys delegate first, and wait until it is sequenced",
+                short(key)
+            ),
+        ),
+        SignedRefusal::RevokedKey(key) => Failure::new(
+            6,
+            "agency_key_revoked",
+            format!(
+                "密钥 {} 已吊销：请机关另制密钥，再 gongshi keys delegate / key {0} was revoked: have a new one made, then gongshi keys delegate",
+                short(key)
+            ),
+        ),
+        SignedRefusal::OutsideValidity { key, from, until } => Failure::new(
+            6,
+            "agency_key_expired",
+            format!(
+                "密钥 {} 的有效期为 {from} 至 {until}：请用同一密钥再次 gongshi keys delegate 续期 / key {0} is valid from {from} until {until}: renew it by gongshi keys delegate with the same key",
+                short(key)
+            ),
+        ),
+        SignedRefusal::NotNext { found, expected } => Failure::new(
+            6,
+            "desk_outdated",
+            format!(
+                "签的是第 {found} 版，现应为第 {expected} 版：请用 gongshi keys desk 给出新的资料后重签 / revision {found} was signed where {expected} comes next: give the desk a new file (gongshi keys desk) and have it signed again"
+            ),
+        ),
+        SignedRefusal::OtherBody(at) => Failure::new(
+            4,
+            "body_not_signed",
+            format!(
+                "第 {} 项内容与签名不符，文件已损坏 / body {at} is not what was signed: the file is damaged",
+                at + 1
+            ),
+        ),
+    }
 }
 
 /// There is no room for new work.

@@ -1,21 +1,14 @@
-//! Acts about the tree, and the keys there are, as requests and documents.
+//! Acts about the tree as requests and documents.
 
 use super::failures::{reason_failure, say_failure};
 use super::{Answer, Failure, Reply, document};
-use crate::ledger::EndCause;
 use crate::ops::data_dir::DataDir;
+use crate::statement::Act;
 use crate::store::StoreError;
 use crate::sync::govern::{GovernError, Governing};
 use crate::sync::rotate::RotateError;
 use crate::sync::{Node, Turn};
-use crate::time::WallMs;
-use crate::trust::delegation::Delegation;
-use crate::trust::key::PublicKey;
-use serde_json::{Value, json};
-
-/// A delegation that ends within so many days is told of in time: 60 days, as the design asks.
-pub(in crate::ops) const EXPIRY_WARNING_DAYS: u64 = 60;
-const DAY_MS: u64 = 86_400_000;
+use serde_json::json;
 
 /// Says it; the document names the statement.
 pub(super) fn govern(
@@ -30,10 +23,18 @@ pub(super) fn govern(
                 Governing::Reparent { .. } => "reparent",
                 Governing::Close { .. } => "close",
                 Governing::Host { .. } => "host",
+                Governing::Renew { .. } => "renew",
+                Governing::Agency { .. } => "agency",
+                Governing::RevokeAgency { .. } => "revoke_agency",
+            };
+            let until = match &entry.card.act {
+                Act::Delegate(own) => Some(own.not_after.to_string()),
+                Act::Agency(own) => Some(own.not_after.to_string()),
+                _ => None,
             };
             return Ok(document(&json!({
                 "schema": "gongshi.govern/1", "kind": kind, "digest": entry.digest(),
-                "sequenced": node.is_root(),
+                "sequenced": node.is_root(), "until": until,
             })));
         }
         Err(GovernError::NoNode(code)) => Failure::new(
@@ -42,6 +43,18 @@ pub(super) fn govern(
             format!(
                 "{code} 没有在用节点：请用 gongshi tree 核对 / division {code} has no live node: see gongshi tree"
             ),
+        ),
+        Err(GovernError::NoKey(digits)) => Failure::new(
+            2,
+            "no_such_key",
+            format!(
+                "没有唯一以 {digits} 开头的机关密钥：用 gongshi keys list 查看 / no one key of an agency begins with {digits}: see gongshi keys list"
+            ),
+        ),
+        Err(GovernError::NotProven) => Failure::new(
+            6,
+            "key_not_proven",
+            "该密钥不是凭本节点现行密钥的签名资料生成的：请用 gongshi keys desk 重新给出资料，再由机关 gongshi keys new / the key was made for another node, or for a key that this node no longer has: give the desk a new file (gongshi keys desk) and have the key made again",
         ),
         Err(GovernError::ReasonTooLong(bytes)) => reason_failure(bytes),
         Err(GovernError::Say(error)) => say_failure(error)?,
@@ -82,35 +95,4 @@ pub(super) fn rotate(node: &mut Node, turn: &mut Turn<'_>, data: &DataDir) -> Re
         Err(RotateError::Say(error)) => say_failure(error)?,
     };
     Ok(Answer::Now(Reply::Failure(failure)))
-}
-
-/// Days until a delegation ends; 0 when it has.
-pub(in crate::ops) fn days_left(own: &Delegation, now: WallMs) -> u64 {
-    own.not_after.0.saturating_sub(now.0) / DAY_MS
-}
-
-/// `gongshi.keys/1`: every key that was delegated, by division, newest first within one.
-pub(super) fn keys(node: &Node, now: WallMs) -> Value {
-    let registry = node.registry();
-    let mut keys: Vec<(&PublicKey, &Delegation)> = registry.delegations().collect();
-    keys.sort_by(|(_, a), (_, b)| (&a.division, b.not_before).cmp(&(&b.division, a.not_before)));
-    let line = |(key, own): &(&PublicKey, &Delegation)| {
-        let days = days_left(own, now);
-        let state = match registry.ending(key).map(|end| end.cause) {
-            Some(EndCause::Replaced) => "replaced",
-            Some(EndCause::Revoked) => "revoked",
-            Some(EndCause::Closed) => "closed",
-            None if days == 0 => "expired",
-            None if days <= EXPIRY_WARNING_DAYS => "expiring",
-            None => "live",
-        };
-        json!({
-            "code": own.division, "level": own.level, "name": own.name, "key": key.id(),
-            "public_key": key, "transport_key": own.transport, "state": state,
-            "not_before": own.not_before.to_string(), "not_after": own.not_after.to_string(), "days_left": days,
-            "predecessor": own.predecessor.as_ref().map(|(old, last)| json!({"key": old.id(), "last": last})),
-            "last": registry.ending(key).map(|end| end.last), "own": *key == node.own_key(),
-        })
-    };
-    json!({"schema": "gongshi.keys/1", "keys": keys.iter().map(line).collect::<Vec<_>>()})
 }

@@ -23,6 +23,7 @@ mod bundle;
 mod failures;
 mod govern;
 mod invite;
+mod keys;
 mod noting;
 mod paths;
 mod release;
@@ -37,6 +38,7 @@ mod witness;
 pub(super) use act::{act, result};
 pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
+pub(super) use keys::Keying;
 pub(super) use noting::Noting;
 pub(super) use review::{Reviewing, findings_of};
 pub(super) use scope::{Scoping, duty_json};
@@ -126,6 +128,8 @@ pub(super) enum Request {
     Rotate,
     /// Every key that was delegated.
     Keys,
+    /// Something about keys of agencies, or the anchor's word.
+    Keying(Box<Keying>),
     /// All invitations.
     Invitations,
     /// Approve a pending request.
@@ -257,6 +261,9 @@ pub(super) fn answer(
     if let Request::Rotate = request {
         return govern::rotate(node, turn, data);
     }
+    if let Request::Keying(keying) = request {
+        return keys::keying(node, turn, keying, data).map(Answer::Now);
+    }
     if let Request::Inventory = request {
         return backup::inventory(node, turn, data).map(Answer::Now);
     }
@@ -286,7 +293,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
             let outcome = node.outcome(turn, digest)?;
             Reply::Outcome(outcome.map(|known| known.map_err(|code| code.as_str().to_owned())))
         }
-        Request::Status => document(&status(node)),
+        Request::Status => document(&status(node, turn.now.wall)),
         Request::Doubt { statement, body } => {
             node.doubt_body(turn, statement, body)?;
             document(&json!({}))
@@ -316,7 +323,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::Scope(scoping) => scope::scope(node, turn, scoping)?,
         Request::Templates => document(&template::templates(node, turn)?),
         Request::AddTemplate { file, text } => template::add(node, turn, file, text)?,
-        Request::Keys => document(&govern::keys(node, turn.now.wall)),
+        Request::Keys => document(&keys::keys(node, turn.now.wall)),
         Request::Invitations => document(&invitations(node, turn.now.wall)),
         Request::Approve(code) => match node.approve(turn, code) {
             Ok(digits) => {
@@ -346,7 +353,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
         Request::Note(_) => document(&json!({"schema": "gongshi.note/1"})),
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
-        Request::Query(_) | Request::Rotate | Request::Inventory => {
+        Request::Query(_) | Request::Rotate | Request::Keying(_) | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))
         }
     })

@@ -2,6 +2,7 @@
 
 use super::RollCallRow;
 use super::alarms::{Alarm, alarms};
+use super::keys::ending;
 use crate::division::DivisionCode;
 use crate::sync::Node;
 use crate::sync::status::Link;
@@ -10,14 +11,14 @@ use crate::trust::key::PublicKey;
 use serde_json::{Value, json};
 
 /// The document of `gongshi status --json`.
-pub(super) fn status(node: &Node) -> Value {
+pub(super) fn status(node: &Node, now: WallMs) -> Value {
     let identity = node.identity();
     let (own, root_log) = (node.own_log(), node.root_log());
     let upstream = node.upstream();
     let link = |link: &Link| json!({"code": link.code, "name": link.name, "state": link.state(), "behind": link.behind, "skew_ms": link.skew_ms});
     let children: Vec<Value> = node.children().iter().map(link).collect();
     let down = upstream.as_ref().is_some_and(|link| !link.up);
-    let alarms: Vec<Value> = alarms(node).iter().map(Alarm::to_json).collect();
+    let alarms: Vec<Value> = alarms(node, now).iter().map(Alarm::to_json).collect();
     let via = node.detour().map(|(reason, used)| {
         let link = used.and_then(|key| node.link_above(&key));
         json!({"reason": reason.as_str(), "code": link.as_ref().map(|l| &l.code), "name": link.as_ref().map(|l| &l.name)})
@@ -47,6 +48,7 @@ pub(super) fn status(node: &Node) -> Value {
         "confirmed": {"quorum": node.quorum(), "size": node.confirmed_size()},
         "unacknowledged": node.unacknowledged(),
         "authority": authority(node),
+        "ending": ending(node, now),
         "refused": node.own_refused_count(),
         "returned": node.sent_back().count(),
     })

@@ -1,6 +1,7 @@
 //! What a request weighs: time to read, room on the disk, bytes in a turn.
 
-use super::{Bundling, Request};
+use super::{Bundling, Keying, Request};
+use crate::sync::body::PackedBody;
 
 impl Request {
     /// True when the answer may take as long as there is to read.
@@ -12,6 +13,7 @@ impl Request {
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Attach(attaching) => attaching.bytes() > 0,
+            Self::Keying(keying) => !matches!(**keying, Keying::Desk { .. }),
             Self::Bundle(bundling) => matches!(**bundling, Bundling::Take { .. }),
             Self::Publish(_)
             | Self::Correct(..)
@@ -34,6 +36,10 @@ impl Request {
         match self {
             Self::Publish(submission) | Self::Correct(submission, _) => submission.content.len(),
             Self::Attach(attaching) => attaching.bytes(),
+            Self::Keying(keying) => match &**keying {
+                Keying::Submit { bodies, .. } => bodies.iter().map(PackedBody::packed_bytes).sum(),
+                _ => 0,
+            },
             _ => 0,
         }
     }

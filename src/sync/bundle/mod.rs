@@ -149,7 +149,7 @@ impl Node {
             root_size: self.root_frontier.size(),
             part: 1,
         };
-        let mut chain = self.chain_of(turn, &own)?;
+        let chain = self.chain_of(turn, &own)?;
         if self.ancestors().contains(&key) {
             let legs = self.lacking_above(turn, &key, since)?;
             let below = self.attestations.iter().filter(|(key, _)| self.registry.is_ancestor(&own, key));
@@ -171,11 +171,7 @@ impl Node {
             return Err(BundleError::NotOnPath(to.clone()));
         }
         // A node that joins by files finds its own Delegate here.
-        for packed in self.chain_of(turn, &key)? {
-            if !chain.contains(&packed) {
-                chain.push(packed);
-            }
-        }
+        let chain = self.whole_chain(turn, &key)?;
         let opening = vec![Frame::Introduce { chain }];
         let mut plan = Plan {
             header,

@@ -109,7 +109,9 @@ impl Law {
         let (mut key, mut hops) = (author, 0);
         while key.id() != self.federation {
             let step = self.given.get(&key).ok_or_else(|| words("the chain does not reach the anchor"))?;
-            let valid = step.own.not_before <= at && at < step.own.not_after;
+            // Whoever follows a key is renewed in its place.
+            let now = self.given.get(&self.newest(key)).unwrap_or(step);
+            let valid = now.own.not_before <= at && at < now.own.not_after;
             holds!(valid, "{}", words("a delegation was not valid"));
             holds!(
                 step.rests_on.iter().all(|(by, at)| self.stands(by, *at)),
@@ -170,6 +172,16 @@ impl Law {
         match &entry.card.act {
             Act::Delegate(own) => {
                 self.narrower(index, &author, own)?;
+                if let Some(renewed) = self.given.get_mut(&own.signing) {
+                    let longer = renewed.own.not_after <= own.not_after;
+                    let same = renewed.own.transport == own.transport && renewed.own.division == own.division;
+                    holds!(
+                        longer && same,
+                        "I7 authority at sequencing: leaf {index} renews what is not that node's"
+                    );
+                    (renewed.own, renewed.parent) = ((**own).clone(), author);
+                    return Ok(());
+                }
                 let given = Given {
                     own: (**own).clone(),
                     parent: author,

@@ -126,7 +126,8 @@ impl Sim {
         let mut logs: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
         logs.insert(root_origin(&federation), roots(&root_leaves(self.sites[0].store.as_ref())));
         for site in &self.sites {
-            for key in site.keys() {
+            let past = site.past.iter().map(gongshi::trust::key::SecretKey::from_seed);
+            for key in past.chain(site.keys()) {
                 let key = key.public();
                 logs.insert(node_origin(&key), roots(&origin_leaves(site.store.as_ref(), &key)));
             }

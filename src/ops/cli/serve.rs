@@ -12,8 +12,7 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
     if !data.is_initialised() {
         return Err(crate::ops::data_dir::DataDirError::NotInitialised(global.data.clone()).into());
     }
-    let loaded = loaded(global)?;
-    let mut config = loaded.config().clone();
+    let mut config = load(global)?;
     match global.manner.verbose {
         0 => {}
         1 => config.log.level = LogLevel::Debug,
@@ -24,7 +23,7 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
         end_with_stdin();
     }
     let portal = config.listen.portal.to_string();
-    daemon::run(&data, &config, loaded.settings(), || {
+    daemon::run(&data, &config, || {
         if global.manner.quiet {
             return;
         }

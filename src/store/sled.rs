@@ -20,9 +20,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 /// sled's own cache, in bytes. Its default is 1 GiB; a town's machine has little, and the kernel caches too.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How often a store that is locked is tried again, and how long after the last time: two seconds in all.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The tree, and its one key, of the mark by which pointers to long values are known.
 const LONG: &[u8] = b"long";
@@ -51,7 +56,7 @@ impl SledStore {
             let mark = db.open_tree(LONG)?.get(LONG)?;
             Ok((db, mark))
         };
-        match catch_unwind(AssertUnwindSafe(opened)) {
+        match until_unlocked(|| catch_unwind(AssertUnwindSafe(opened))) {
             Ok(Ok((db, mark))) => {
                 let long = Long::open(dir, mark.as_deref()).map_err(full_or_io)?;
                 let Some(long) = long else {
@@ -212,12 +217,33 @@ fn is_full(error: &::sled::Error) -> bool {
 }
 
 /// True for failures to open that a rebuilding would not heal: another process holds the store, it may not be
-/// written, too many files are open. sled wraps the first, and says it in words only.
+/// written, too many files are open.
 fn says_nothing_of_the_store(error: &io::Error) -> bool {
     let too_many_files = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].map(|e| Some(e.raw_os_error()));
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
         || too_many_files.contains(&error.raw_os_error())
-        || error.to_string().contains("could not acquire lock")
+        || is_locked(error)
+}
+
+/// Opens again while sled's own lock is held. The directory's lock keeps other processes out, so who holds it is this
+/// one: a child between its fork and its exec has a copy of every descriptor, and with it the lock of a store that
+/// was dropped meanwhile.
+#[allow(clippy::disallowed_methods, reason = "waits for the operating system, for two seconds at most")]
+fn until_unlocked<T>(
+    mut open: impl FnMut() -> std::thread::Result<::sled::Result<T>>,
+) -> std::thread::Result<::sled::Result<T>> {
+    for _ in 0..LOCK_TRIES {
+        match open() {
+            Ok(Err(::sled::Error::Io(error))) if is_locked(&error) => std::thread::sleep(LOCK_PAUSE),
+            other => return other,
+        }
+    }
+    open()
+}
+
+/// sled says it in words only.
+fn is_locked(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -15,7 +15,7 @@
 //! 4. Agreeing: [`ledger`] (the fold: authority, disclosures, view root), [`sync`] (climb and tail, without I/O); and
 //!    reading: [`view`] (the tree of divisions, coverage, sums, rates, series, provenance, comparisons).
 //! 5. Edges, the only places with sockets and tasks: [`net`] (QUIC), [`portal`] (the public pages and the API),
-//!    [`console`] (status page, probes, metrics); [`intake`] (workbooks and CSV in, blank and marked ones out).
+//!    [`console`] (what operators see and do; probes, metrics); [`intake`] (workbooks and CSV in, blank and marked ones out).
 //! 6. Running it: [`config`], [`ops`] (engine, driver, daemon, control socket, command line).
 //!
 //! # What always holds

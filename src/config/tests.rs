@@ -12,13 +12,15 @@ fn a_written_file_reads_back_and_names_every_key() {
     config.portal.trusted = vec![Network::try_from("10.0.0.0/8".to_owned()).unwrap()];
     config.portal.known = vec![KnownPortal::try_from("330000=https://a.example.cn".to_owned()).unwrap()];
     config.sync = SyncRate { up_bytes_per_s: 8_000, down_bytes_per_s: 1_000_000 };
+    config.console.hosts = vec!["ops.example.cn".to_owned()];
+    config.console.proxy_trusted = config.portal.trusted.clone();
     config.site.owner = "引号\"与\\反斜杠\n换行 {brace} # '".to_owned();
     config.log = Log { format: LogFormat::Json, level: LogLevel::Trace, audit_days: 180 };
     let text = config.to_toml();
     assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
     let written = text.parse::<toml::Table>().unwrap();
     assert_eq!(written, toml::Table::try_from(&config).unwrap());
-    assert!(text.lines().count() < 77);
+    assert!(text.lines().count() < 97);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The daemon: portal, console, control socket and the driver, started together and stopped together.
 
 use super::audit::Caller;
-use super::console_source::ConsoleView;
+use super::console_source::{ConsoleView, settings_document};
 use super::control;
 use super::data_dir::{Clock, DataDir, DataDirError, Opened};
+use super::drafts::Drafts;
 use super::driver::{Ask, Driver, REQUEST_COUNT_MAX, pause};
 use super::engine::{Engine, EngineError};
 use super::gateway;
@@ -12,13 +13,14 @@ use super::notify;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use super::sums::ViewTemplates;
-use crate::config::Config;
-use crate::console;
+use crate::config::{Config, ReviewMode, Setting};
+use crate::console::{self, ConsoleRules};
 use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, router};
 use crate::store::{Store, StoreError};
 use crate::trust::key::SecretKey;
+use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -82,18 +84,24 @@ async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
 }
 
 /// Serves a data directory until it is told to stop. Damage that is met ends the node and not the process: the node is
-/// healed and begins anew.
+/// healed and begins anew. The settings are what the console shows.
 ///
 /// # Errors
 /// [`DaemonError`].
-pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), DaemonError> {
+pub fn run<'a>(
+    data: &DataDir,
+    config: &Config,
+    settings: impl Iterator<Item = Setting<'a>>,
+    ready: impl FnOnce(),
+) -> Result<(), DaemonError> {
     let data = &data.clone().with_floor(u64::from(config.store.free_mib_min) << 20);
     data.set_room_aside();
     let clock = Clock::start();
+    let set = Set { config, shown: settings_document(settings) };
     let mut ready = Some(ready);
     let mut said = || ready.take().into_iter().for_each(|ready| ready());
     for _ in 0..HEALINGS_MAX {
-        match serve_once(data, config, clock, &mut said) {
+        match serve_once(data, &set, clock, &mut said) {
             Err(DaemonError::Engine(error)) if error.is_damage() => {
                 tracing::error!(%error, "damage was met: the node is healed and begins anew");
                 if !matches!(error, EngineError::Record(_)) {
@@ -103,16 +111,18 @@ pub fn run(data: &DataDir, config: &Config, ready: impl FnOnce()) -> Result<(), 
             other => return other,
         }
     }
-    serve_once(data, config, clock, &mut said)
+    serve_once(data, &set, clock, &mut said)
+}
+
+/// What is configured, and the document that says where each value came from.
+struct Set<'a> {
+    config: &'a Config,
+    shown: Value,
 }
 
 /// Serves until told to stop, or until damage is met.
-fn serve_once(
-    data: &DataDir,
-    config: &Config,
-    clock: Clock,
-    ready: impl FnOnce(),
-) -> Result<(), DaemonError> {
+fn serve_once(data: &DataDir, set: &Set<'_>, clock: Clock, ready: impl FnOnce()) -> Result<(), DaemonError> {
+    let config = set.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
     let mut opened = runtime.block_on(open(data, clock))?;
@@ -129,7 +139,7 @@ fn serve_once(
         opened.engine,
         &opened.transport,
         data,
-        config,
+        set,
         clock,
         stop_sender,
         stop.clone(),
@@ -158,11 +168,12 @@ async fn start(
     engine: Engine,
     transport: &SecretKey,
     data: &DataDir,
-    config: &Config,
+    set: &Set<'_>,
     clock: Clock,
     stop_sender: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
 ) -> Result<(Driver, SocketAddr), DaemonError> {
+    let config = set.config;
     let (identity, store) = (Arc::new(engine.node().identity().clone()), engine.store());
     let signals = Signals::take()?;
     let portal = listener("portal", &config.listen.portal.to_string()).await?;
@@ -187,8 +198,15 @@ async fn start(
     let (site, url, known) = (config.site.clone(), config.portal.url.clone(), config.portal.known.clone());
     let mounted = PortalConfig { base_path, site, url, known };
     let pages = router(Arc::clone(&source) as _, &mounted).map_err(bad)?;
-    let view = ConsoleView { pages: Arc::clone(&source), metrics: Arc::clone(&metrics), data: data.clone() };
-    let ops = console::router(source, Arc::new(view)).map_err(bad)?;
+    let view = ConsoleView {
+        pages: Arc::clone(&source),
+        metrics: Arc::clone(&metrics),
+        data: data.clone(),
+        drafts: Drafts::default(),
+        settings: set.shown.clone(),
+        by_hand: config.review.mode == ReviewMode::Manual,
+    };
+    let ops = console::router(source, Arc::new(view), console_rules(config)).map_err(bad)?;
     let control = control::listen(data.path(), DataDir::SOCKET)?;
     let address = console_listener.local_addr()?;
     let networks = config.portal.trusted.clone();
@@ -215,6 +233,19 @@ async fn watch_index(store: Arc<dyn Store>, stop: watch::Sender<bool>) {
 #[allow(clippy::disallowed_methods, reason = "the edge where tasks begin")]
 pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(task);
+}
+
+/// How operators reach the console, as configured.
+fn console_rules(config: &Config) -> ConsoleRules {
+    let console = config.console.clone();
+    let proxies = console.proxy_trusted;
+    ConsoleRules {
+        hosts: console.hosts,
+        idle_ms: u64::from(console.idle_minutes) * 60_000,
+        https: console.https,
+        proxy_header: console.proxy_header.to_ascii_lowercase(),
+        is_proxy: Arc::new(move |ip| proxies.iter().any(|network| network.contains(ip))),
+    }
 }
 
 async fn listener(purpose: &'static str, address: &str) -> Result<TcpListener, DaemonError> {

@@ -3,6 +3,8 @@
 //! Inputs that arrived together become one turn, and so one sync of the disk: under load the group commits by
 //! itself, alone an input waits for nobody.
 
+pub(super) use super::ask::Ask;
+use super::ask::Question;
 use super::audit::{self, AuditLog, Caller};
 use super::daemon::DaemonError;
 use super::data_dir::{Clock, DataDir};
@@ -37,30 +39,6 @@ pub(super) const REQUEST_COUNT_MAX: usize = 1_024;
 const LONG_READ_COUNT_MAX: usize = 2;
 /// The code a peer sees when the node closes its connection; the reason says which rule.
 const CLOSE_CODE: u32 = 64;
-
-/// A question to the engine's thread.
-type Question = (Request, Caller, oneshot::Sender<Reply>);
-
-/// Asks the engine from other threads.
-#[derive(Clone)]
-pub(super) struct Ask(mpsc::Sender<Question>);
-
-impl Ask {
-    /// Asks and waits; for threads that may block. None when the engine is gone.
-    pub(super) fn call(&self, request: Request) -> Option<Reply> {
-        let (answer, reply) = oneshot::channel();
-        let caller = Caller { who: "gongshi".to_owned(), from: "portal".to_owned() };
-        self.0.blocking_send((request, caller, answer)).ok()?;
-        reply.blocking_recv().ok()
-    }
-
-    /// Asks for somebody; the reply comes when the turn is durable.
-    pub(super) async fn send(&self, request: Request, caller: Caller) -> Option<oneshot::Receiver<Reply>> {
-        let (answer, reply) = oneshot::channel();
-        self.0.send((request, caller, answer)).await.ok()?;
-        Some(reply)
-    }
-}
 
 /// The engine with its network, ready to be driven.
 pub(super) struct Driver {
@@ -128,7 +106,7 @@ impl Driver {
             conns,
             room,
         };
-        Ok((driver, Ask(ask)))
+        Ok((driver, Ask::new(ask)))
     }
 
     /// Runs until `stop` turns true or `done` says so of the node; gives the engine back.

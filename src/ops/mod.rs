@@ -1,5 +1,6 @@
 //! Running it: the engine, the daemon, the control socket and the command line.
 
+mod ask;
 mod attachments;
 pub mod audit;
 mod backup;
@@ -9,6 +10,7 @@ mod console_source;
 mod control;
 pub mod daemon;
 pub mod data_dir;
+mod drafts;
 mod driver;
 pub mod engine;
 mod events;
@@ -30,5 +32,6 @@ mod query;
 mod sandbox;
 mod service;
 mod short;
+mod sizes;
 mod snapshot;
 mod sums;

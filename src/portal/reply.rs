@@ -193,15 +193,20 @@ pub(crate) fn json(document: &impl serde::Serialize, cache: HeaderValue) -> Resp
     }
 }
 
-/// Around every route: refuses request bodies, and sets the security headers on every answer.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
+/// Around every route of the console: a form may have a body, and carries its origin (under `no-referrer` a browser
+/// would send it as if it came from nowhere, with `Origin: null`).
+pub(crate) async fn guard_console(request: Request, next: Next) -> Response {
     let policy = HeaderValue::from_str(&content_security_policy(&[]))
         .unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    // No address is below a base that no path begins with.
-    guard_of(State((std::sync::Arc::from("-"), policy)), request, next).await
+    let refused = match *request.method() {
+        Method::POST => None,
+        _ => refusal(request.method(), request.headers()),
+    };
+    guarded(refused, request, next, policy, "same-origin").await
 }
 
-/// The same with a policy, and open to other origins where everything below `base` is public.
+/// Around every route of the portal: refuses request bodies, and is open to other origins where everything below `base`
+/// is public.
 pub(super) async fn guard_of(
     State((base, policy)): State<(std::sync::Arc<str>, HeaderValue)>,
     request: Request,
@@ -209,7 +214,23 @@ pub(super) async fn guard_of(
 ) -> Response {
     let below = request.uri().path().strip_prefix(base.as_ref()).unwrap_or_default();
     let open = FOR_ANY_ORIGIN.iter().any(|start| below.starts_with(start));
-    let mut response = match refusal(request.method(), request.headers()) {
+    let refused = refusal(request.method(), request.headers());
+    let mut response = guarded(refused, request, next, policy, "no-referrer").await;
+    if open {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    response
+}
+
+/// Sets the security headers on every answer, also on that to what is refused.
+async fn guarded(
+    refused: Option<Problem>,
+    request: Request,
+    next: Next,
+    policy: HeaderValue,
+    referrer: &'static str,
+) -> Response {
+    let mut response = match refused {
         Some(problem) => {
             let mut response = problem.into_response();
             // The body is never read, so the connection cannot carry another request.
@@ -218,13 +239,10 @@ pub(super) async fn guard_of(
         }
         None => next.run(request).await,
     };
-    if open {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     let fixed: [(HeaderName, &'static str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, referrer),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),

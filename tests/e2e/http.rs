@@ -34,15 +34,49 @@ impl Answer {
 
 /// Asks `HOST:PORT` for a path; an error when nobody answers.
 pub(crate) fn try_get(address: &str, path: &str) -> std::io::Result<Answer> {
+    send(address, "GET", path, &[], b"", ANSWER_WITHIN)
+}
+
+/// Sends a request with headers and a body; an error when nobody answers in time. A `host` among the headers takes the
+/// place of the address.
+pub(crate) fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    within: Duration,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    parse(&bytes)
-        .ok_or_else(|| std::io::Error::other(format!("{path}: a cut answer of {} bytes", bytes.len())))
+    stream.set_read_timeout(Some(within))?;
+    stream.set_write_timeout(Some(within))?;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        head += &format!("Host: {address}\r\n");
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if method != "GET" {
+        head += &format!("Content-Length: {}\r\n", body.len());
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    // Whoever refuses a body before it is read may close while we write it; the answer is there all the same.
+    let _ = stream.write_all(body);
+    let (mut bytes, mut chunk) = (Vec::new(), vec![0; 1 << 16]);
+    let ended = loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break None,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(error) => break Some(error),
+        }
+        // Not everybody closes when asked to.
+        if let Some(answer) = parse(&bytes).filter(|answer| !answer.header("content-length").is_empty()) {
+            return Ok(answer);
+        }
+    };
+    let cut = || std::io::Error::other(format!("{path}: a cut answer of {} bytes", bytes.len()));
+    parse(&bytes).ok_or_else(|| ended.unwrap_or_else(cut))
 }
 
 /// Asks for a path; nobody answering is a failure.

@@ -1,7 +1,7 @@
 //! The product from outside: the real binary and its HTTP API, as the contract describes them.
 //!
 //! Nothing here knows the code. `program` runs commands, `http` asks portals, `federation` enrols nodes through the
-//! command line alone, `reports` writes report files; the rest are claims.
+//! command line alone, `reports` writes report files, `browser` drives a real one; the rest are claims.
 #![allow(
     clippy::disallowed_methods,
     reason = "these tests stand outside: they watch processes by the wall clock and poll with deadlines"
@@ -15,6 +15,7 @@
 )]
 
 mod attachments;
+mod browser;
 mod federation;
 mod http;
 mod keys;
@@ -35,6 +36,7 @@ mod demo;
 mod disk;
 mod embargo;
 mod enrolment;
+mod every_page;
 mod exits;
 mod exports;
 mod figures;
@@ -44,9 +46,11 @@ mod levels;
 mod life;
 mod load;
 mod one_process;
+mod operators;
 mod pages;
 mod paths;
 mod portal;
+mod readers;
 mod retention;
 mod rules;
 mod sandbox;

@@ -105,7 +105,7 @@ fn a_town_whose_delegation_the_root_refused_is_told_so_and_its_reports_are_refus
         (ended["state"].as_str(), ended["alarms"][0]["code"].as_str()),
         (Some("alarm"), Some("delegate_refused"))
     );
-    let console = crate::http::get(&second.console, "/").text();
+    let console = crate::operators::shown(&second, "/");
     assert!(console.contains("delegate_refused"), "{console}");
     let doctor = second.run(&["doctor"]).expect_exit(3).json();
     assert!(doctor["findings"].to_string().contains("delegate_refused"), "{doctor}");

@@ -22,6 +22,8 @@ const CAGES: &[(&str, &[&str])] = &[
     ("quick_xml", &["src/intake/"]),
     ("csv", &["src/intake/"]),
     ("encoding_rs", &["src/intake/"]),
+    ("argon2", &["src/console/users.rs"]),
+    ("totp_rs", &["src/console/users.rs"]),
     ("clap", &["src/ops/", "src/ops.rs", "src/main.rs"]),
     ("clap_complete", &["src/ops/", "src/ops.rs", "src/main.rs"]),
 ];

@@ -4,6 +4,7 @@ use super::audit::AuditAction;
 use super::backup::{Backup, Restore};
 use super::bundle::BundleAction;
 use super::config::ConfigAction;
+use super::console::ConsoleAction;
 use super::coverage::Coverage;
 use super::export::PortalAction;
 pub(super) use super::global::Global;
@@ -188,6 +189,11 @@ pub(super) enum Command {
     Config {
         #[command(subcommand)]
         action: ConfigAction,
+    },
+    /// 控制台：谁可以登录 / console: who may log in
+    Console {
+        #[command(subcommand)]
+        action: ConsoleAction,
     },
     /// 解释代码（离线）/ what a code means, offline
     Explain {

@@ -3,8 +3,9 @@
 use super::Outcome;
 use super::args::Global;
 use super::bundle::CommandDoor;
+use super::link::ask;
 use crate::ops::backup::{restore as restore_to, write};
-use crate::ops::service::Failure;
+use crate::ops::service::{Failure, Noting, Request};
 use clap::Args as ClapArgs;
 use serde_json::json;
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub(super) struct Restore {
 pub(super) fn backup(global: &Global, backup: &Backup) -> Result<Outcome, Failure> {
     let mut door = CommandDoor::open(global)?;
     let written = write(&mut door, global.data().path(), &backup.dir)?;
+    drop(door);
+    // The backup stands whether or not it could be noted.
+    let _ = ask(global, Request::Note(Noting::Backup(backup.dir.display().to_string())));
     let (manifest, dir) = (&written.manifest, backup.dir.display());
     let document = json!({
         "schema": "gongshi.backup/1", "dir": dir.to_string(), "code": manifest.code, "name": manifest.name,

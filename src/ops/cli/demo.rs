@@ -37,6 +37,7 @@ struct Running {
     data: DataDir,
     portal: String,
     console: String,
+    login: (String, String),
     process: Child,
 }
 
@@ -197,6 +198,7 @@ fn start(
 
 /// Runs the node of a data directory.
 fn run_node(data: DataDir, station: &'static Station) -> Result<Running, Failure> {
+    let login = super::console::demo_user(&data)?;
     let config = serve::load(&global_of(&data))?;
     let program = std::env::current_exe().map_err(|error| failed(data.path(), &error))?;
     let log = data.path().join("serve.log");
@@ -225,7 +227,7 @@ fn run_node(data: DataDir, station: &'static Station) -> Result<Running, Failure
     });
     let portal = format!("http://{}", config.listen.portal);
     let console = format!("http://{}", config.listen.console);
-    let node = Running { station, data, portal, console, process };
+    let node = Running { station, data, portal, console, login, process };
     if ready {
         return Ok(node);
     }
@@ -284,6 +286,7 @@ fn report(nodes: &[Running], seen: &[Value]) -> Value {
             "data": node.data.path().display().to_string(), "portal": node.portal, "console": node.console,
             "log_size": status["root_log"]["size"], "root_hash": status["root_log"]["root_hash"],
             "view_root": status["view_root"], "packages": status["held"]["packages"],
+            "console_user": node.login.0, "console_password": node.login.1,
         })
     };
     let nodes: Vec<Value> = nodes.iter().zip(seen).map(node).collect();
@@ -315,7 +318,10 @@ fn summary(global: &Global, document: &Value, exit: bool) -> String {
         ));
     }
     if let Some(first) = nodes.first() {
-        lines.push(format!("  {}  {}", global.words("控制台", "console"), text(&first["console"])));
+        let (console, user) =
+            (global.words("控制台", "console"), global.words("用户与口令", "user and password"));
+        let login = format!("{} {}", text(&first["console_user"]), text(&first["console_password"]));
+        lines.push(format!("  {console}  {}  {user} {login}", text(&first["console"])));
     }
     if !exit {
         lines.push(global.words("按 Ctrl-C 结束", "Ctrl-C ends it").to_owned());

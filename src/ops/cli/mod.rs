@@ -10,6 +10,7 @@ mod backup;
 mod blank;
 mod bundle;
 mod config;
+mod console;
 mod cores;
 mod coverage;
 mod demo;
@@ -178,6 +179,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Net { action } => net::run(&global, &action),
         Command::Upgrade { action } => upgrade::run(&global, &action),
         Command::Config { action } => config::run(&global, &action),
+        Command::Console { action } => console::run(&global, &action),
         Command::Explain { code } => explain::run(&global, code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

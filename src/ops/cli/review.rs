@@ -10,7 +10,7 @@ use crate::config::ReviewMode;
 use crate::division::DivisionCode;
 use crate::ops::explain::{Kind, word};
 use crate::ops::query::{Query, Wanted};
-use crate::ops::service::{Failure, Request, Reviewing};
+use crate::ops::service::{Failure, Request, Reviewing, findings_of};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -208,10 +208,7 @@ fn send_back(
     wait: bool,
 ) -> Result<Outcome, Failure> {
     let seen = ask(global, Request::Query(Query::ReviewShow(digest.to_owned())))?;
-    let findings = match array(&seen["findings"]) {
-        [] => Vec::new(),
-        found => json!({"format": "gongshi.findings/1", "findings": found}).to_string().into_bytes(),
-    };
+    let findings = findings_of(&seen);
     let returning =
         Reviewing::Return { digest: text(&seen["digest"]), reason: reason.to_owned(), findings, dry_run };
     let done = ask(global, Request::Review(Box::new(returning)))?;

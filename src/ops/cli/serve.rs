@@ -12,7 +12,8 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
     if !data.is_initialised() {
         return Err(crate::ops::data_dir::DataDirError::NotInitialised(global.data.clone()).into());
     }
-    let mut config = load(global)?;
+    let loaded = loaded(global)?;
+    let mut config = loaded.config().clone();
     match global.manner.verbose {
         0 => {}
         1 => config.log.level = LogLevel::Debug,
@@ -23,7 +24,7 @@ pub(super) fn run(global: &Global, serve: &Serve) -> Result<Outcome, Failure> {
         end_with_stdin();
     }
     let portal = config.listen.portal.to_string();
-    daemon::run(&data, &config, || {
+    daemon::run(&data, &config, loaded.settings(), || {
         if global.manner.quiet {
             return;
         }

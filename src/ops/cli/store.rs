@@ -11,7 +11,8 @@ use crate::ops::inspection::inspect_record;
 use crate::ops::keep::dump;
 use crate::ops::query::{Glance, Query, Reading};
 use crate::ops::service::{Failure, Reply, Request};
-use crate::record::{RecordError, free_bytes};
+use crate::ops::sizes::sizes;
+use crate::record::RecordError;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -41,45 +42,22 @@ pub(super) fn run(global: &Global, action: &StoreAction) -> Result<Outcome, Fail
     }
 }
 
-/// Bytes of the files under a directory, and how many there are.
-fn size(path: &Path) -> (u64, u64) {
-    let Ok(entries) = std::fs::read_dir(path) else {
-        return std::fs::metadata(path).map_or((0, 0), |file| (file.len(), 1));
-    };
-    entries.flatten().map(|entry| size(&entry.path())).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
-}
-
 fn stats(global: &Global, data: &DataDir) -> Result<Outcome, Failure> {
-    let of = |name: &str| size(&data.path().join(name));
-    let (facts, bodies, index, guard, ballast) =
-        (of("record/facts"), of("record/bodies"), of("index"), of("guard"), of("ballast"));
-    let aside = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().contains(".damaged-");
-    let set_aside = std::fs::read_dir(data.path()).into_iter().flatten().flatten().filter(aside);
-    let set_aside: u64 = set_aside.map(|entry| size(&entry.path()).0).sum();
-    let free = free_bytes(data.path()).unwrap_or(0);
     // A store that does not open has sizes all the same.
     let status = ask(global, Request::Status).unwrap_or_default();
-    let document = json!({
-        "schema": "gongshi.store.stats/1",
-        "record": {
-            "bytes": facts.0 + bodies.0, "segments": facts.1 + bodies.1,
-            "facts_bytes": facts.0, "bodies_bytes": bodies.0,
-        },
-        "index": {"bytes": index.0}, "guard": {"bytes": guard.0}, "ballast": {"bytes": ballast.0},
-        "set_aside": {"bytes": set_aside}, "free_bytes": free,
-        "log": status["log"]["size"], "root_log": status["root_log"]["size"],
-        "received": status["received"], "packages": status["held"]["packages"],
-    });
+    let document = sizes(data, &status);
+    let of = |name: &str| document["record"][name].as_u64().unwrap_or(0);
+    let bytes = |name: &str| document[name]["bytes"].as_u64().unwrap_or(0);
     let row = |zh, en, value: String| vec![global.words(zh, en).to_owned(), value];
     let mib = |bytes: u64| format!("{}.{:02} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 100) >> 20);
     let rows = [
-        row("记录", "record", format!("{}  {}", mib(facts.0 + bodies.0), facts.1 + bodies.1)),
-        row("  事实", "  facts", mib(facts.0)),
-        row("  正文", "  bodies", mib(bodies.0)),
-        row("索引", "index", mib(index.0)),
-        row("隔离", "set aside", mib(set_aside)),
-        row("预留", "ballast", mib(ballast.0)),
-        row("剩余空间", "free", mib(free)),
+        row("记录", "record", format!("{}  {}", mib(of("bytes")), of("segments"))),
+        row("  事实", "  facts", mib(of("facts_bytes"))),
+        row("  正文", "  bodies", mib(of("bodies_bytes"))),
+        row("索引", "index", mib(bytes("index"))),
+        row("隔离", "set aside", mib(bytes("set_aside"))),
+        row("预留", "ballast", mib(bytes("ballast"))),
+        row("剩余空间", "free", mib(document["free_bytes"].as_u64().unwrap_or(0))),
         row("根日志", "root log", document["root_log"].to_string()),
         row("本日志", "own log", document["log"].to_string()),
         row("声明", "statements", document["received"].to_string()),

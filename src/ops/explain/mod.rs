@@ -3,6 +3,7 @@
 //! A test reads the sources, so that no code that a person can meet lacks an entry and none is stale.
 
 mod attachments;
+mod console;
 mod failures;
 mod files;
 mod findings;
@@ -73,6 +74,7 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
         (Kind::Failure, keys::FAILURES),
         (Kind::Failure, view::FAILURES),
         (Kind::Failure, scope::FAILURES),
+        (Kind::Failure, console::FAILURES),
         (Kind::Doctor, scope::DOCTOR),
         (Kind::Refusal, refusals::REFUSALS),
         (Kind::Problem, failures::PROBLEMS),

@@ -19,6 +19,7 @@ const CALLS: &[(&str, usize, Kind)] = &[
     ("text_fault(", 1, Kind::Finding),
     ("Failure::new(", 1, Kind::Failure),
     ("Self::new(", 1, Kind::Failure),
+    ("refused(", 0, Kind::Failure),
     ("Ill::new(", 0, Kind::Doctor),
     ("Alarm::new(", 0, Kind::Doctor),
 ];

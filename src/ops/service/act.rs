@@ -76,6 +76,7 @@ pub(in crate::ops) fn act(request: &Request) -> Option<(&'static str, String)> {
             Keying::EnterAnchor { .. } => ("keys anchor apply", String::new()),
         },
         Request::Push(via) => ("push", via.as_ref().map(ToString::to_string).unwrap_or_default()),
+        Request::Note(noting) => noting.act(),
         Request::Witness(Witnessing::SetPolicy { quorum, held }) => {
             ("policy set", format!("quorum {quorum:?} held {held:?}"))
         }

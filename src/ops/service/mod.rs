@@ -24,6 +24,7 @@ mod failures;
 mod govern;
 mod invite;
 mod keys;
+mod noting;
 mod paths;
 mod release;
 mod review;
@@ -38,7 +39,8 @@ pub(super) use act::{act, result};
 pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
 pub(super) use keys::Keying;
-pub(super) use review::Reviewing;
+pub(super) use noting::Noting;
+pub(super) use review::{Reviewing, findings_of};
 pub(super) use scope::{Scoping, duty_json};
 pub(super) use template::bad_template;
 pub(super) use witness::Witnessing;
@@ -178,6 +180,8 @@ pub(super) enum Request {
     Witness(Witnessing),
     /// A read that may take long and must not stop the node.
     Query(Query),
+    /// Something for the audit log that asks nothing of the node.
+    Note(Noting),
 }
 
 /// One line of the roll call.
@@ -347,6 +351,7 @@ fn reply(node: &mut Node, turn: &mut Turn<'_>, request: &Request) -> Result<Repl
         Request::PullProgress => document(&paths::pulled(node)),
         Request::Attach(attaching) => attach::attach(node, turn, attaching)?,
         Request::Bundle(bundling) => bundle::bundle(node, turn, bundling)?,
+        Request::Note(_) => document(&json!({"schema": "gongshi.note/1"})),
         Request::Witness(asked) => witness::answer(node, turn, *asked)?,
         Request::Query(_) | Request::Rotate | Request::Keying(_) | Request::Inventory => {
             Reply::Failure(Failure::new(1, "unexpected_reply", "unreachable"))

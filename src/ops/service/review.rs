@@ -7,7 +7,7 @@ use crate::ops::query::named;
 use crate::store::StoreError;
 use crate::sync::{Node, Turn};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What is asked about review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,14 @@ pub(in crate::ops) enum Reviewing {
         /// The statement, or the first digits of its digest.
         digest: String,
     },
+}
+
+/// The findings of a `gongshi.review/1` document as they go with a return; empty for none.
+pub(in crate::ops) fn findings_of(seen: &Value) -> Vec<u8> {
+    match seen["findings"].as_array().map(Vec::as_slice) {
+        None | Some([]) => Vec::new(),
+        Some(found) => json!({"format": "gongshi.findings/1", "findings": found}).to_string().into_bytes(),
+    }
 }
 
 pub(super) fn review(

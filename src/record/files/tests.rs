@@ -331,14 +331,14 @@ fn fault_04_torn_write() -> Tested {
     for sector in (third_last / 512)..whole.len().div_ceil(512) {
         let (from, until) = (sector * 512, (sector * 512 + 512).min(whole.len()));
         let mut torn = whole.clone();
-        torn[from..until].fill(0);
+        // A sector that was not written keeps what it held: in the one with the last batch's beginning, that is the
+        // end of the acknowledged batch before it.
+        let blank = if (from..until).contains(&last) { last } else { from };
+        torn[blank..until].fill(0);
         std::fs::write(&path, &torn)?;
         match FileRecord::open(dir.path()) {
             Ok((record, opened)) => {
-                assert!(
-                    from >= last || until > last && torn[..last] == whole[..last],
-                    "acknowledged: {sector}"
-                );
+                assert_eq!(torn[..last], whole[..last], "acknowledged: {sector}");
                 assert_eq!(opened.cut_bytes as usize, whole.len() - last);
                 assert_eq!(kinds(&record)?, [1, 2, 3, 4, 5]);
                 cut += 1;

@@ -101,6 +101,31 @@ const SETTINGS: &[Row] = &[
         "日志详略：error、warn、info、debug、trace",
         "how much is logged: error, warn, info, debug, trace",
     ),
+    (
+        "console.hosts",
+        "除地址和 localhost 外，管理台可用的主机名",
+        "names besides addresses and localhost under which the console is reached",
+    ),
+    (
+        "console.idle_minutes",
+        "管理台无操作多少分钟后须重新登录，1 至 240",
+        "minutes without use after which one logs in to the console again, 1 to 240",
+    ),
+    (
+        "console.https",
+        "管理台经由代理以 HTTPS 提供（Cookie 只走 HTTPS）",
+        "a proxy serves the console by HTTPS: its cookies travel no other way",
+    ),
+    (
+        "console.proxy_header",
+        "代理写入已登录用户名的请求头；留空表示不用",
+        "the header in which a proxy names the user that it let in; empty for none",
+    ),
+    (
+        "console.proxy_trusted",
+        "可以写入该请求头的代理的网段",
+        "networks of the proxies whose header is believed",
+    ),
     ("log.audit_days", "审计日志保留天数，不少于 180", "days for which the audit log is kept, at least 180"),
 ];
 

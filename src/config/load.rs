@@ -271,7 +271,7 @@ impl Loaded {
         let listen = &self.config.listen;
         // Reviewers log in at the console: it must never be reachable through the public port.
         if listen.console.port() != 0 && shares_port(&listen.console, &listen.portal) {
-            let reason = "管理台不能与门户同一端口 / the console must not share the portal's port".to_owned();
+            let reason = "控制台不能与门户同一端口 / the console must not share the portal's port".to_owned();
             let key = "listen.console";
             let blamed = if *self.origin(key) == Origin::Default { "listen.portal" } else { key };
             return Err(ConfigError::Value {

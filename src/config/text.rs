@@ -20,7 +20,7 @@ impl Config {
 peer = {peer}
 # 公开门户，HTTP / the public portal, HTTP
 portal = {listen_portal}
-# 管理台、指标、健康检查，仅限本机 / console, metrics, health; this machine only
+# 控制台、指标、健康检查，仅限本机 / console, metrics, health; this machine only
 console = {listen_console}
 
 [announce]

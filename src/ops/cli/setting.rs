@@ -103,17 +103,17 @@ const SETTINGS: &[Row] = &[
     ),
     (
         "console.hosts",
-        "除地址和 localhost 外，管理台可用的主机名",
+        "除地址和 localhost 外，控制台可用的主机名",
         "names besides addresses and localhost under which the console is reached",
     ),
     (
         "console.idle_minutes",
-        "管理台无操作多少分钟后须重新登录，1 至 240",
+        "控制台无操作多少分钟后须重新登录，1 至 240",
         "minutes without use after which one logs in to the console again, 1 to 240",
     ),
     (
         "console.https",
-        "管理台经由代理以 HTTPS 提供（Cookie 只走 HTTPS）",
+        "控制台经由代理以 HTTPS 提供（Cookie 只走 HTTPS）",
         "a proxy serves the console by HTTPS: its cookies travel no other way",
     ),
     (

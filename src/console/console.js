@@ -3,7 +3,8 @@
 (() => {
   'use strict';
   const every = 3000;
-  let pulse = document.body.dataset.pulse;
+  // Nothing is known of the first: the page may show the node as it was before its last move.
+  let pulse = null;
   const look = async () => {
     if (document.hidden) return;
     const now = await fetch('/pulse', {credentials: 'same-origin'});

@@ -303,7 +303,6 @@ struct ConsolePage {
     token: String,
     other: String,
     nav: Vec<(String, String)>,
-    pulse: String,
     refresh: bool,
 }
 
@@ -321,10 +320,8 @@ pub(super) async fn rendered(
     status: StatusCode,
 ) -> Response {
     let lang = sheet.lang;
-    let source = Arc::clone(&console.source);
-    let read = console.portal.read(move |portal| Ok((portal.node(), pulse_of(&source.status_json())))).await;
-    let (node, pulse) = match read {
-        Ok(read) => read,
+    let node = match console.portal.read(|portal| Ok(portal.node())).await {
+        Ok(node) => node,
         Err(problem) => return problem.into_response(),
     };
     let sees =
@@ -346,7 +343,6 @@ pub(super) async fn rendered(
         token: visitor.map(|visitor| visitor.form_token.clone()).unwrap_or_default(),
         other: Lang { english: !lang.english }.to(bare_path),
         nav: nav.collect(),
-        pulse,
         refresh: uri.query().is_some_and(|query| query.contains("refresh=15")),
         sheet,
     });

@@ -3,6 +3,7 @@
 use super::deed::Fields;
 use super::desk::{self, bare};
 use super::gate::{self, COOKIE, Stop};
+use super::session::Door;
 use super::sheet::{Block, Field, Form, Kind, Sheet};
 use super::users::{Role, User};
 use super::words::Lang;
@@ -70,8 +71,8 @@ pub(super) async fn login(
     };
     let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let (name, password, digits) = (field("user"), field("password"), field("digits"));
-    let knockers = [format!("name {name}"), format!("from {from}")];
-    let wait_ms = console.sessions().wait_ms(&knockers, console.source.now());
+    let door = Door::new(&name, &from);
+    let wait_ms = console.sessions().wait_ms(door, console.source.now());
     if wait_ms > 0 {
         let seconds = wait_ms.div_ceil(1_000);
         let zh = format!("登录失败次数过多，请 {seconds} 秒后再试。");
@@ -80,7 +81,7 @@ pub(super) async fn login(
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return response;
     }
-    console.sessions().failed(&knockers, console.source.now());
+    console.sessions().failed(door, console.source.now());
     let is_right = matches_user(&console, name.clone(), password, digits).await;
     let actor = |who: &str| Actor { who: who.to_owned(), from: from.clone() };
     let random = || console.source.random().map(|bytes| HEXLOWER.encode(&bytes));
@@ -91,7 +92,7 @@ pub(super) async fn login(
         return page(&console, lang, StatusCode::UNAUTHORIZED, why).await;
     };
     let now = console.source.now();
-    console.sessions().succeeded(&knockers);
+    console.sessions().succeeded(door, now);
     console.sessions().open(&name, &token, form_token, now);
     console.act(Deed::Login, actor(&name)).await.ok();
     let secure = if console.rules.https { "; Secure" } else { "" };

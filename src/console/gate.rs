@@ -164,7 +164,7 @@ pub(super) fn enter(
         .then(|| text(&request.headers, console.rules.proxy_header.as_str()))
         .flatten();
     let (name, form_token, cookie) = match named {
-        Some(name) => (name.to_owned(), console.proxy_token(name), None),
+        Some(name) => (name.to_owned(), console.proxy_token(name).ok_or(Stop::Login)?, None),
         None => {
             let token = cookie(&request.headers).ok_or(Stop::Login)?;
             let found = console.sessions().find(token, console.rules.idle_ms, passive, console.source.now());

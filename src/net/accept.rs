@@ -64,7 +64,7 @@ async fn accept(inner: Arc<Inner>, incoming: Incoming, slot: Slot) {
     match timeout(HANDSHAKE_TIMEOUT, link.quic.accept_bi()).await {
         Ok(Ok(streams)) => {
             drop(slot);
-            session::run(&inner.table, &inner.events, link, streams, inner.config.rate).await;
+            session::run(&inner.table, &inner.events, link, streams, &inner.config).await;
         }
         Ok(Err(_)) | Err(_) => {
             link.cut(CloseReason::Ended);

@@ -12,7 +12,7 @@ pub mod code {
     pub const STOPPED: u32 = 0;
     /// A newer connection of the same key took over.
     pub const REPLACED: u32 = 1;
-    /// The peer let too much gather in the send queue.
+    /// The peer let too much gather in the send queue, or let a frame lie in the middle.
     pub const TOO_SLOW: u32 = 2;
     /// A frame was longer than allowed.
     pub const FRAME_TOO_LONG: u32 = 3;
@@ -46,7 +46,7 @@ pub enum CloseReason {
     },
     /// A newer connection of the same key and direction took over.
     Replaced,
-    /// The peer did not take what was queued for it.
+    /// The peer did not take what was queued for it, or did not go on with a frame that it had begun.
     TooSlow,
     /// The peer claimed, or the driver tried to send, a frame above the limit.
     FrameTooLong {

@@ -5,7 +5,7 @@ use super::frame::OPENING;
 use super::identity::peer_key;
 use super::limits::{DIAL_ADDRESSES_MAX, HANDSHAKE_TIMEOUT, RESOLVE_TIMEOUT};
 use super::link::Link;
-use super::{Inner, NetEvent, session};
+use super::{Inner, NetEvent, Reach, session};
 use crate::trust::key::PublicKey;
 use quinn::{ClientConfig, RecvStream, SendStream};
 use std::net::SocketAddr;
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 const SERVER_NAME: &str = "gongshi";
 
 /// Dials until an address answers with the key, then runs the session to its end.
-pub(super) async fn run(inner: Arc<Inner>, address: String, key: PublicKey) {
-    let (quic, streams) = match connect(&inner, &address, key).await {
+pub(super) async fn run(inner: Arc<Inner>, reach: Reach, address: String, key: PublicKey) {
+    let (quic, streams) = match connect(&inner, reach, &address, key).await {
         Ok(connected) => connected,
         Err(why) => {
             tracing::debug!(%key, address, why, "dialling failed");
@@ -32,12 +32,12 @@ pub(super) async fn run(inner: Arc<Inner>, address: String, key: PublicKey) {
         Ok(None) => {}
         Err(_) => return link.cut(CloseReason::Stopped),
     }
-    session::run(&inner.table, &inner.events, link, streams, inner.config.rate).await;
+    session::run(&inner.table, &inner.events, link, streams, &inner.config).await;
 }
 
 type Connected = (quinn::Connection, (SendStream, RecvStream));
 
-async fn connect(inner: &Inner, address: &str, key: PublicKey) -> Result<Connected, String> {
+async fn connect(inner: &Inner, reach: Reach, address: &str, key: PublicKey) -> Result<Connected, String> {
     let crypto = inner.identity.client(key).map_err(|error| error.to_string())?;
     let mut config = ClientConfig::new(crypto);
     config.transport_config(inner.dialling.clone()).token_store(Arc::new(quinn_proto::NoneTokenStore));
@@ -46,7 +46,12 @@ async fn connect(inner: &Inner, address: &str, key: PublicKey) -> Result<Connect
         Err(_) => return Err(format!("{address} was not resolved in {} s", RESOLVE_TIMEOUT.as_secs())),
     };
     let mut why = format!("{address} has no addresses");
+    let own = inner.config.listen.map(|own| own.ip());
     for address in found.take(DIAL_ADDRESSES_MAX) {
+        if !reach.allows(address.ip(), own) {
+            why = format!("{address}: not another machine, and not the operator's word");
+            continue;
+        }
         match timeout(HANDSHAKE_TIMEOUT, handshake(inner, &config, address, key)).await {
             Ok(Ok(connected)) => return Ok(connected),
             Ok(Err(error)) => why = format!("{address}: {}", plain(error.as_bytes())),

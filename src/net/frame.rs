@@ -60,6 +60,11 @@ impl Deframer {
         }
     }
 
+    /// Whether a frame has begun and is not complete.
+    pub(super) const fn is_amid(&self) -> bool {
+        self.prefix_len > 0 || self.claimed.is_some()
+    }
+
     fn push_prefix(&mut self, byte: u8, limit: usize) -> Result<(), TooLong> {
         if let Some(place) = self.prefix.get_mut(self.prefix_len) {
             *place = byte;

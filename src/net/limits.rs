@@ -6,6 +6,9 @@ use std::time::Duration;
 /// The one protocol that is spoken; another version is another name, never a negotiation (trials.md 28).
 pub const ALPN: &[u8] = b"gongshi/1";
 
+/// The one version of QUIC that is spoken (RFC 9000).
+pub const QUIC_VERSION: u32 = 1;
+
 /// Bytes of one frame from a known peer. A pack of 256 statements with cards is 1.1 MB and a body chunk
 /// 64 KiB; 16 MiB leaves room for packs of bodies and still is a fraction of a node's memory.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -101,6 +104,14 @@ pub const SEND_WINDOW_BYTES: u64 = 2 * 1024 * 1024;
 /// Bytes asked of the kernel for each direction of the socket; it grants at most `net.core.rmem_max`. 1,700
 /// children that speak at once send 2 MB in a millisecond, and the default of 208 KiB would drop most of it.
 pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a peer may take, in the middle of a frame, to bring or to take [`PROGRESS_BYTES`]: twice the silence after
+/// which it would be dead, since a peer that keeps the line alive may be busy itself.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes that must move within [`STALL_TIMEOUT`]: 68 bytes a second, a fifteenth of the slowest rate that can be
+/// configured.
+pub const PROGRESS_BYTES: usize = 4 * 1024;
 
 /// How long `close` waits for the peer to take what was queued before it.
 pub const CLOSE_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);

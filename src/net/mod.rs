@@ -11,7 +11,7 @@
 //!
 //! - `identity` TLS and keys · `transport` socket and settings · `accept`, `dial` ways into a session ·
 //!   `session` its tasks · `link` its shared state · `table` all of them · `frame` the framing · `close` reasons · `rate` limits of bytes a second ·
-//!   `warn` quiet warnings
+//!   `reach` where dials may lead · `patience` with peers that stall · `warn` quiet warnings
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,7 +25,9 @@ mod frame;
 mod identity;
 pub mod limits;
 mod link;
+mod patience;
 mod rate;
+mod reach;
 mod session;
 mod table;
 #[cfg(test)]
@@ -36,11 +38,13 @@ mod warn;
 pub use close::{CloseReason, code};
 pub use identity::TransportSecret;
 pub use rate::Rate;
+pub use reach::Reach;
 
 use crate::trust::key::PublicKey;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -75,6 +79,8 @@ pub struct NetConfig {
     pub mtu_discovery: bool,
     /// How fast each link may go.
     pub rate: Rate,
+    /// How long a peer may stall in the middle of a frame.
+    pub stall: Duration,
 }
 
 impl NetConfig {
@@ -87,6 +93,7 @@ impl NetConfig {
             segmentation_offload: true,
             mtu_discovery: true,
             rate: Rate::default(),
+            stall: limits::STALL_TIMEOUT,
         }
     }
 }
@@ -206,7 +213,12 @@ impl Net {
     /// Dials `HOST:PORT` (an IPv6 address in brackets) and pins `key`. Ends in `Connected` or `DialFailed`, after
     /// at most 5 s to resolve the name and 5 s for each of at most four addresses.
     pub fn dial(&self, address: &str, key: PublicKey) {
-        self.0.runtime.spawn(dial::run(self.0.clone(), address.to_owned(), key));
+        self.dial_within(Reach::Anywhere, address, key);
+    }
+
+    /// As [`Net::dial`], where the address is not of the operator's choosing.
+    pub fn dial_within(&self, reach: Reach, address: &str, key: PublicKey) {
+        self.0.runtime.spawn(dial::run(self.0.clone(), reach, address.to_owned(), key));
     }
 
     /// Queues a frame of 1 byte to 16 MiB; an empty one is not sent. False if the connection is gone, or goes

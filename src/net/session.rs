@@ -1,7 +1,8 @@
 //! The life of one session: one task reads the stream into frames and events, another writes what is queued.
 //!
 //! Promises: `Connected`, then `Frame`s in order, then exactly one `Closed`. A driver that does not take events
-//! stops the reader, and through flow control the peer. Whatever ends the session, the peer is told a code.
+//! stops the reader, and through flow control the peer; a peer that stalls in the middle of a frame is given up.
+//! Whatever ends the session, the peer is told a code.
 
 use super::close::CloseReason;
 use super::frame::{Deframer, prefix};
@@ -10,9 +11,10 @@ use super::limits::{
     WRITE_BATCH_BYTES,
 };
 use super::link::{Link, Work};
-use super::rate::{PIECE_BYTES, Pace, Rate};
+use super::patience::Patience;
+use super::rate::{PIECE_BYTES, Pace};
 use super::table::Table;
-use super::{EventSender, NetEvent};
+use super::{EventSender, NetConfig, NetEvent};
 use bytes::Bytes;
 use quinn::{ReadError, RecvStream, SendStream};
 use std::sync::Arc;
@@ -24,15 +26,17 @@ pub(super) async fn run(
     events: &EventSender,
     link: Arc<Link>,
     (writing, reading): (SendStream, RecvStream),
-    rate: Rate,
+    config: &NetConfig,
 ) {
     let (conn, key, dialled, remote) = (link.id, link.key, link.dialled, link.remote);
     tracing::debug!(conn = conn.0, %key, dialled, %remote, "connected");
     if events.send(NetEvent::Connected { conn, key, dialled, remote }).await.is_err() {
         link.cut(CloseReason::Stopped);
     }
-    let writer = tokio::spawn(write(link.clone(), writing, Pace::new(rate.up)));
-    if let Err(why) = read(&link, reading, events, Pace::new(rate.down)).await {
+    let (pace, patience) = (Pace::new(config.rate.up), Patience::new(config.stall));
+    let writer = tokio::spawn(write(link.clone(), writing, pace, patience));
+    let (pace, patience) = (Pace::new(config.rate.down), Patience::new(config.stall));
+    if let Err(why) = read(&link, reading, events, (pace, patience)).await {
         link.cut(why);
     }
     let why = link.over().await;
@@ -56,13 +60,18 @@ async fn read(
     link: &Link,
     mut stream: RecvStream,
     events: &EventSender,
-    mut pace: Pace,
+    (mut pace, mut patience): (Pace, Patience),
 ) -> Result<(), CloseReason> {
     let mut deframer = Deframer::default();
     let mut total = 0_u64;
     let mut chunks: [_; READ_CHUNKS] = std::array::from_fn(|_| Default::default());
     loop {
-        let count = match stream.read_chunks(&mut chunks).await {
+        let coming = stream.read_chunks(&mut chunks);
+        let came = match deframer.is_amid() {
+            true => patience.wait(coming).await?,
+            false => coming.await,
+        };
+        let count = match came {
             Ok(Some(count)) => count,
             Err(ReadError::ConnectionLost(_)) => return Ok(()),
             Ok(None) | Err(_) => {
@@ -72,6 +81,7 @@ async fn read(
             }
         };
         let bytes = chunks.iter().take(count).map(|chunk| chunk.len()).sum();
+        patience.moved(bytes);
         tokio::select! { () = pace.pass(bytes) => {}, _ = link.quic.closed() => {} }
         for chunk in chunks.iter_mut().take(count) {
             let chunk = std::mem::take(chunk);
@@ -81,6 +91,7 @@ async fn read(
             }
             let mut input = chunk.as_ref();
             while let Some(bytes) = deframer.next(&mut input, link.frame_bytes_max())? {
+                patience.renew();
                 let frame = NetEvent::Frame { conn: link.id, bytes };
                 events.send(frame).await.map_err(|_| CloseReason::Stopped)?;
             }
@@ -89,20 +100,19 @@ async fn read(
 }
 
 /// Writes what is queued, in as few chunks as is sensible, until the link ends.
-async fn write(link: Arc<Link>, mut stream: SendStream, mut pace: Pace) {
+async fn write(link: Arc<Link>, mut stream: SendStream, mut pace: Pace, mut patience: Patience) {
     let batch = if pace.is_limited() { PIECE_BYTES } else { WRITE_BATCH_BYTES };
     loop {
         match link.work(batch) {
             Work::Frames { frames, bytes } => {
                 let mut chunks: Vec<Bytes> = coalesce(frames).into_iter().map(Into::into).collect();
+                patience.renew();
                 let written = match pace.is_limited() {
-                    true => write_slowly(&mut stream, chunks, &mut pace).await,
-                    false => stream.write_all_chunks(&mut chunks).await,
+                    true => write_slowly(&mut stream, chunks, &mut pace, &mut patience).await,
+                    false => write_all(&mut stream, &mut chunks, &mut patience).await,
                 };
-                if written.is_err() {
-                    // Either the connection is over, and the reader knows; or the peer stopped the stream.
-                    link.cut(CloseReason::Ended);
-                    return;
+                if let Err(why) = written {
+                    return link.cut(why);
                 }
                 link.written(bytes);
             }
@@ -118,17 +128,33 @@ async fn write(link: Arc<Link>, mut stream: SendStream, mut pace: Pace) {
     }
 }
 
+/// Writes as fast as the peer takes it.
+async fn write_all(
+    stream: &mut SendStream,
+    mut chunks: &mut [Bytes],
+    patience: &mut Patience,
+) -> Result<(), CloseReason> {
+    while !chunks.is_empty() {
+        // An error means that the connection is over, and the reader knows; or that the peer stopped the stream.
+        let taken = patience.wait(stream.write_chunks(chunks)).await?.map_err(|_| CloseReason::Ended)?;
+        patience.moved(taken.bytes);
+        chunks = chunks.get_mut(taken.chunks..).unwrap_or_default();
+    }
+    Ok(())
+}
+
 /// Writes piece by piece, none before its time.
 async fn write_slowly(
     stream: &mut SendStream,
     chunks: Vec<Bytes>,
     pace: &mut Pace,
-) -> Result<(), quinn::WriteError> {
+    patience: &mut Patience,
+) -> Result<(), CloseReason> {
     for mut chunk in chunks {
         while !chunk.is_empty() {
             let piece = chunk.split_to(chunk.len().min(PIECE_BYTES));
             pace.pass(piece.len()).await;
-            stream.write_chunk(piece).await?;
+            write_all(stream, &mut [piece], patience).await?;
         }
     }
     Ok(())

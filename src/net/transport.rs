@@ -4,7 +4,7 @@
 use super::identity::{Identity, connection_id_key, reset_key};
 use super::limits::{
     HANDSHAKE_TIMEOUT, IDLE_TIMEOUT_MS, INCOMING_BYTES_MAX, INCOMING_BYTES_TOTAL_MAX, INCOMING_MAX,
-    INITIAL_RTT, KEEP_ALIVE, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BUFFER_BYTES,
+    INITIAL_RTT, KEEP_ALIVE, QUIC_VERSION, RECEIVE_WINDOW_BYTES, SEND_WINDOW_BYTES, SOCKET_BUFFER_BYTES,
     STRANGER_WINDOW_BYTES,
 };
 use super::{NetConfig, NetError};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(super) fn endpoint(config: &NetConfig, identity: &Identity) -> Result<quinn::Endpoint, NetError> {
     let socket = socket(config.listen)?;
     let mut endpoint = EndpointConfig::new(Arc::new(reset_key(&config.secret)));
+    // Not the drafts that the library still speaks.
+    endpoint.supported_versions(vec![QUIC_VERSION]);
     let connection_id_key = connection_id_key(&config.secret);
     endpoint.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(connection_id_key)));
     let server = match config.listen {

@@ -14,7 +14,7 @@ use super::known::Known;
 use super::metrics::{Direction, Metrics};
 use super::service::{Answer, Reply, Request, act, answer, disk_full, result};
 use super::snapshot::{Current, Snapshot};
-use crate::net::{Net, NetConfig, NetEvent, Rate, TransportSecret};
+use crate::net::{Net, NetConfig, NetEvent, Rate, Reach, TransportSecret};
 use crate::record::Room;
 use crate::store::StoreError;
 use crate::sync::frame::Frame;
@@ -316,8 +316,11 @@ fn perform(net: &Net, known: &Known, metrics: &Metrics, actions: Vec<Action>) {
                 send(net, crate::net::ConnId(conn), bytes);
             }
             Action::Close(ConnId(conn), why) => net.close(crate::net::ConnId(conn), CLOSE_CODE, why),
-            Action::Dial { addresses, key } => match addresses.first() {
-                Some(address) => net.dial(address, key),
+            Action::Dial { addresses, key, is_above } => match addresses.first() {
+                Some(address) => {
+                    let reach = if is_above { Reach::Anywhere } else { Reach::OtherMachines };
+                    net.dial_within(reach, address, key);
+                }
                 None => tracing::warn!("the parent announces no address"),
             },
             Action::Promote(ConnId(conn)) => {

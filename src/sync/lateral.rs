@@ -136,7 +136,7 @@ impl Node {
             let (addresses, key) = (delegation.addresses.clone(), delegation.transport);
             self.redial.begin(target, turn.now.steady_ms);
             self.lateral.asked.insert(target, None);
-            turn.out.actions.push(Action::Dial { addresses, key });
+            turn.out.actions.push(Action::Dial { addresses, key, is_above: false });
             return;
         }
     }

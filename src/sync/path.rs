@@ -322,7 +322,7 @@ impl Node {
             let first = attempts as usize % addresses.len();
             addresses.rotate_left(first);
         }
-        turn.out.actions.push(Action::Dial { addresses, key });
+        turn.out.actions.push(Action::Dial { addresses, key, is_above: true });
     }
 
     /// When a path next wants a turn, on the steady clock.

@@ -39,12 +39,15 @@ pub enum Action {
     Send(ConnId, Box<Frame>),
     /// Close a connection, with a code for the peer's log.
     Close(ConnId, &'static str),
-    /// Dial an ancestor.
+    /// Dial an ancestor, or a node beside this one.
     Dial {
         /// Addresses to try in order.
         addresses: Vec<String>,
         /// The transport key it must prove.
         key: PublicKey,
+        /// Whether it stands above: then it says where it is, as the operator does. A node beside us says so in a
+        /// delegation that nobody between checked.
+        is_above: bool,
     },
     /// Lift the limits of a stranger that is being enrolled.
     Promote(ConnId),

@@ -457,7 +457,7 @@ impl Sim {
             }
             // The simulated network asks the node itself who is welcome.
             Action::Dismiss(_) => {}
-            Action::Dial { addresses, key } => {
+            Action::Dial { addresses, key, .. } => {
                 // As the driver does: the first address is tried, the next one at the next attempt.
                 let there =
                     |other: &Site| other.transport_public == key && addresses.first() == Some(&other.address);

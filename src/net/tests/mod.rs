@@ -5,6 +5,7 @@ mod bulk;
 mod refusals;
 mod restart;
 mod sessions;
+mod stalls;
 
 use super::limits::ALPN;
 use super::*;
@@ -25,6 +26,13 @@ fn key(seed: u8) -> PublicKey {
 
 fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// A node whose patience with peers that stall is short.
+async fn impatient(seed: u8, stall: Duration) -> Node {
+    let config = NetConfig { stall, ..config(seed, Some(loopback()), Admit::Peer) };
+    let (sender, events) = mpsc::channel(256);
+    Node { net: Net::start(config, sender).await.unwrap(), events }
 }
 
 fn config(seed: u8, listen: Option<SocketAddr>, admit: Admit) -> NetConfig {

@@ -44,6 +44,23 @@ async fn a_client_without_a_key_is_refused() {
 }
 
 #[tokio::test]
+async fn attack_35_where_a_node_beside_us_says_it_is_nothing_of_this_machine_is_asked() {
+    let service = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
+    let port = service.local_addr().unwrap().port();
+    let mut child = Node::dialling(2).await;
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "2130706433"] {
+        child.net.dial_within(Reach::OtherMachines, &format!("{host}:{port}"), key(1));
+        match child.event().await {
+            NetEvent::DialFailed { why, .. } => assert!(why.contains("not another machine"), "{host}: {why}"),
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    assert!(service.try_recv(&mut [0; 2_048]).is_err(), "not a byte went there");
+    child.net.dial(&format!("127.0.0.1:{port}"), key(1));
+    timeout(PATIENCE, service.readable()).await.expect("the operator's word counts").unwrap();
+}
+
+#[tokio::test]
 async fn a_dead_port_fails_within_the_handshake_timeout() {
     let port = std::net::UdpSocket::bind(loopback()).unwrap();
     let address = port.local_addr().unwrap();

@@ -10,6 +10,7 @@
 //! ```
 
 use super::engine::{Engine, EngineError};
+use super::private::open_to_others;
 use super::short::read_short;
 use crate::record::{DirLock, FileRecord, Guard, GuardError, LockError, RecordError, Room, room};
 use crate::store::{SledStore, Store};
@@ -17,7 +18,7 @@ use crate::time::{Now, WallMs};
 use crate::trust::key::{KeyError, PublicKey, SecretKey};
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -192,11 +193,8 @@ impl DataDir {
         let path = self.0.join(name);
         match fs::metadata(&path) {
             Ok(metadata) => {
-                if metadata.permissions().mode() & 0o077 != 0 {
-                    let why =
-                        "密钥文件权限过宽，请执行 chmod 600 / the key file is open to others: chmod 600 it"
-                            .into();
-                    return Err(DataDirError::Key { path, why });
+                if let Some(why) = open_to_others(&path, &metadata) {
+                    return Err(DataDirError::Key { path, why: why.to_owned() });
                 }
                 let pem = zeroize::Zeroizing::new(read_short(&path).map_err(|e| self.io(name, e))?);
                 SecretKey::from_pkcs8_pem(&pem)

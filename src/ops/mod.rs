@@ -28,6 +28,7 @@ mod packages;
 mod portal_log;
 mod portal_reading;
 mod portal_source;
+mod private;
 mod query;
 mod sandbox;
 mod service;

@@ -163,7 +163,7 @@ fn a_report_published_without_a_daemon_climbs_when_it_serves() {
 }
 
 #[test]
-fn a_key_that_others_may_read_is_refused() {
+fn attack_34_a_key_that_anybody_else_may_read_or_owns_is_refused() {
     let mut federation = Federation::province();
     federation.nodes[0].stop();
     let node = &federation.nodes[0];
@@ -178,10 +178,42 @@ fn a_key_that_others_may_read_is_refused() {
         assert!(ended.said().contains("600"), "says what to do: {ended:#?}");
         mode(0o600);
     }
+    // Whatever else the mode says, a single bit for anybody else is one too many.
+    let signing = node.data.join("keys/signing.pem");
+    for open in 1..=0o77 {
+        let mode = std::fs::Permissions::from_mode(0o600 | open);
+        std::fs::set_permissions(&signing, mode).expect("chmod");
+        let ended = node.run(&["serve"]);
+        assert_eq!((ended.exit, &ended.json()["code"]), (10, &json!("bad_key_file")), "{open:o}: {ended:#?}");
+    }
+    std::fs::set_permissions(&signing, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+    // Only root can give a file away to try it.
+    if std::os::unix::fs::chown(&signing, Some(12_345), None).is_ok() {
+        let ended = node.run(&["serve"]).expect_exit(10);
+        assert!(ended.said().contains("chown"), "{ended:#?}");
+        std::os::unix::fs::chown(&signing, Some(rustix::process::geteuid().as_raw()), None).expect("chown");
+    }
     let anchor = std::fs::read_dir(node.data.join("anchor")).expect("D/anchor").next().expect("a key");
     let anchor = anchor.expect("a key").metadata().expect("metadata");
     assert_eq!(anchor.permissions().mode() & 0o777, 0o600);
     assert_eq!(node.run(&["status"]).exit, 0, "mended");
+    // However careless the shell is that makes it, and whatever lies there already.
+    let other = federation.dir.path().join("careless");
+    let mut init = std::process::Command::new("sh");
+    let words = ["init", "--level", "province", "--code", "440000", "--name", "广东省", "--data"];
+    init.args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gongshi")]).args(words).arg(&other);
+    finish(init, Duration::from_secs(40)).expect_exit(0);
+    for key in ["keys/signing.pem", "keys/transport.pem"] {
+        let mode = std::fs::metadata(other.join(key)).expect("a key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{key}");
+    }
+    let planted = federation.dir.path().join("planted");
+    std::fs::create_dir_all(planted.join("keys")).expect("a directory");
+    std::fs::copy(other.join("keys/signing.pem"), planted.join("keys/signing.pem")).expect("a key");
+    let mode = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(planted.join("keys/signing.pem"), mode).expect("chmod");
+    let ended = run(words.iter().map(std::ffi::OsStr::new).chain([planted.as_os_str()]));
+    assert_ne!(ended.exit, 0, "a key that was there before, and is open, is not taken for a new one");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use super::usage;
 use crate::ops::data_dir::random_seed;
+use crate::ops::private::open_to_others;
 use crate::ops::service::Failure;
 use crate::trust::key::SecretKey;
 use crate::trust::locked::{self, LockError};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -38,11 +39,8 @@ pub(super) fn read(path: &Path, passphrase_file: Option<&Path>) -> Result<Secret
         })?;
         return locked::unlock_pem(&pem, &passphrase(from)?).map_err(|error| lock_failure(error, path));
     }
-    if metadata.permissions().mode() & 0o077 != 0 {
-        let message = format!(
-            "{}: 密钥文件权限过宽，请执行 chmod 600 / the key file is open to others: chmod 600 it",
-            path.display()
-        );
+    if let Some(why) = open_to_others(path, &metadata) {
+        let message = format!("{}: {why}", path.display());
         return Err(Failure::new(super::NOT_INITIALISED, "bad_key_file", message));
     }
     SecretKey::from_pkcs8_pem(&pem).map_err(|_| lock_failure(LockError::NotLocked, path))

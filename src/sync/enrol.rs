@@ -223,28 +223,22 @@ impl Node {
     pub(super) fn on_join(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: &JoinRequest) -> Step {
         let secret = Digest::of(&[request.secret.as_bytes()]);
         let transport = self.sessions.get(&conn).map(|session| session.transport);
-        let refuse = |turn: &mut Turn<'_>, code: &str, message: &str| {
-            turn.send(conn, Frame::Refused { code: code.to_owned(), message: message.to_owned() });
-            turn.out.actions.push(Action::Close(conn, "join_refused"));
-        };
         // One answer for unknown, expired, revoked and used, so that guessing learns nothing.
         let unknown = "邀请码无效、已用或已过期，请向上级重新索取 / the invitation is unknown, used, revoked or expired";
         let Some(state) = self.invites.get(&secret).cloned() else {
-            refuse(turn, "invite_unknown", unknown);
-            return Ok(());
+            return self.turn_away(turn, conn, "invite_unknown", unknown);
         };
         let again = state.used == Some(request.signing);
         if transport != Some(request.transport) || (!again && !is_open(&state, turn.now.wall)) {
-            refuse(turn, "invite_unknown", unknown);
-            return Ok(());
+            return self.turn_away(turn, conn, "invite_unknown", unknown);
         }
         if again {
             return self.answer_joined(turn, conn, request);
         }
         let delegation = self.delegation_for(&state.invite, request, turn.now.wall);
         if !delegation.possession_holds(&self.federation(), self.own_key()) {
-            refuse(turn, "no_possession", "新节点未能证明持有密钥 / the new keys were not proven");
-            return Ok(());
+            let unproven = "新节点未能证明持有密钥 / the new keys were not proven";
+            return self.turn_away(turn, conn, "no_possession", unproven);
         }
         if state.invite.auto {
             return self.enrol(turn, conn, &secret, request);
@@ -254,6 +248,14 @@ impl Node {
         turn.send(conn, Frame::JoinPending { digits: digits.clone() });
         turn.event(Event::JoinPending(state.invite.division.clone(), digits));
         self.pending.insert(secret, (conn, request.clone()));
+        Ok(())
+    }
+
+    /// Refuses to enrol. What else comes on this connection is not heard: a guess costs a handshake.
+    fn turn_away(&mut self, turn: &mut Turn<'_>, conn: ConnId, code: &str, message: &str) -> Step {
+        turn.send(conn, Frame::Refused { code: code.to_owned(), message: message.to_owned() });
+        turn.out.actions.push(Action::Close(conn, "join_refused"));
+        self.disconnected(turn, Some(conn));
         Ok(())
     }
 
@@ -355,9 +357,7 @@ impl Node {
             Err(SayError::Store(error)) => return Err(error),
             Err(error) => {
                 let message = format!("不能授权 / cannot be delegated: {error}");
-                turn.send(conn, Frame::Refused { code: "bad_delegation".to_owned(), message });
-                turn.out.actions.push(Action::Close(conn, "join_refused"));
-                return Ok(());
+                return self.turn_away(turn, conn, "bad_delegation", &message);
             }
         }
         // The token is spent after the Delegate is said: if we stop in between, the division has a node and

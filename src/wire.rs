@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_encodings_of_the_same_value_are_refused() {
+    fn attack_04_other_encodings_of_the_same_value_are_refused() {
         assert_eq!(decode::<u32>(&encode(&7_u32), 16), Ok(7));
         assert_eq!(decode::<u32>(&[251, 7, 0], 16), Err(WireError::NotCanonical));
         assert_eq!(decode::<u32>(&[7, 0], 16), Err(WireError::NotCanonical));

@@ -292,6 +292,43 @@ mod tests {
         [&[253], bytes.to_le_bytes().as_slice()].concat()
     }
 
+    /// An integer below 251 as bincode would write it if it were larger: every wider form of a byte.
+    fn wider(byte: u8) -> [Vec<u8>; 3] {
+        [(251, 2), (252, 4), (253, 8)].map(|(mark, bytes)| {
+            let mut form = vec![mark, byte];
+            form.resize(1 + bytes, 0);
+            form
+        })
+    }
+
+    #[test]
+    fn attack_04_a_frame_has_one_encoding() {
+        let entry = PackedEntry { statement: ByteBuf::from([1; 5]), card: ByteBuf::from([2; 3]) };
+        let (origin, note) = (PublicKey::from_bytes([3; 32]), "note".to_owned());
+        let frames = [
+            Frame::Hello { protocol: PROTOCOL_VERSION, federation: Digest::ZERO, root_size: 7 },
+            Frame::Propose { origin, note: note.clone(), chain: vec![entry.clone()] },
+            Frame::Have { origin, size: Some(9) },
+            Frame::Introduce { chain: vec![entry.clone(), entry] },
+            Frame::Receipt { origin, note },
+        ];
+        for frame in frames {
+            let honest = frame.to_bytes();
+            let mut tried = 0;
+            for at in 0..honest.len() {
+                let (before, byte, after) = (&honest[..at], honest[at], &honest[at + 1..]);
+                for form in wider(byte) {
+                    let other = [before, &form, after].concat();
+                    assert_ne!(Frame::from_bytes(&other).as_ref(), Ok(&frame), "byte {at} as {form:?}");
+                    tried += 1;
+                }
+            }
+            assert!(tried >= 3 * honest.len());
+            assert!(Frame::from_bytes(&[&honest[..], &[0]].concat()).is_err(), "a byte too many");
+            assert!(Frame::from_bytes(&honest[..honest.len() - 1]).is_err(), "a byte too few");
+        }
+    }
+
     #[test]
     fn attack_36_a_length_beyond_the_frame_is_refused_without_the_memory() {
         let body = Digest::of(&[b"body"]);

@@ -13,6 +13,7 @@ use gongshi::statement::{Act, BodyRef, BodyRole, Entry, ReportAct, ReportCard, S
 use gongshi::sync::Event;
 use gongshi::sync::body::PackedBody;
 use gongshi::sync::frame::{ClimbingEntry, Frame, PackedEntry, TailingLeaf};
+use gongshi::sync::{read_entry, read_leaf};
 use gongshi::time::WallMs;
 use gongshi::trust::key::{PublicKey, SecretKey};
 
@@ -328,4 +329,84 @@ fn a_division_that_is_closed_and_given_again_behind_a_cut_line_answers_the_roll_
     new.publishes("直属街道", 2024, "检查 2 次");
     world.agrees();
     province.shows(&new, 2024).once();
+}
+
+/// A leaf of the root log as an office holds it, with what its entry carries.
+fn leaf_of(office: &Office, index: u64) -> TailingLeaf {
+    let sim = office.sim();
+    let store = sim.sites[office.at].store.as_ref();
+    let leaf = read_leaf(store, index).expect("readable").expect("held");
+    let entry = read_entry(store, &leaf.statement.digest()).expect("readable").expect("held");
+    let carried = entry.card.act.carried_bodies();
+    let bodies = carried
+        .into_iter()
+        .map(|body| PackedBody::read(store, &body.digest).expect("readable").expect("held"));
+    TailingLeaf {
+        sequenced_at: leaf.sequenced_at,
+        received_at: leaf.received_at,
+        statement: entry.digest(),
+        entry: Some((PackedEntry::of(&entry), bodies.collect())),
+    }
+}
+
+#[test]
+fn attack_19_of_a_set_that_is_not_whole_or_mixed_with_another_nothing_is_shown() {
+    let (world, offices) = four_levels(45);
+    let [province, city, district, town] = &offices;
+    let before = province.checkpoint_note();
+    world.cut(province, city);
+    // What the city is not sent, it has from somewhere else.
+    for (year, figures) in
+        [(2021, "检查 1 次"), (2022, "检查 2 次"), (2023, "检查 3 次"), (2024, "检查 4 次")]
+    {
+        province.publishes("省司法厅", year, figures);
+    }
+    world.run(2_000);
+    let (first, size, newest) = (district.root_size(), province.root_size(), province.checkpoint_note());
+    let whole: Vec<TailingLeaf> = (first..size).map(|index| leaf_of(province, index)).collect();
+    assert_eq!(whole.len(), 4);
+    let changed = |change: &dyn Fn(&mut Vec<TailingLeaf>)| {
+        let mut leaves = whole.clone();
+        change(&mut leaves);
+        leaves
+    };
+    let bodies_of =
+        |leaf: &TailingLeaf| leaf.entry.as_ref().map(|(_, bodies)| bodies.clone()).expect("an entry");
+    let old = leaf_of(province, first - 1);
+    let mixes: [(&str, Vec<TailingLeaf>, &str); 7] = [
+        ("one withheld", changed(&|leaves| drop(leaves.remove(1))), &newest),
+        ("one of an earlier set", changed(&|leaves| leaves[1] = old.clone()), &newest),
+        ("one twice", changed(&|leaves| leaves[2] = leaves[1].clone()), &newest),
+        ("another order", changed(&|leaves| leaves.swap(1, 2)), &newest),
+        (
+            "another time",
+            changed(&|leaves| leaves[3].sequenced_at = WallMs(leaves[3].sequenced_at.0 + 1)),
+            &newest,
+        ),
+        ("under the earlier checkpoint", whole.clone(), &before),
+        (
+            "one statement, the tables of another",
+            changed(&|leaves| {
+                if let Some((_, bodies)) = &mut leaves[0].entry {
+                    *bodies = bodies_of(&whole[3]);
+                }
+            }),
+            &newest,
+        ),
+    ];
+    assert_ne!(bodies_of(&whole[0]).len(), 0, "a report carries its tables");
+    world.someone_lies();
+    let shown = [district, town].map(|office| (office.root_size(), office.view_root()));
+    for (number, (what, leaves, note)) in mixes.into_iter().enumerate() {
+        let frame = Frame::Leaves { first, leaves, note: note.to_owned(), proof: Vec::new() };
+        says(&world, city, district, &frame);
+        let refused = faults(district);
+        assert_eq!(refused.len(), number + 1, "{what} was not refused: {refused:?}");
+        let now = [district, town].map(|office| (office.root_size(), office.view_root()));
+        assert_eq!(now, shown, "{what} changed what is shown");
+        world.run(5_000);
+    }
+    world.heal(province, city);
+    world.agrees();
+    district.shows(province, 2024).once();
 }

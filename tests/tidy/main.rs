@@ -9,6 +9,7 @@ mod monitoring;
 mod packaging;
 mod rules;
 mod source;
+mod supply;
 
 use source::File;
 use std::path::Path;
@@ -101,7 +102,7 @@ fn the_readme_is_true_on_any_machine() -> Outcome {
 }
 
 #[test]
-fn service_units_are_hardened() -> Outcome {
+fn attack_58_service_units_are_hardened() -> Outcome {
     let mut offences = Vec::new();
     for (name, data) in deploy::UNITS {
         let text = std::fs::read_to_string(root().join("deploy/systemd").join(name))?;
@@ -111,8 +112,27 @@ fn service_units_are_hardened() -> Outcome {
 }
 
 #[test]
-fn systemd_agrees_where_it_is_installed() -> Outcome {
+fn attack_58_systemd_itself_scores_the_units_where_it_is_installed() -> Outcome {
     none(deploy::ask_systemd(root())?)
+}
+
+#[test]
+fn attack_56_every_part_comes_from_one_registry_with_its_checksum_and_runs_no_script_that_nobody_read()
+-> Outcome {
+    let read = |name: &str| std::fs::read_to_string(root().join(name));
+    let mut offences = supply::lock(&read("Cargo.lock")?);
+    offences.extend(supply::manifest(&read("Cargo.toml")?));
+    for name in ["tests/run", ".ci/run"] {
+        offences.extend(supply::unlocked(name, &read(name)?));
+    }
+    offences.extend(supply::build_scripts(&supply::metadata()?));
+    none(offences)
+}
+
+#[test]
+fn attack_05_what_signs_is_few_and_puts_its_own_words_first() -> Outcome {
+    let test_only = source::test_only(&source::read(root(), SRC)?);
+    each(SRC, |file| if test_only.contains(&file.path) { Vec::new() } else { rules::signs(file) })
 }
 
 #[test]

@@ -23,6 +23,16 @@ fn vkey(algorithm: u8) -> Vkey {
     Vkey { name: node_origin(&key().public()), algorithm, key: key().public() }
 }
 
+#[test]
+fn attack_05_whatever_a_witness_is_handed_its_signature_is_a_cosignature() -> Outcome {
+    // What its own statement would sign, handed in as a checkpoint.
+    let wanted = format!("gongshi/statement/v1\n{}", "a".repeat(107));
+    let (_, signature) = parse_blob(&cosign(&wanted, "town", &key(), 1).signature)?;
+    assert!(key().public().verify(wanted.as_bytes(), &signature).is_err());
+    assert!(key().public().verify(cosigned_message(&wanted, 1).as_bytes(), &signature).is_ok());
+    Ok(())
+}
+
 // LOG-10.
 #[test]
 fn a_cosignature_has_the_layout_of_the_specification() -> Outcome {

@@ -1,4 +1,4 @@
-//! Attacks 1 to 4 on statements: forged and replayed signatures, weak keys, cards that do not fit.
+//! Attacks 1 to 5 on statements: forged, replayed and wheedled signatures, weak keys, cards that do not fit.
 
 use super::*;
 use crate::statement::card::CardError;
@@ -87,6 +87,30 @@ fn attack_03_a_signature_is_valid_in_one_context_only() {
         &division("330282108"),
     );
     assert_eq!(signature_error(&with_signature(|_| proof)), Some(KeyError::BadSignature));
+}
+
+#[test]
+fn attack_05_nothing_that_others_choose_is_signed_as_it_stands() {
+    // What a town's statement would sign, handed in wherever a node signs what somebody sends it.
+    let said = said();
+    let fields = &said.statement.as_bytes()[..107];
+    let wanted = [DOMAINS[0], fields].concat();
+    let possessed = prove_possession(
+        &Digest::of(&[&wanted]),
+        &root().public(),
+        &town(),
+        &SecretKey::from_seed(&[13; 32]),
+        &division("330282108"),
+    );
+    let mut carded = card(&town(), submit());
+    carded.sign_as_agency(&town(), &Digest::of(&[&wanted])).expect("a card within its bounds");
+    let (_, as_agency) = carded.agency.expect("just signed");
+    for (by, signature) in [("proving possession", possessed.0), ("signing a card", as_agency)] {
+        for message in [wanted.as_slice(), fields, Digest::of(&[&wanted]).as_bytes()] {
+            assert_eq!(town().public().verify(message, &signature), Err(KeyError::BadSignature), "{by}");
+        }
+        assert_eq!(signature_error(&with_signature(|_| signature)), Some(KeyError::BadSignature), "{by}");
+    }
 }
 
 // ST-6.

@@ -213,3 +213,57 @@ fn wait_sequenced_returns_when_the_root_has_it() {
     let digest = federation.nodes[3].publish_with(&file, &["--wait", "sequenced"]);
     assert!(federation.nodes[0].has(&digest), "the root has it at once");
 }
+
+/// Whatever opens `open`, a million times, and closes again.
+fn nested(open: &str, close: &str) -> String {
+    const LEVELS: usize = 1_000_000;
+    format!("{}{}", open.repeat(LEVELS), close.repeat(LEVELS))
+}
+
+#[test]
+fn attack_37_a_million_levels_are_refused_wherever_text_is_taken_apart() {
+    let mut federation = Federation::pair();
+    let city = &federation.nodes[1];
+    let before = crate::load::usage(city.pid()).0;
+    let files = [
+        ("list.json", nested("[", "]")),
+        ("object.json", nested("{\"a\":", "}")),
+        ("open.json", "[".repeat(1_000_000)),
+        ("tables.json", report(AGENCY, "330200", 2024, 1).to_string().replace("18.5", &nested("[", "]"))),
+        ("table.toml", format!("id = \"a\"\nx = {}", nested("[", "]"))),
+        ("inline.toml", format!("x = {}", nested("{a=", "}"))),
+        ("keys.toml", format!("{} = 1", vec!["a"; 1_000_000].join("."))),
+    ];
+    for (name, text) in &files {
+        let path = federation.write(name, text);
+        let path = path.to_str().expect("a path");
+        let commands: [&[&str]; 4] = match name.ends_with(".json") {
+            true => [&["publish", path], &["check", path], &["roster", "import", path], &["verify", path]],
+            false => {
+                [&["template", "add", path], &["check", path], &["roster", "import", path], &["verify", path]]
+            }
+        };
+        for words in commands {
+            let ended = city.run(words);
+            assert!((2..=10).contains(&ended.exit), "{words:?}: {}", ended.exit);
+            assert!(!ended.said().contains("panicked") && ended.stdout.len() < 100_000, "{words:?}");
+        }
+    }
+    let grown = crate::load::usage(city.pid()).0 - before;
+    assert!(grown < 64.0, "{grown} MiB");
+    assert_eq!(city.api("/api/v1/node")["log"]["size"], 0, "nothing was signed");
+    let digest = city.publish(&federation.write("good.json", &report(AGENCY, "330200", 2024, 1).to_string()));
+    federation.wait_for(&[digest], 20);
+    // The configuration too, of which the process is made.
+    federation.nodes[1].stop();
+    let city = &federation.nodes[1];
+    let path = city.data.join("gongshi.toml");
+    let text = std::fs::read_to_string(&path).expect("a configuration");
+    for (name, bomb) in &files[4..] {
+        std::fs::write(&path, format!("{text}\n[x]\n{bomb}\n")).expect("written");
+        let ended = city.run(&["serve"]);
+        assert_eq!(ended.exit, 10, "{name}: {}", ended.stdout.len());
+    }
+    std::fs::write(&path, text).expect("written");
+    federation.nodes[1].serve();
+}

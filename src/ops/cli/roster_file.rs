@@ -146,9 +146,9 @@ fn json_rows(text: &str) -> Option<Rows> {
 fn csv_rows(text: &str) -> Option<Rows> {
     let mut records = csv_records(text.trim_start_matches('\u{feff}'))?.into_iter();
     let (_, head) = records.next()?;
-    let place = |heads: &&[&str]| {
-        head.iter().position(|cell| heads.iter().any(|head| comparable(cell) == comparable(head)))
-    };
+    let head: Vec<String> = head.iter().map(|cell| comparable(cell)).collect();
+    let place =
+        |heads: &&[&str]| head.iter().position(|cell| heads.iter().any(|head| *cell == comparable(head)));
     let places: Vec<Option<usize>> = HEADS.iter().map(place).collect();
     places.get(1).copied().flatten()?;
     let mut rows = Vec::new();

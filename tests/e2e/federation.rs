@@ -2,6 +2,7 @@
 
 use crate::http::{self, Answer};
 use crate::program::{Ended, Process, command, run, wait_until};
+use crate::reports::report;
 use serde_json::Value;
 use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
@@ -223,6 +224,13 @@ impl Federation {
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         std::fs::write(&path, text).expect("a file");
         path
+    }
+
+    /// An agency's report for 2024, published at a node; its digest.
+    pub(crate) fn publish(&self, at: usize, agency: &str) -> String {
+        let node = &self.nodes[at];
+        let text = report(agency, &node.code, 2024, 1).to_string();
+        node.publish(&self.write(&format!("{}-{agency}.json", node.code), &text))
     }
 
     /// Waits until every node shows every one of these packages.

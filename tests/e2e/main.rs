@@ -1,7 +1,7 @@
 //! The product from outside: the real binary and its HTTP API, as the contract describes them.
 //!
 //! Nothing here knows the code. `program` runs commands, `http` asks portals, `federation` enrols nodes through the
-//! command line alone, `reports` writes report files, `browser` drives a real one; the rest are claims.
+//! command line alone, `reports` writes report files, `browser` drives a real one, `outsider` and `line` are an attacker's; the rest are claims.
 #![allow(
     clippy::disallowed_methods,
     reason = "these tests stand outside: they watch processes by the wall clock and poll with deadlines"
@@ -17,8 +17,11 @@
 mod attachments;
 mod browser;
 mod federation;
+mod hostile_http;
 mod http;
 mod keys;
+mod line;
+mod outsider;
 mod program;
 mod release;
 mod reports;
@@ -40,11 +43,13 @@ mod every_page;
 mod exits;
 mod exports;
 mod figures;
+mod floods;
 mod healing;
 mod intake;
 mod levels;
 mod life;
 mod load;
+mod middle;
 mod one_process;
 mod operators;
 mod pages;
@@ -53,6 +58,7 @@ mod portal;
 mod readers;
 mod retention;
 mod rules;
+mod rush;
 mod sandbox;
 mod scope;
 mod store;
@@ -64,4 +70,5 @@ mod tokens;
 mod transcripts;
 mod verifier;
 mod view;
+mod wire;
 mod witness;

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-fn script(name: &str) -> Command {
+/// A script of the verifier.
+pub(crate) fn script(name: &str) -> Command {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/verifier").join(name);
     let mut command = Command::new(std::env::var_os("GONGSHI_PYTHON").unwrap_or_else(|| "python3".into()));
     command.arg(path);

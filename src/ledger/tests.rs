@@ -8,7 +8,7 @@ mod tree;
 
 use super::*;
 use crate::division::{DivisionCode, Level};
-use crate::statement::{BodyRef, BodyRole, ReportAct, ReportCard, Scope, Status};
+use crate::statement::{BodyRef, BodyRole, ReportAct, ReportCard};
 use crate::trust::delegation::{Delegation, Hosting, Kinds, prove_possession};
 use crate::trust::key::SecretKey;
 
@@ -256,22 +256,13 @@ fn report(act: ReportAct, division: &str, agency: &str, year: u16) -> ReportCard
     let package = BodyRef { role: BodyRole::Package, digest: Digest::of(&[b"package"]), bytes: 7 };
     ReportCard {
         act,
-        division: code(division),
-        agency_name: agency.into(),
-        agency_code: String::new(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
         reason: u8::from(matches!(act, ReportAct::Correct | ReportAct::Withdraw)),
         bodies: if matches!(act, ReportAct::Submit | ReportAct::Correct) {
             vec![package]
         } else {
             Vec::new()
         },
+        ..ReportCard::nil(code(division), agency, year)
     }
 }
 

@@ -116,6 +116,26 @@ impl BodyRole {
 }
 
 impl ReportCard {
+    /// The plainest card: the first word about an agency's year, which is over, is that nothing happened in it. Others
+    /// are written as what they differ in.
+    pub fn nil(division: DivisionCode, agency_name: impl Into<String>, year: u16) -> Self {
+        Self {
+            act: ReportAct::Nil,
+            division,
+            agency_name: agency_name.into(),
+            agency_code: String::new(),
+            year,
+            revision: 1,
+            previous: Digest::ZERO,
+            scope: Scope::Own,
+            status: Status::Final,
+            as_printed: false,
+            template: String::new(),
+            reason: 0,
+            bodies: Vec::new(),
+        }
+    }
+
     /// The agency's id before the fold resolves aliases: its code, else `division:NAME`.
     pub fn agency_id(&self) -> String {
         if self.agency_code.is_empty() { self.agency_name_id() } else { self.agency_code.clone() }

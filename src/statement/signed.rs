@@ -124,26 +124,12 @@ fn count(input: &mut Reader<'_>, max: usize) -> Result<u8, LayoutError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statement::{Act, ReportAct, ReportCard, Scope, Status};
+    use crate::statement::{Act, ReportCard};
     use crate::trust::key::SecretKey;
 
     fn signed() -> SignedPackage {
         let federation = Digest::of(&[b"federation"]);
-        let report = ReportCard {
-            act: ReportAct::Nil,
-            division: "330282".parse().unwrap(),
-            agency_name: "农业农村局".into(),
-            agency_code: String::new(),
-            year: 2024,
-            revision: 1,
-            previous: Digest::ZERO,
-            scope: Scope::Own,
-            status: Status::Final,
-            as_printed: false,
-            template: String::new(),
-            reason: 0,
-            bodies: Vec::new(),
-        };
+        let report = ReportCard::nil("330282".parse().unwrap(), "农业农村局", 2024);
         let key = SecretKey::from_seed(&[1; 32]).public();
         let mut card = Card { salt: [7; 32], key, act: Act::Report(Box::new(report)), agency: None };
         card.sign_as_agency(&SecretKey::from_seed(&[2; 32]), &federation).unwrap();

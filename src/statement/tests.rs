@@ -67,15 +67,9 @@ fn report(act: ReportAct) -> ReportCard {
     let first = matches!(act, ReportAct::Submit | ReportAct::Nil | ReportAct::NotApplicable);
     ReportCard {
         act,
-        division: division("330282108"),
-        agency_name: "慈溪市附海镇人民政府".into(),
         agency_code: "113302820029513378".into(),
-        year: 2024,
         revision: if act == ReportAct::Correct { 2 } else { 1 },
         previous: if first { Digest::ZERO } else { Digest::of(&[b"previous"]) },
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
         template: "cn-2019".into(),
         reason: if first { 0 } else { 1 },
         bodies: match act {
@@ -84,6 +78,7 @@ fn report(act: ReportAct) -> ReportCard {
             ReportAct::Withdraw | ReportAct::Return => vec![body(BodyRole::Reason, 2)],
             ReportAct::Nil | ReportAct::NotApplicable => Vec::new(),
         },
+        ..ReportCard::nil(division("330282108"), "慈溪市附海镇人民政府", 2024)
     }
 }
 

@@ -12,7 +12,7 @@ use super::turn::Turn;
 use crate::digest::Digest;
 use crate::ledger::Given;
 use crate::statement::card::RefusalCode;
-use crate::statement::{BodyRole, Card, ReportAct, ReportCard, Scope, Status};
+use crate::statement::{BodyRole, Card, ReportAct, ReportCard};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
 
@@ -227,21 +227,8 @@ impl Node {
 
 /// The card of an agency's year without figures, to ask by.
 pub fn agency_year(agency: &crate::statement::governance::AgencyKey, year: u16) -> ReportCard {
-    ReportCard {
-        act: ReportAct::Nil,
-        division: agency.division.clone(),
-        agency_name: agency.agency_name.clone(),
-        agency_code: agency.agency_code.clone(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
-    }
+    let agency_code = agency.agency_code.clone();
+    ReportCard { agency_code, ..ReportCard::nil(agency.division.clone(), agency.agency_name.as_str(), year) }
 }
 
 /// The package's content; every body is checked against what the card names.

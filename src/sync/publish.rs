@@ -171,18 +171,13 @@ impl Node {
         let (package, packed) = self.body(BodyRole::Package, 0, &submission.content);
         let mut card = ReportCard {
             act: ReportAct::Submit,
-            division: submission.division.clone(),
-            agency_name: submission.agency_name.clone(),
             agency_code: submission.agency_code.clone(),
-            year: submission.year,
-            revision: 1,
-            previous: Digest::ZERO,
             scope: submission.scope,
             status: submission.status,
             as_printed: submission.as_printed,
             template: submission.template.clone(),
-            reason: 0,
             bodies: vec![package],
+            ..ReportCard::nil(submission.division.clone(), submission.agency_name.as_str(), submission.year)
         };
         let newest = self.newest(turn, &card).map_err(SayError::from)?;
         if let Some(Newest { digest, revision, stands: true, sent_back }) = newest {

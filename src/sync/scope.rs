@@ -6,14 +6,13 @@ use super::publish::{PublishError, Published};
 use super::sequence::SayError;
 use super::turn::Turn;
 use crate::agency::agency_name;
-use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::RosterRow;
 use crate::ledger::roster::{Roster, RosterError};
 use crate::package::body::body_digest;
 use crate::statement::card::RefusalCode;
 use crate::statement::governance::{ROSTER_BYTES_MAX, RosterCard};
-use crate::statement::{Act, Entry, ReportAct, ReportCard, Scope, Status};
+use crate::statement::{Act, Entry, ReportAct, ReportCard, Status};
 use crate::view::scope::roster_text;
 use crate::view::tree::Tree;
 
@@ -84,18 +83,9 @@ impl Node {
         let over = declaration.year < turn.now.wall.year();
         let mut card = ReportCard {
             act,
-            division,
-            agency_name: name,
             agency_code: declaration.agency_code.clone(),
-            year: declaration.year,
-            revision: 1,
-            previous: Digest::ZERO,
-            scope: Scope::Own,
             status: if over { Status::Final } else { Status::Provisional },
-            as_printed: false,
-            template: String::new(),
-            reason: 0,
-            bodies: Vec::new(),
+            ..ReportCard::nil(division, name, declaration.year)
         };
         if let Some(newest) = self.newest(turn, &card).map_err(SayError::from)? {
             let standing = self.entry_by_digest(turn, &newest.digest).map_err(SayError::from)?;

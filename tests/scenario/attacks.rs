@@ -8,27 +8,13 @@ use gongshi::digest::Digest;
 use gongshi::ledger::Verdict;
 use gongshi::log::tree::{self, leaf_hash};
 use gongshi::statement::card::RefusalCode;
-use gongshi::statement::{Act, Entry, ReportAct, ReportCard, Scope, Status};
+use gongshi::statement::{Act, Entry, ReportCard};
 use gongshi::sync::Event;
 use gongshi::sync::govern::Vouch;
 use gongshi::sync::limits::{RENEW_MS, SWALLOWED_AFTER_MS};
 
 fn nil(division: &str, year: u16) -> Act {
-    Act::Report(Box::new(ReportCard {
-        act: ReportAct::Nil,
-        division: code(division),
-        agency_name: "某局".to_owned(),
-        agency_code: String::new(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
-    }))
+    Act::Report(Box::new(ReportCard::nil(code(division), "某局", year)))
 }
 
 #[test]

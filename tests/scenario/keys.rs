@@ -8,7 +8,7 @@ use gongshi::digest::Digest;
 use gongshi::ledger::RevisionState;
 use gongshi::package::body::{Body, FORMAT, body_digest};
 use gongshi::statement::card::RefusalCode;
-use gongshi::statement::{Act, BodyRef, BodyRole, Card, Entry, ReportAct, ReportCard, Scope, Status};
+use gongshi::statement::{Act, BodyRef, BodyRole, Card, Entry, ReportAct, ReportCard};
 use gongshi::sync::agency::SignedRefusal;
 use gongshi::sync::body::PackedBody;
 use gongshi::sync::govern::{AgencyRequest, Governing};
@@ -44,28 +44,10 @@ fn refused(answer: Option<Result<Published, PublishError>>, code: RefusalCode) -
     matches!(answer, Some(Err(PublishError::Say(SayError::Refused(found)))) if found == code)
 }
 
-fn nil(division: &str, agency: &str, year: u16) -> ReportCard {
-    ReportCard {
-        act: ReportAct::Nil,
-        division: code(division),
-        agency_name: agency.to_owned(),
-        agency_code: String::new(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
-    }
-}
-
 impl Office {
     /// Signs that an agency had no activity, whatever this node thinks of its own authority.
     pub fn insists(&self, agency: &str, year: u16) -> Digest {
-        let act = Act::Report(Box::new(nil(&self.division(), agency, year)));
+        let act = Act::Report(Box::new(ReportCard::nil(code(&self.division()), agency, year)));
         let said = self.sim().turn(self.at, |node, turn| Ok(node.say(turn, act).map(|entry| entry.digest())));
         said.expect("the machine runs").expect("it is signed")
     }
@@ -133,7 +115,8 @@ impl Office {
             bytes: content.len() as u64,
         };
         let act = ReportAct::Submit;
-        let report = ReportCard { act, revision, bodies: vec![body], ..nil(&self.division(), name, year) };
+        let card = ReportCard::nil(code(&self.division()), name, year);
+        let report = ReportCard { act, revision, bodies: vec![body], ..card };
         let mut card = Card { salt: [7; 32], key, act: Act::Report(Box::new(report)), agency: None };
         card.sign_as_agency(agency, &federation).expect("within bounds");
         (card.to_bytes().expect("within bounds"), PackedBody::pack(salt, &content))

@@ -473,18 +473,11 @@ impl Office {
             let Some(last) = chain.last() else { return Ok(None) };
             let card = ReportCard {
                 act: ReportAct::Correct,
-                division: division.clone(),
-                agency_name: agency.to_owned(),
-                agency_code: String::new(),
-                year,
                 revision: last.revision + 1,
                 previous: last.digest,
-                scope: Scope::Own,
-                status: Status::Final,
-                as_printed: false,
-                template: String::new(),
                 reason: 1,
                 bodies: vec![package],
+                ..ReportCard::nil(division.clone(), agency, year)
             };
             turn.keep_body(&package.digest, &PackedBody::pack(salt, &content));
             let entry = node.say(turn, Act::Report(Box::new(card))).expect("a correction is said");

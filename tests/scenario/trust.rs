@@ -9,7 +9,7 @@ use gongshi::log::note::{self, Note};
 use gongshi::log::tree::{Frontier, leaf_hash};
 use gongshi::package::body::body_digest;
 use gongshi::statement::card::{Policy, RefusalCode};
-use gongshi::statement::{Act, BodyRef, BodyRole, Entry, ReportAct, ReportCard, Scope, Status};
+use gongshi::statement::{Act, BodyRef, BodyRole, Entry, ReportAct, ReportCard};
 use gongshi::sync::Event;
 use gongshi::sync::body::PackedBody;
 use gongshi::sync::frame::{ClimbingEntry, Frame, PackedEntry, TailingLeaf};
@@ -149,21 +149,7 @@ fn push(origin: PublicKey, entries: &[Entry], note: String) -> Frame {
 
 /// What the root would accept of the town: no activity in a year.
 fn nothing(town: &Office, year: u16) -> ReportCard {
-    ReportCard {
-        act: ReportAct::Nil,
-        division: code(&town.division()),
-        agency_name: "别的机关".to_owned(),
-        agency_code: String::new(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
-    }
+    ReportCard::nil(code(&town.division()), "别的机关", year)
 }
 
 /// Another statement of the town.

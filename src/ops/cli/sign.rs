@@ -14,7 +14,7 @@ use crate::package::attachment::Attachment;
 use crate::package::body::{body_digest, with_attachments};
 use crate::package::report_file::ReadOptions;
 use crate::statement::signed::SignedPackage;
-use crate::statement::{Act, BodyRef, BodyRole, Card, ReportAct, ReportCard, Scope, Status};
+use crate::statement::{Act, BodyRef, BodyRole, Card, ReportAct, ReportCard, Status};
 use crate::sync::publish::{REASON_BYTES_MAX, REASON_IN_PROSE};
 use crate::sync::withdraw::ERASES;
 use crate::template::{Template, Templates};
@@ -196,18 +196,13 @@ fn report(
     };
     let card = ReportCard {
         act: ReportAct::Submit,
-        division: submission.division,
-        agency_name: submission.agency_name,
         agency_code: submission.agency_code,
-        year: submission.year,
-        revision: 1,
-        previous: Digest::ZERO,
         scope: submission.scope,
         status: submission.status,
         as_printed: submission.as_printed,
         template: submission.template,
-        reason: 0,
         bodies: std::iter::once(package).chain(bodies).collect(),
+        ..ReportCard::nil(submission.division, submission.agency_name, submission.year)
     };
     Ok(Ok(Draft { card, carried: vec![(salt, content)], attached }))
 }
@@ -222,18 +217,9 @@ fn without_figures(sign: &Sign, desk: &DeskFile) -> Result<Draft, Failure> {
     let over = year < Clock::start().now().wall.year();
     let card = ReportCard {
         act,
-        division: desk.division.clone(),
-        agency_name: desk.agency_name.clone(),
         agency_code: desk.agency_code.clone(),
-        year,
-        revision: 1,
-        previous: Digest::ZERO,
-        scope: Scope::Own,
         status: if over { Status::Final } else { Status::Provisional },
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
+        ..ReportCard::nil(desk.division.clone(), desk.agency_name.as_str(), year)
     };
     Ok(Draft { card, carried: Vec::new(), attached: Vec::new() })
 }

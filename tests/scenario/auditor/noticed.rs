@@ -6,7 +6,7 @@ use crate::climbing::four_levels;
 use crate::story::{Keys, Office, World, code};
 use gongshi::digest::Digest;
 use gongshi::log::checkpoint::Checkpoint;
-use gongshi::statement::{Act, Entry, Leaf, ReportAct, ReportCard, Scope, Status};
+use gongshi::statement::{Act, Entry, Leaf, ReportAct, ReportCard};
 use gongshi::store::{Batch, Read, Store, layout};
 use gongshi::sync::frame::Frame;
 use gongshi::sync::{read_entry, read_leaf};
@@ -126,18 +126,9 @@ fn law_of(office: &Office) -> (Law, WallMs) {
 fn report(act: ReportAct, division: &str, revision: u32, previous: Digest) -> Act {
     Act::Report(Box::new(ReportCard {
         act,
-        division: code(division),
-        agency_name: "别的机关".to_owned(),
-        agency_code: String::new(),
-        year: 2023,
         revision,
         previous,
-        scope: Scope::Own,
-        status: Status::Final,
-        as_printed: false,
-        template: String::new(),
-        reason: 0,
-        bodies: Vec::new(),
+        ..ReportCard::nil(code(division), "别的机关", 2023)
     }))
 }
 

@@ -7,6 +7,8 @@
 mod page;
 
 use super::own;
+use crate::package::total::is_total_label;
+use crate::template::normal::comparable;
 use crate::template::{Column, Kind, Template};
 use rust_xlsxwriter::{Workbook, XlsxError};
 use std::collections::BTreeMap;
@@ -27,8 +29,34 @@ pub struct Blank<'a> {
     pub layouts: Vec<&'a Template>,
     /// Units with a row each and a 合计 row below them; none for tables of one row.
     pub units: &'a [String],
-    /// Last year's figures as printed, by table id and column id.
-    pub last_year: BTreeMap<(String, String), String>,
+    /// What it published for the year before.
+    pub last_year: LastYear,
+}
+
+/// Last year's figures as printed.
+#[derive(Clone, Debug, Default)]
+pub struct LastYear {
+    /// By table id, unit in comparable form (empty for the table as a whole), and column id.
+    figures: BTreeMap<(String, String, String), String>,
+}
+
+impl LastYear {
+    /// Adds a figure of a row. Its label names the unit; that of a 合计 row, like no label, stands for the whole.
+    pub fn put(&mut self, table: &str, label: &str, column: &str, printed: &str) {
+        let unit = if is_total_label(label) { String::new() } else { comparable(label) };
+        self.figures.insert((table.to_owned(), unit, column.to_owned()), printed.to_owned());
+    }
+
+    /// True when nothing is known of the year before.
+    pub fn is_empty(&self) -> bool {
+        self.figures.is_empty()
+    }
+
+    /// The figure of a unit, of the table as a whole for an empty name.
+    fn of(&self, template: &Template, unit: &str, column: &Column) -> Option<&str> {
+        let key = (template.table.clone(), comparable(unit), column.id.clone());
+        self.figures.get(&key).map(String::as_str)
+    }
 }
 
 /// The blank workbook.

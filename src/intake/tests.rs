@@ -1,13 +1,12 @@
 //! What whole files become: workbooks made here, CSV, and files that are something else.
 
-use super::blank::{self, Blank};
+use super::blank::{self, Blank, LastYear};
 use super::{Given, read};
 use crate::package::finding::{Finding, Grade};
 use crate::package::report::Report;
 use crate::package::report_file::ReadOptions;
 use crate::template::builtin;
 use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet};
-use std::collections::BTreeMap;
 
 fn reading(bytes: &[u8], name: &str) -> (Option<Report>, Vec<Finding>) {
     let templates = builtin::templates().unwrap();
@@ -167,7 +166,7 @@ fn blank_book(year: u16) -> Blank<'static> {
         year,
         layouts: templates.iter().collect(),
         units: &[],
-        last_year: BTreeMap::new(),
+        last_year: LastYear::default(),
     }
 }
 

@@ -128,6 +128,52 @@ fn a_workbook_filled_in_by_a_clerk_is_at_all_four_levels_with_its_original() {
 }
 
 #[test]
+fn last_years_figures_stand_beside_the_cells_of_every_unit_also_in_libreoffice() {
+    let federation = Federation::province();
+    let node = &federation.nodes[0];
+    let before = json!({
+        "agency_name": AGENCY, "division_code": "330000", "year": 2023,
+        "tables": {"行政许可实施情况统计表": {
+            "unit": "宗",
+            "columns": ["序号", "单位名称", "申请数量", "受理数量", "许可数量", "不予许可数量", "撤销许可数量"],
+            "rows": [["1", "甲中队", 12, 11, 10, 1, 0], ["2", "乙中队", 30, 29, 28, 1, 0], ["", "合计", 42, 40, 38, 2, 0]],
+        }},
+    });
+    node.publish(&federation.write("2023.json", &before.to_string()));
+    let dir = federation.dir.path();
+    let (blank, saved) = (dir.join("空白.xlsx"), dir.join("LibreOffice 保存.xlsx"));
+    let words = ["template", "xlsx", "--agency", AGENCY, "--year", "2024", "--layout", "licence"];
+    let units = ["--units", "乙中队,丙中队,甲中队", "-o", text(&blank)];
+    assert_eq!(node.run(&[&words[..], &units[..]].concat()).expect_exit(0).json()["last_year"], true);
+    script("blank.py", &["soffice", text(&blank), text(&saved)]);
+    for file in [&blank, &saved] {
+        let shown = script("blank.py", &["shown", text(file)]).json();
+        let sheet = &shown["行政许可实施情况统计表"];
+        // Three units to fill in, a 合计 row, an empty one; then last year's heading and rows.
+        for (cell, last) in
+            [("B4", Some("30")), ("D4", Some("28")), ("B5", None), ("B6", Some("12")), ("E6", Some("1"))]
+        {
+            let says = sheet[cell]["says"].as_str().unwrap_or_else(|| panic!("{cell}: {sheet}"));
+            let found = says.split_once("上年：").map(|(_, rest)| rest.trim_end_matches('。'));
+            assert_eq!(found, last, "{cell} says {says}");
+        }
+        let below: Vec<[&str; 2]> = (9..=12)
+            .map(|row| {
+                ["A", "B"].map(|column| sheet[format!("{column}{row}")]["value"].as_str().unwrap_or_default())
+            })
+            .collect();
+        assert!(below[0][0].starts_with("上年公布数（2023 年"), "{below:?}");
+        assert_eq!(below[1..], [["乙中队", "30"], ["甲中队", "12"], ["合计", "42"]]);
+    }
+    // Without units, the whole of last year stands beside the one row.
+    let whole = dir.join("整体.xlsx");
+    node.run(&[&words[..], &["-o", text(&whole)]].concat()).expect_exit(0);
+    let shown = script("blank.py", &["shown", text(&whole)]).json();
+    let says = &shown["行政许可实施情况统计表"]["A4"]["says"];
+    assert!(says.as_str().is_some_and(|says| says.contains("上年：42。")), "{says}");
+}
+
+#[test]
 fn a_workbook_laid_out_freely_is_at_all_four_levels_with_its_original() {
     let federation = Federation::chain();
     let town = &federation.nodes[3];

@@ -5,6 +5,7 @@ usage: blank.py fill BLANK OUT LAST_YEAR   fills a blank workbook; checks what a
                                            a JSON object {title: {header: figure}} that must stand beside the cells
        blank.py free SEED OUT              a workbook laid out freely
        blank.py soffice FILE OUT           opened, computed and saved by LibreOffice as OUT
+       blank.py shown FILE                 by sheet and cell: the value, and what the cell says when it is selected
        blank.py computed FILE              the value of every formula as the program that saved it computed it
 Each prints a JSON document of what was written.
 """
@@ -78,6 +79,22 @@ def free(seed, out):
     return {"tables": [{"name": t.name, "rows": [[printed(cell) for cell in row] for row in t.rows]} for t in case.tables]}
 
 
+def shown(path):
+    found = {}
+    for sheet in load_workbook(path).worksheets:
+        cells = found.setdefault(sheet.title, {})
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.value is not None:
+                    cells.setdefault(cell.coordinate, {})["value"] = str(cell.value)
+        for rule in sheet.data_validations.dataValidation:
+            for cells_of_rule in rule.sqref.ranges:
+                for row in sheet[cells_of_rule.coord] if ":" in cells_of_rule.coord else ((sheet[cells_of_rule.coord],),):
+                    for cell in row:
+                        cells.setdefault(cell.coordinate, {})["says"] = rule.prompt
+    return found
+
+
 def computed(path):
     formulas, values = load_workbook(path), load_workbook(path, data_only=True)
     found = {}
@@ -99,6 +116,8 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 Path(out).write_bytes(libreoffice(file, Path(folder) / "lo", Path(out).suffix[1:]).read_bytes())
             said = {"file": out}
+        case ["shown", file]:
+            said = shown(file)
         case ["computed", file]:
             said = computed(file)
         case _:

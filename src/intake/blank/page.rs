@@ -148,8 +148,12 @@ pub(super) fn table(
             let sum = format!("SUM({}:{})", row_col_to_cell(DATA_ROW, at), row_col_to_cell(row - 1, at));
             sheet.write_formula_with_format(row, at, Formula::new(sum).set_result(""), &grey())?;
         }
-        let validation = validation(blank, template, column, &row_col_to_cell(DATA_ROW, at))?;
-        sheet.add_data_validation(DATA_ROW, at, data.end - 1, at, &validation)?;
+        // Each cell says its own figure of last year.
+        for (unit, row) in names(blank).zip(data.clone()) {
+            let last = blank.last_year.of(template, unit, column);
+            let validation = validation(template, column, &row_col_to_cell(row, at), last)?;
+            sheet.add_data_validation(row, at, row, at, &validation)?;
+        }
     }
     let below = data.end + u32::from(shift) + 1;
     let rules = below + last_year(sheet, blank, template, below, shift)?;
@@ -169,7 +173,14 @@ pub(super) fn table(
     Ok(())
 }
 
-/// Last year's figures, if there are any; how many rows they take.
+/// What the rows to fill in are called: the units; nothing, where the one row is the whole.
+fn names<'a>(blank: &'a Blank<'_>) -> impl Iterator<Item = &'a str> {
+    let whole = blank.units.is_empty().then_some("");
+    blank.units.iter().map(String::as_str).chain(whole)
+}
+
+/// Last year's figures, if there are any: a row for each unit that has some, and one for the whole. How many rows they
+/// take.
 fn last_year(
     sheet: &mut Worksheet,
     blank: &Blank<'_>,
@@ -177,16 +188,27 @@ fn last_year(
     row: u32,
     shift: u16,
 ) -> Result<u32, XlsxError> {
-    let value = |column: &Column| blank.last_year.get(&(template.table.clone(), column.id.clone()));
-    if !template.columns.iter().any(|column| value(column).is_some()) {
+    let named = |unit: &str| {
+        template.columns.iter().any(|column| blank.last_year.of(template, unit, column).is_some())
+    };
+    let units: Vec<&str> =
+        blank.units.iter().map(String::as_str).chain([""]).filter(|unit| named(unit)).collect();
+    if units.is_empty() {
         return Ok(0);
     }
     let heading = format!("上年公布数（{} 年，仅供对照，不随本表上报）", blank.year.saturating_sub(1));
     sheet.write_string_with_format(row, 0, heading, &plain())?;
-    for (column, at) in template.columns.iter().zip(shift..) {
-        sheet.write_string_with_format(row + 1, at, value(column).map_or("", String::as_str), &grey())?;
+    for (unit, row) in units.iter().zip(row + 1..) {
+        if shift == 1 {
+            let name = if unit.is_empty() { "合计" } else { unit };
+            sheet.write_string_with_format(row, 0, name, &grey().set_align(FormatAlign::Left))?;
+        }
+        for (column, at) in template.columns.iter().zip(shift..) {
+            let value = blank.last_year.of(template, unit, column).unwrap_or_default();
+            sheet.write_string_with_format(row, at, value, &grey())?;
+        }
     }
-    Ok(3)
+    Ok(u32::try_from(units.len()).unwrap_or(u32::MAX).saturating_add(2))
 }
 
 /// The formula of a column that is the sum of others.
@@ -207,10 +229,10 @@ fn parts(template: &Template, column: &Column, row: u32, shift: u16) -> Option<S
 
 /// What a cell takes, and what it says when it is selected.
 fn validation(
-    blank: &Blank<'_>,
     template: &Template,
     column: &Column,
     cell: &str,
+    last: Option<&str>,
 ) -> Result<DataValidation, XlsxError> {
     let whole = if column.kind == Kind::Count { format!(",{cell}=INT({cell})") } else { String::new() };
     let rule = format!("OR({cell}=\"不适用\",AND(ISNUMBER({cell}),{cell}>=0{whole}))");
@@ -234,7 +256,7 @@ fn validation(
             message.push_str(&format!("请核实：{}。", warning.zh));
         }
     }
-    if let Some(value) = blank.last_year.get(&(template.table.clone(), column.id.clone())) {
+    if let Some(value) = last {
         message.push_str(&format!("上年：{value}。"));
     }
     let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();

@@ -6,13 +6,12 @@ use super::link::ask;
 use super::packages::{array, text};
 use super::template::{in_force, texts};
 use crate::division::DivisionCode;
-use crate::intake::blank::{self, Blank};
+use crate::intake::blank::{self, Blank, LastYear};
 use crate::ops::query::{Filter, Query};
 use crate::ops::service::{Failure, Request};
 use crate::template::{Template, Templates};
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(ClapArgs)]
@@ -142,8 +141,8 @@ fn own_division(global: &Global) -> Option<String> {
     status["node"]["code"].as_str().map(str::to_owned)
 }
 
-/// What the agency published for the year before, if the node has it: tables of one row, as printed.
-fn last_year(global: &Global, agency: &str, year: u16) -> Option<BTreeMap<(String, String), String>> {
+/// What the agency published for the year before, if the node has it.
+fn last_year(global: &Global, agency: &str, year: u16) -> Option<LastYear> {
     if !global.data().is_initialised() {
         return None;
     }
@@ -157,17 +156,25 @@ fn last_year(global: &Global, agency: &str, year: u16) -> Option<BTreeMap<(Strin
     let listed = ask(global, Request::Query(Query::List(filter))).ok()?;
     let line = array(&listed["packages"]).iter().find(|line| line["agency"]["name"] == agency)?;
     let shown = ask(global, Request::Query(Query::Show(text(&line["digest"])))).ok()?;
-    let mut figures = BTreeMap::new();
+    let mut last_year = LastYear::default();
     for table in array(&shown["tables"]) {
-        let [row] = array(&table["rows"]) else { continue };
-        for (column, cell) in array(&table["columns"]).iter().zip(array(row)) {
-            let printed = text(&cell["printed"]);
-            if !printed.is_empty() {
-                figures.insert((text(&table["id"]), text(&column["id"])), printed);
+        let (id, rows) = (text(&table["id"]), array(&table["rows"]));
+        for row in rows {
+            let cells = || array(&table["columns"]).iter().zip(array(row));
+            let labels = cells().map(|(_, cell)| cell).filter(|cell| cell["state"] == "text");
+            // A running number names nothing; one row is the whole, whatever it is called.
+            let mut names =
+                labels.map(|cell| text(&cell["printed"])).filter(|name| name.parse::<u64>().is_err());
+            let label = names.next().filter(|_| rows.len() > 1);
+            for (column, cell) in cells() {
+                let printed = text(&cell["printed"]);
+                if !printed.is_empty() && cell["state"] != "text" {
+                    last_year.put(&id, label.as_deref().unwrap_or_default(), &text(&column["id"]), &printed);
+                }
             }
         }
     }
-    Some(figures)
+    Some(last_year)
 }
 
 /// A report file (JSON) with every figure blank.

@@ -57,6 +57,7 @@ pub struct Ledger {
     schedules: BTreeMap<u16, WallMs>,
     released: BTreeSet<u16>,
     disclosures: Disclosures,
+    revised: BTreeMap<u16, u64>,
     view: ViewTree,
 }
 
@@ -138,6 +139,7 @@ impl Ledger {
             schedules: BTreeMap::new(),
             released: BTreeSet::new(),
             disclosures: Disclosures::default(),
+            revised: BTreeMap::new(),
             view: ViewTree::default(),
         }
     }
@@ -346,6 +348,7 @@ impl Ledger {
 
     fn show(&mut self, changed: Vec<Revision>) -> Vec<Effect> {
         for revision in &changed {
+            self.revised.insert(revision.year, self.size);
             if let Some(line) = revision.view_line() {
                 self.view.put(line);
             }

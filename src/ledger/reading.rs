@@ -29,6 +29,11 @@ impl Ledger {
     pub const fn disclosures(&self) -> &Disclosures {
         &self.disclosures
     }
+    /// Size of the log at the newest change of a year's reports, by year: what is counted from them is as old as this
+    /// number.
+    pub const fn revised(&self) -> &BTreeMap<u16, u64> {
+        &self.revised
+    }
     /// The templates that stand, in the order in which their ids first came.
     pub fn templates(&self) -> &[TemplateRow] {
         &self.templates

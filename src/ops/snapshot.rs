@@ -22,6 +22,8 @@ pub(super) struct Snapshot {
     pub(super) confirmed: (usize, u64),
     /// The tree of divisions, the rosters, the years that are public.
     pub(super) scope: Arc<Scope>,
+    /// Size of the root log at the newest change of a year's reports, by year.
+    pub(super) revised: BTreeMap<u16, u64>,
     /// Public packages by year.
     pub(super) released: BTreeMap<u16, u64>,
     /// The newest checkpoint, with this node's cosignature, and its size.
@@ -47,6 +49,7 @@ impl Snapshot {
             received: node.received(),
             confirmed: (node.quorum(), node.confirmed_size()),
             scope: scope.map_or_else(|| Arc::new(Scope::of(node.ledger())), Arc::clone),
+            revised: node.ledger().revised().clone(),
             released: node.ledger().disclosures().released().clone(),
             renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),

@@ -10,7 +10,7 @@ use crate::time::WallMs;
 use crate::view::coverage::{self, Coverage};
 use crate::view::{CoverageView, Reader, StandingTemplate, ViewQuery, standing_templates};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The templates that stand. One whose body is not held, or does not parse, is left out: its tables show by their ids.
 fn parsed(store: &dyn Read, standing: &[StandingTemplate]) -> Result<Templates, StoreError> {
@@ -52,19 +52,30 @@ const COVERAGES_MAX: usize = 64;
 /// A day, which is what days late are counted in.
 const DAY_MS: u64 = 86_400_000;
 
-/// A coverage that was counted: of which division and year.
-type Looked = (DivisionCode, u16);
+/// What a coverage was counted from: sizes of the root log at the newest change of what is owed and of the reports that
+/// are looked at, and the day.
+type Stamp = [u64; 3];
 
-/// Coverages of one size of the root log and one day.
-type Counted = ((u64, u64), BTreeMap<Looked, Arc<Coverage>>);
+/// Coverages by division and year, each with its stamp.
+type Counted = BTreeMap<(DivisionCode, u16), (Stamp, Arc<Coverage>)>;
 
-/// The templates of one node, parsed when they change, and coverages, counted when the root log has grown.
+/// The templates of one node, parsed when they change, and coverages, counted when what they are made of has changed.
 #[derive(Clone, Default)]
-pub(super) struct ViewTemplates(Arc<Mutex<Parsed>>, Arc<Mutex<Counted>>);
+pub(super) struct ViewTemplates {
+    parsed: Arc<Mutex<Parsed>>,
+    counted: Arc<Mutex<Counted>>,
+    /// Held by whoever counts, so that visitors who come at once count once.
+    counting: Arc<Mutex<()>>,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code panics while it holds one of these locks; if it did, what they hold would still be whole.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl ViewTemplates {
-    /// Who reported, as the public is told. Counting reads a year's short rows, so it is done once for a size of the
-    /// root log and a day: more visitors cost no more.
+    /// Who reported, as the public is told. Counting reads a year's short rows, so it is done once for a state of the
+    /// year and a day: more visitors cost no more, and neither do reports of other years.
     pub(super) fn counted(
         &self,
         store: &dyn Read,
@@ -72,21 +83,32 @@ impl ViewTemplates {
         (division, year): (&DivisionCode, u16),
         now: WallMs,
     ) -> Result<Arc<Coverage>, StoreError> {
+        let years = year.saturating_sub(coverage::EARLIER_YEARS)..=year;
+        let revised = snapshot.revised.range(years).map(|(_, size)| *size).max().unwrap_or(0);
         // Days begin at midnight in China Standard Time, eight hours before they do in UTC.
-        let of = (snapshot.root_log.0, (now.0 + DAY_MS / 3) / DAY_MS);
+        let stamp = [snapshot.scope.governed(), revised, (now.0 + DAY_MS / 3) / DAY_MS];
         let looked = (division.clone(), year);
-        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = held.1.get(&looked).filter(|_| held.0 == of) {
-            return Ok(Arc::clone(found));
+        let held = || {
+            lock(&self.counted).get(&looked).filter(|held| held.0 == stamp).map(|held| Arc::clone(&held.1))
+        };
+        if let Some(found) = held() {
+            return Ok(found);
         }
-        drop(held);
+        let counting = lock(&self.counting);
+        if let Some(found) = held() {
+            return Ok(found);
+        }
         let (scope, reader) = (&snapshot.scope, coverage::Reader::Public);
         let counted = Arc::new(coverage::coverage(store, scope, division, year, now, reader)?);
-        let mut held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0 != of || held.1.len() >= COVERAGES_MAX {
-            *held = (of, BTreeMap::new());
+        // A roster that is still on its way is looked for again.
+        if counted.unread.is_empty() {
+            let mut kept = lock(&self.counted);
+            if kept.len() >= COVERAGES_MAX {
+                kept.clear();
+            }
+            kept.insert(looked, (stamp, Arc::clone(&counted)));
         }
-        held.1.insert(looked, Arc::clone(&counted));
+        drop(counting);
         Ok(counted)
     }
 
@@ -105,13 +127,13 @@ impl ViewTemplates {
     /// The templates that stand now.
     pub(super) fn standing(&self, store: &dyn Read) -> Result<Arc<Templates>, StoreError> {
         let standing = standing_templates(store)?;
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = lock(&self.parsed);
         if held.0 == standing {
             return Ok(Arc::clone(&held.1));
         }
         drop(held);
         let templates = Arc::new(parsed(store, &standing)?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (standing, Arc::clone(&templates));
+        *lock(&self.parsed) = (standing, Arc::clone(&templates));
         Ok(templates)
     }
 

@@ -135,6 +135,10 @@ pub fn by_agency(agency: &str, year: u16, revision: u32) -> Vec<u8> {
 pub fn by_year_prefix(year: u16) -> Vec<u8> {
     key(BY_YEAR, &[&year.to_be_bytes()])
 }
+/// Prefix of a year's revisions of the divisions whose codes begin so.
+pub fn by_year_within(year: u16, beginning: &str) -> Vec<u8> {
+    key(BY_YEAR, &[&year.to_be_bytes(), beginning.as_bytes()])
+}
 /// A revision by year.
 pub fn by_year(year: u16, division: &str, agency: &str, revision: u32) -> Vec<u8> {
     let year = year.to_be_bytes();

@@ -8,7 +8,7 @@
 
 mod reading;
 
-pub use reading::coverage;
+pub use reading::{EARLIER_YEARS, coverage};
 
 use super::scope::Scope;
 use crate::digest::Digest;

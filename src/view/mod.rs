@@ -11,7 +11,7 @@
 //! - [`parts`]: the same taken apart by child, agency or layout;
 //! - [`series`]: one table over the years; [`Reader::years`] says which there are;
 //! - [`provenance`]: the signed cells behind a sum, page by page;
-//! - [`Reader::division`], [`Reader::children`], [`Reader::above`]: the tree of jurisdictions ([`place`] decides it).
+//! - [`Reader::division`], [`Reader::children`], [`Reader::above`]: the tree of jurisdictions ([`tree`] decides it).
 //!
 //! - [`mod@coverage`] who owed a report and who gave one, by the rosters of [`scope`], over the divisions of [`tree`].
 //!
@@ -29,7 +29,6 @@ pub mod coverage;
 pub mod figures;
 mod folding;
 mod members;
-pub mod place;
 mod provenance;
 pub mod rate;
 pub mod read;

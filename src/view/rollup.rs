@@ -7,8 +7,8 @@
 //! bodies, never of the order of events.
 
 use super::figures::TableFigures;
-use super::place;
 use super::sum::{TableKey, TableSum};
+use super::tree::{self, significant};
 use crate::digest::Digest;
 use crate::division::DivisionCode;
 use crate::ledger::{Registry, Revision, RevisionState, TreeChange};
@@ -211,7 +211,7 @@ impl<'a> RollUp<'a> {
             return Ok(place.clone());
         }
         let held: Option<Place> = read_row(&self.read, &layout::place(division.as_str()), "a place")?;
-        let found = || Place { above: place::ancestors(self.registry, division), ..Place::default() };
+        let found = || Place { above: tree::ancestors(self.registry, division), ..Place::default() };
         let place = held.unwrap_or_else(found);
         self.places.insert(division.clone(), place.clone());
         Ok(place)
@@ -248,9 +248,8 @@ impl<'a> RollUp<'a> {
             let before = self.place(&delegation.division)?;
             if !before.delegated {
                 // A first node: beside itself it concerns hosted divisions that its digits name, and those it hosts.
-                let digits = significant(delegation.division.as_str()).to_owned();
                 self.settle(&delegation.division, true, true)?;
-                let prefix = layout::place(&digits);
+                let prefix = layout::place(significant(&delegation.division));
                 for division in self.divisions(&prefix)? {
                     self.settle(&division, false, false)?;
                 }
@@ -277,7 +276,7 @@ impl<'a> RollUp<'a> {
     fn settle(&mut self, division: &DivisionCode, named: bool, delegated: bool) -> Result<(), StoreError> {
         let before = self.place(division)?;
         let mut place = before.clone();
-        let above = place::ancestors(self.registry, division);
+        let above = tree::ancestors(self.registry, division);
         if above != place.above {
             if place.packages > 0 {
                 self.carry(division, &place.above, -1)?;
@@ -367,15 +366,4 @@ fn scopes<'a>(
 /// The year in a key of sums.
 pub(super) fn year_of(key: &[u8], prefix: &[u8]) -> Option<u16> {
     key.strip_prefix(prefix)?.first_chunk().copied().map(u16::from_be_bytes)
-}
-
-/// The digits of a code without the zeros that stand for "all of it": what codes below it begin with.
-fn significant(code: &str) -> &str {
-    let digits = code.split('-').next().unwrap_or_default();
-    match digits.len() {
-        6 if digits.ends_with("0000") => digits.get(..2),
-        6 if digits.ends_with("00") => digits.get(..4),
-        _ => Some(digits),
-    }
-    .unwrap_or(digits)
 }

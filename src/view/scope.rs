@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The scope of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// See [`Ledger::governed`].
     governed: u64,
     /// The divisions.
     pub tree: Tree,
@@ -51,6 +50,11 @@ impl Scope {
     /// True while nothing that it was made of has changed.
     pub const fn is_current(&self, ledger: &Ledger) -> bool {
         self.governed == ledger.governed()
+    }
+
+    /// See [`Ledger::governed`].
+    pub const fn governed(&self) -> u64 {
+        self.governed
     }
 
     /// True when reports of `year` are public as soon as they are accepted.

@@ -20,7 +20,7 @@ use gongshi::template::{Templates, builtin};
 use gongshi::time::WallMs;
 use gongshi::trust::delegation::Hosting;
 use gongshi::view::figures::figures;
-use gongshi::view::{Reader, TableKey, TableSum, ViewQuery, ViewScope, place, provenance, view};
+use gongshi::view::{Reader, TableKey, TableSum, ViewQuery, ViewScope, provenance, tree, view};
 use std::collections::BTreeMap;
 
 /// Seeds and deeds of the ordinary run.
@@ -43,7 +43,7 @@ pub fn counted_again(sim: &Sim, site: usize) -> Counted {
             }
             let Some(content) = package_content(store, &revision.digest).expect("readable") else { continue };
             let body = body::parse(&content).expect("a body");
-            let above = place::ancestors(registry, &revision.division);
+            let above = tree::ancestors(registry, &revision.division);
             let mut places = vec![(revision.division.clone(), ViewScope::Own)];
             places.extend(
                 [revision.division.clone()].into_iter().chain(above).map(|code| (code, ViewScope::All)),

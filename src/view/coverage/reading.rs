@@ -11,9 +11,7 @@ use crate::view::scope::Scope;
 use std::collections::BTreeMap;
 
 /// How far back an earlier year is looked for where no roster decides.
-const EARLIER_YEARS: u16 = 5;
-/// Up to so many divisions are read one by one; more are found in the year as a whole.
-const DIVISIONS_ONE_BY_ONE: usize = 64;
+pub const EARLIER_YEARS: u16 = 5;
 /// Rows read at once.
 const SCAN_ROWS: usize = 1_024;
 const DAY_MS: u64 = 86_400_000;
@@ -118,19 +116,15 @@ fn years(
     year: u16,
     reader: Reader,
 ) -> Result<BTreeMap<String, Year>, StoreError> {
-    let within = scope.tree.within(top);
-    let is_root = scope.tree.root() == Some(top);
-    let one_by_one = within.len() <= DIVISIONS_ONE_BY_ONE && !is_root;
-    let prefixes: Vec<Vec<u8>> = match one_by_one {
-        true => within.iter().map(|code| layout::by_division_prefix(code.as_str(), Some(year))).collect(),
-        false => vec![layout::by_year_prefix(year)],
-    };
     let open = scope.is_public(year);
     let told = |row: &IndexRow| {
         reader == Reader::Office || row.shown || (open && row.state == RevisionState::Returned)
     };
     let mut found: BTreeMap<String, Year> = BTreeMap::new();
-    for prefix in prefixes {
+    // The division last met, which the rows of a year stand by, and whether it is wanted.
+    let mut at: Option<(DivisionCode, bool)> = None;
+    for beginning in scope.tree.beginnings(top) {
+        let prefix = layout::by_year_within(year, beginning);
         let (mut from, until) = (prefix.clone(), prefix_end(&prefix));
         loop {
             let rows = store.scan(&from, &until, SCAN_ROWS)?;
@@ -141,12 +135,16 @@ fn years(
             for (key, value) in rows {
                 let Some((division, agency)) = place(&key) else { continue };
                 let Some(row) = IndexRow::read(&value).filter(told) else { continue };
-                if !one_by_one && !is_root && !within.contains(&division) {
-                    continue;
+                let within = match &at {
+                    Some((met, within)) if *met == division => *within,
+                    _ => scope.tree.is_within(&division, top),
+                };
+                at = Some((division.clone(), within));
+                if within {
+                    let year = found.entry(agency).or_default();
+                    year.division = Some(division);
+                    year.rows.push(row);
                 }
-                let year = found.entry(agency).or_default();
-                year.division = Some(division);
-                year.rows.push(row);
             }
             if last {
                 break;
@@ -156,16 +154,15 @@ fn years(
     Ok(found)
 }
 
-/// Division and agency id of a key by division or by year.
+/// Division and agency id of a key by year.
 fn place(key: &[u8]) -> Option<(DivisionCode, String)> {
-    let (first, rest) = key.split_first()?;
-    let rest = if *first == layout::BY_YEAR { rest.get(2..)? } else { rest };
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    let (division, rest) = rest.split_at_checked(end)?;
-    let rest = if *first == layout::BY_YEAR { rest.get(1..)? } else { rest.get(3..)? };
-    let agency = rest.get(..rest.len().checked_sub(5)?)?;
-    let division = std::str::from_utf8(division).ok()?.parse().ok()?;
-    Some((division, String::from_utf8(agency.to_vec()).ok()?))
+    let (_, rest) = key.split_at_checked(1 + size_of::<u16>())?;
+    let mut parts = rest.splitn(2, |byte| *byte == 0);
+    let division = str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+    let rest = parts.next()?;
+    // Behind the agency: a zero and the revision's number.
+    let agency = rest.get(..rest.len().checked_sub(1 + size_of::<u32>())?)?;
+    Some((division, str::from_utf8(agency).ok()?.to_owned()))
 }
 
 /// The coverage of `top` and everything below it for a year.

@@ -192,6 +192,7 @@ async fn start(
         ask: ask.clone(),
         clock,
         templates: ViewTemplates::default(),
+        directory: Arc::default(),
     });
     let base_path = config.portal.base_path.as_str().to_owned();
     let bad = |error: crate::portal::BadBasePath| io::Error::other(error.to_string());

@@ -10,6 +10,7 @@ mod console_source;
 mod control;
 pub mod daemon;
 pub mod data_dir;
+mod directory;
 mod drafts;
 mod driver;
 pub mod engine;

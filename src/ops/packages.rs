@@ -128,13 +128,15 @@ impl PortalSource {
     }
 }
 
+/// A division with the name to show.
+pub(super) fn shown(found: DivisionName) -> PlaceName {
+    let name = if found.name.is_empty() { found.code.to_string() } else { found.name };
+    PlaceName { code: found.code, name }
+}
+
 /// Where a division stands, with names to show.
 pub(super) fn place(reader: &Reader<'_>, code: &DivisionCode) -> Result<Option<PlaceDoc>, StoreError> {
     let Some(own) = reader.division(code)? else { return Ok(None) };
-    let shown = |found: DivisionName| {
-        let name = if found.name.is_empty() { found.code.to_string() } else { found.name };
-        PlaceName { code: found.code, name }
-    };
     let mut above = Vec::new();
     for code in reader.above(code)? {
         above.extend(reader.division(&code)?.map(shown));

@@ -1,6 +1,6 @@
 //! What the portal reads beyond single packages: what is new, what changed, who reported, what a search finds.
 
-use super::packages::{division_name, reason_of, summary};
+use super::packages::{reason_of, shown, summary};
 use super::portal_source::PortalSource;
 use crate::digest::Digest;
 use crate::division::DivisionCode;
@@ -9,16 +9,14 @@ use crate::package::body;
 use crate::package::difference::Difference;
 use crate::portal::Source as _;
 use crate::portal::changes::{ChangeDoc, ChangesDoc};
-use crate::portal::source::{
-    Found, Hits, NoticeDoc, NoticePage, PlaceName, SourceError, TableMark, Wanted, YearDoc,
-};
+use crate::portal::source::{Found, Hits, NoticeDoc, NoticePage, SourceError, TableMark, Wanted, YearDoc};
 use crate::statement::card::Act;
 use crate::statement::{Entry, Leaf, ReportAct};
 use crate::store::{layout, prefix_end};
 use crate::sync::{read_entry, read_leaf};
 use crate::view;
 use data_encoding::BASE64URL_NOPAD;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Rows read at once.
 const SCAN_ROWS: usize = 512;
@@ -218,55 +216,46 @@ impl PortalSource {
 
     /// Divisions and agencies by code or a part of the name.
     pub(super) fn look_for(&self, text: &str, limit: usize) -> Result<Hits, SourceError> {
-        let snapshot = self.current.get();
         let wanted = text.trim();
         let mut hits = Hits::default();
         if wanted.is_empty() {
             return Ok(hits);
         }
-        let mut divisions: BTreeMap<DivisionCode, String> = BTreeMap::new();
-        for (code, place) in snapshot.scope.tree.places() {
-            divisions.insert(code.clone(), place.name.clone());
-        }
-        divisions.entry(self.identity.division.clone()).or_insert_with(|| self.identity.name.clone());
-        let matching = divisions.into_iter().filter(|(code, name)| {
-            code.as_str().starts_with(wanted) || name.contains(wanted) || division_name(code).contains(wanted)
-        });
-        hits.divisions = matching.take(limit).map(|(code, name)| PlaceName { code, name }).collect();
-        let years: Vec<u16> = snapshot.released.keys().rev().copied().collect();
-        let (mut seen, mut looked) = (BTreeSet::new(), 0);
-        for year in years {
-            let prefix = layout::by_year_prefix(year);
-            let (mut from, until) = (prefix.clone(), prefix_end(&prefix));
-            loop {
-                let rows = self.store.scan(&from, &until, SCAN_ROWS)?;
-                let last = rows.len() < SCAN_ROWS;
-                looked += rows.len();
-                for (key, value) in rows {
-                    from = [key.as_slice(), &[0]].concat();
-                    let Some(row) = IndexRow::read(&value) else { continue };
-                    let is_current = row.shown && row.state == RevisionState::Released;
-                    let is_named =
-                        row.agency_name.contains(wanted) || row.agency_code.eq_ignore_ascii_case(wanted);
-                    let found = if is_current && is_named { self.revision(&row.digest)? } else { None };
-                    let Some(revision) = found else { continue };
-                    if seen.insert(revision.agency_id.clone()) {
-                        hits.agencies.push(summary(&revision));
-                    }
-                    hits.partial |= hits.agencies.len() == limit;
-                    if hits.partial {
-                        return Ok(hits);
-                    }
-                }
-                if last {
-                    break;
-                }
-                if looked > ROWS_MAX {
-                    hits.partial = true;
-                    return Ok(hits);
-                }
+        let store = self.store.as_ref();
+        hits.divisions = self
+            .templates
+            .read(store, |reader| reader.divisions_like(wanted, limit))?
+            .into_iter()
+            .map(shown)
+            .collect();
+        for id in self.directory.find(store, self.current.get().root_log.0, wanted)? {
+            let Some(newest) = self.newest_of(&id)? else { continue };
+            if hits.agencies.len() == limit {
+                hits.partial = true;
+                break;
             }
+            hits.agencies.push(summary(&newest));
         }
         Ok(hits)
+    }
+
+    /// The newest report of an agency that stands and is public.
+    fn newest_of(&self, agency_id: &str) -> Result<Option<Revision>, SourceError> {
+        let prefix = layout::by_agency_prefix(agency_id, None);
+        let mut until = prefix_end(&prefix);
+        loop {
+            let rows = self.store.scan_back(&prefix, &until, SCAN_ROWS)?;
+            let last = rows.len() < SCAN_ROWS;
+            for (key, value) in rows {
+                let row = IndexRow::read(&value);
+                if let Some(row) = row.filter(|row| row.shown && row.state == RevisionState::Released) {
+                    return self.revision(&row.digest);
+                }
+                until = key;
+            }
+            if last {
+                return Ok(None);
+            }
+        }
     }
 }

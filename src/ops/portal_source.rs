@@ -43,6 +43,7 @@ pub(super) struct PortalSource {
     pub(super) ask: Ask,
     pub(super) clock: super::data_dir::Clock,
     pub(super) templates: ViewTemplates,
+    pub(super) directory: Arc<super::directory::Directory>,
 }
 
 impl From<StoreError> for SourceError {

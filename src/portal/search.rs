@@ -44,23 +44,30 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         folio.put("digest", lang.say("报告摘要"), vec![Block::Links(vec![link])]);
     }
     let hits = source.search(&text, SHOWN)?;
-    let year = source.overview().years.first().map(|own| own.year);
-    let divisions: Vec<Item> = hits
-        .divisions
-        .iter()
-        .map(|place| {
-            let reports = format!("/reports?division={}", place.code);
-            Item {
-                link: Link::new(
-                    place.name.clone(),
-                    year.map_or(reports, |year| format!("/{}/{year}", place.code)),
+    let mut divisions = Vec::new();
+    for place in &hits.divisions {
+        let found = source.place(&place.code)?;
+        // To the newest year that has something of it.
+        let newest = found.as_ref().and_then(|found| found.years.last());
+        let above = found.iter().flat_map(|found| found.above.iter().rev()).map(|above| above.name.clone());
+        let way: Vec<String> = above.collect();
+        divisions.push(Item {
+            link: Link::new(
+                place.name.clone(),
+                newest.map_or_else(
+                    || format!("/reports?division={}", place.code),
+                    |year| format!("/{}/{year}", place.code),
                 ),
-                marks: Vec::new(),
-                about: vec![place.code.to_string()],
-                detail: String::new(),
-            }
-        })
-        .collect();
+            ),
+            marks: Vec::new(),
+            about: [place.code.to_string(), way.join(" › ")]
+                .into_iter()
+                .chain(newest.map(|year| lang.fill("{} 年度", &[&year.to_string()])))
+                .filter(|about| !about.is_empty())
+                .collect(),
+            detail: String::new(),
+        });
+    }
     let none = |words| vec![Block::Text(lang.words(words))];
     folio.put(
         "divisions",
@@ -76,7 +83,7 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     };
     if hits.partial {
         agencies.push(Block::Notice(
-            lang.words("结果可能不全：只查了较新的报告。请写得更具体，或在全部报告中按年度、区划筛选。"),
+            lang.words("结果较多，这里只列出一部分。请写得更具体，几个词之间用空格隔开，或在全部报告中按年度、区划筛选。"),
         ));
     }
     folio.put("agencies", lang.say("机关"), agencies);

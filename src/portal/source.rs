@@ -227,7 +227,7 @@ pub struct Hits {
     pub divisions: Vec<PlaceName>,
     /// The newest report of each agency by code or name.
     pub agencies: Vec<PackageSummary>,
-    /// There may be more: not all reports were looked at.
+    /// There are more agencies than were asked for.
     pub partial: bool,
 }
 

@@ -98,6 +98,28 @@ impl Reader<'_> {
         Ok(self.place(code)?.map(|place| named(code, place.name)))
     }
 
+    /// The divisions whose code begins with `text` or that have it in a name, by code, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn divisions_like(&self, text: &str, limit: usize) -> Result<Vec<DivisionName>, StoreError> {
+        let prefix = [layout::PLACE];
+        let mut found = Vec::new();
+        for (key, row) in self.store.scan(&prefix, &prefix_end(&prefix), usize::MAX)? {
+            let code = key.get(prefix.len()..).and_then(|code| str::from_utf8(code).ok());
+            let Some(code) = code.and_then(|code| code.parse::<DivisionCode>().ok()) else { continue };
+            let Place { name, .. } = parse_row(&row, "a place")?;
+            let registered = code.registry_name().unwrap_or_default();
+            if code.as_str().starts_with(text) || name.contains(text) || registered.contains(text) {
+                found.push(named(&code, name));
+            }
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     fn place(&self, code: &DivisionCode) -> Result<Option<Place>, StoreError> {
         read_row(self.store, &layout::place(code.as_str()), "a place")
     }

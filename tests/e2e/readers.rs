@@ -8,7 +8,7 @@ use crate::program::{finish, wait_until};
 use crate::reports::{published, published_file, report};
 use serde_json::json;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A report that is corrected, one that is taken back, one whose agency had nothing to report.
@@ -29,13 +29,19 @@ fn more(federation: &Federation, node: &Node) {
         .expect_exit(0);
 }
 
-/// 天津市 with the real reports of its city, districts, towns and streets, and some history.
+/// 天津市 with the real reports of its city, districts, towns and streets, and some history; 宝坻区 has a portal of its
+/// own, and each names the other's.
 pub(crate) fn tianjin() -> Federation {
     let dir = TempDir::new().expect("a directory");
-    let mut node = Node::new(&dir.path().join("120000"), "120000");
-    node.init("province", "天津市", &[]).expect_exit(0);
-    node.serve();
-    let federation = Federation { nodes: vec![node], dir };
+    let [mut city, mut district] = ["120000", "120115"].map(|code| Node::new(&dir.path().join(code), code));
+    city.init("province", "天津市", &[]).expect_exit(0);
+    city.knows(&district);
+    city.serve();
+    let token = city.invite("district", "120115", "宝坻区", &["--auto"]);
+    district.join(&token).expect_exit(0);
+    district.knows(&city);
+    district.serve();
+    let federation = Federation { nodes: vec![city, district], dir };
     let node = &federation.nodes[0];
     let is_own = |name: &str| name.starts_with("tj-") && name.ends_with("-2025.json");
     let real = published().into_iter();
@@ -44,30 +50,36 @@ pub(crate) fn tianjin() -> Federation {
         node.publish(&file);
     }
     more(&federation, node);
+    federation.wait_agreement(30);
     federation
 }
 
+/// The lines of the check in the page, once it has ended: how each went, and what it says.
+fn checked(browser: &Browser) -> Vec<(String, String)> {
+    let lines = "return [...document.querySelectorAll('#check li')].map(e => [e.className, e.innerText])";
+    let ended =
+        "return !document.querySelector('#check button').disabled && !!document.querySelector('#check li')";
+    wait_until("the check ends", 30, || browser.script(ended, &[]).as_bool().filter(|ended| *ended));
+    serde_json::from_value(browser.script(lines, &[])).expect("lines")
+}
+
 #[test]
-fn a_citizen_finds_a_towns_inspections_from_the_start_page_downloads_and_checks_them() {
+fn a_stranger_finds_last_years_inspections_of_a_town_downloads_and_checks_them_in_under_two_minutes() {
     let federation = tianjin();
     let node = &federation.nodes[0];
     let browser = Browser::open();
     let downloads = browser.downloads();
+    let begun = Instant::now();
     browser.go(&format!("http://{}/", node.portal));
     browser.picture("citizen-1-start");
-    browser.find("main a[href$='/120000/2025']").click();
-    browser.saying("大口屯").click();
-    assert!(browser.url().contains("/120115101/2025"), "{}", browser.url());
-    browser.picture("citizen-2-town");
+    browser.find("input[name=q]").type_in("大口屯");
+    browser.find("form.find button").click();
+    browser.picture("citizen-2-search");
+    browser.saying("大口屯镇").click();
+    // The search leads to the newest year, which is last year.
+    assert!(browser.url().ends_with("/120115101/2025"), "{}", browser.url());
+    browser.picture("citizen-3-town");
     assert!(browser.text().contains("行政检查") && browser.text().contains("1,530"), "{}", browser.text());
-    // Its own figure leads to the cells that it is made of, and from there to the signed report.
-    browser.find("a[href*='%E8%A1%8C%E6%94%BF%E6%A3%80%E6%9F%A5']").click();
-    browser.picture("citizen-3-origin");
-    browser.saying("大口屯镇人民政府").click();
-    assert!(browser.text().contains("天津市宝坻区大口屯镇人民政府"), "{}", browser.text());
-    browser.picture("citizen-4-report");
-    browser.saying("包含证明");
-    browser.go(&format!("http://{}/120115101/2025", node.portal));
     browser.saying("CSV").click();
     let file = wait_until("the download ends", 20, || {
         let mut files = std::fs::read_dir(&downloads).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
@@ -75,11 +87,68 @@ fn a_citizen_finds_a_towns_inspections_from_the_start_page_downloads_and_checks_
     });
     let text = std::fs::read_to_string(file).expect("the download");
     assert!(text.starts_with('\u{feff}') && text.contains("行政检查") && text.contains("1530"), "{text}");
+    // The figure leads to the cells that it is made of, and from there to the signed report.
+    browser.find("a[href*='%E8%A1%8C%E6%94%BF%E6%A3%80%E6%9F%A5']").click();
+    browser.picture("citizen-4-origin");
+    browser.saying("大口屯镇人民政府").click();
+    browser.find("#check button").click();
+    let lines = checked(&browser);
+    browser.picture("citizen-5-checked");
+    let took = begun.elapsed();
+    // Digest, card, figures, inclusion here and at the other level, the same root hash at both. Whether the browser can
+    // check signatures is the browser's.
+    let agree = lines.iter().filter(|(how, _)| how == "yes").count();
+    assert!(
+        agree >= 6 && lines.iter().all(|(how, said)| how != "no" && (how == "yes" || said.contains("签名"))),
+        "{lines:#?}"
+    );
+    assert!(lines.iter().any(|(how, said)| how == "yes" && said.contains("根哈希相同")), "{lines:#?}");
+    assert!(took < Duration::from_secs(120), "{took:?}");
+    println!("found, downloaded and checked in {took:?}");
     let script = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/verifier/verify.py");
     let python = std::env::var_os("GONGSHI_PYTHON").unwrap_or_else(|| "python3".into());
     let mut check = Command::new(python);
     check.arg(script).arg(format!("http://{}", node.portal));
     finish(check, Duration::from_secs(120)).expect_exit(0);
+}
+
+#[test]
+fn the_check_in_the_page_says_what_differs_and_what_it_did_not_prove() {
+    let federation = tianjin();
+    let node = &federation.nodes[0];
+    let browser = Browser::open();
+    let digest = node.api("/api/v1/packages?division=120115101")["packages"][0]["digest"].clone();
+    let page = format!("http://{}/p/{}", node.portal, digest.as_str().expect("a digest"));
+    // A byte of what the page fetches is changed on its way: the step that it breaks says so, and those after it.
+    for (part, step) in [("/body", "正文"), ("/card", "卡片"), ("/statement", "声明"), ("/proof", "包含证明")]
+    {
+        browser.go(&page);
+        browser.script(
+            "const real = window.fetch, part = arguments[0]; \
+             window.fetch = async (url, how) => { \
+               const answer = await real(url, how); \
+               if (!String(url).startsWith('/') || !String(url).endsWith(part)) return answer; \
+               const bytes = new Uint8Array(await answer.arrayBuffer()), at = part === '/proof' ? 50 : bytes.length - 80; \
+               bytes[at] = bytes[at] === 65 ? 66 : 65; \
+               return new Response(bytes); \
+             };",
+            &[json!(part)],
+        );
+        browser.find("#check button").click();
+        let lines = checked(&browser);
+        assert!(lines.iter().any(|(how, said)| how != "yes" && said.contains(step)), "{part}: {lines:#?}");
+        if part == "/body" {
+            browser.picture("check-differs");
+            assert!(lines.iter().any(|(how, said)| how == "no" && said.contains("不符")), "{lines:#?}");
+        }
+    }
+    // Without another level's portal, the page says that it has only agreed with itself.
+    browser.go(&page);
+    browser.script("document.querySelectorAll('#check select option').forEach(e => e.remove())", &[]);
+    browser.find("#check button").click();
+    let lines = checked(&browser);
+    let (how, said) = lines.last().expect("a line");
+    assert!(how == "open" && said.contains("不能说明本站没有作假"), "{lines:#?}");
 }
 
 #[test]

@@ -169,9 +169,14 @@
     return { agrees: same(found, note.root), note };
   }
 
+  // What an earlier step was to bring.
+  function needed(value) {
+    if (value === undefined) throw new Error(say("前面的一步没有完成", "an earlier step was not done"));
+    return value;
+  }
+
   async function check() {
     list.textContent = "";
-    button.disabled = true;
     const { digest, api } = box.dataset;
     const host = api.slice(0, api.indexOf("/api/v1/"));
     let statement, card, ours;
@@ -181,14 +186,14 @@
     });
     await step(say("声明所载的卡片摘要与卡片相符", "the statement names this card"), async () => {
       card = await fetched(api + "/card");
-      return same(await sha256(card), statement.slice(75, 107));
+      return same(await sha256(card), needed(statement).slice(75, 107));
     });
     await step(say("卡片所载的正文摘要与正文（全部数字）相符", "the card names this content, all figures"), async () => {
       const body = await fetched(api + "/body");
       const salt = body.slice(0, 32), content = body.slice(32);
       const leaves = [];
       for (let at = 0; at === 0 || at < content.length; at += 65536) leaves.push(join(salt, content.slice(at, at + 65536)));
-      return hex(card).includes(hex(await treeHash(leaves)));
+      return hex(needed(card)).includes(hex(await treeHash(leaves)));
     });
     await step(say("声明在公开日志之中（包含证明重算到根哈希）", "the statement is in the public log: the proof leads to the root hash"), async () => {
       ours = await inLog(api, digest);
@@ -200,17 +205,17 @@
       other
         ? say("检查点由根节点签名（公钥取自另一级门户）", "the root signed the checkpoint, by the key that the other portal names")
         : say("检查点由根节点签名（公钥取自本站）", "the root signed the checkpoint, by the key that this portal names"),
-      async () => isSigned(ours.note, (await fetched(from + "/.well-known/gongshi.json", "json")).root_log.vkey));
+      async () => isSigned(needed(ours).note, (await fetched(from + "/.well-known/gongshi.json", "json")).root_log.vkey));
     if (other) {
       let theirs;
       await step(say("另一级门户的日志中有同一声明", "the other portal's log has the same statement"), async () => {
         theirs = await inLog(other + "/api/v1/packages/" + digest, digest);
-        return theirs.agrees && theirs.note.origin === ours.note.origin;
+        return theirs.agrees && theirs.note.origin === needed(ours).note.origin;
       });
-      if (theirs && theirs.note.size === ours.note.size) {
+      if (ours && theirs && theirs.note.size === ours.note.size) {
         await step(say("两级门户在同一条数上的根哈希相同", "both portals have the same root hash at the same size"),
           async () => same(theirs.note.root, ours.note.root));
-      } else if (theirs) {
+      } else if (ours && theirs) {
         line("open", say("两级门户的日志条数不同（" + ours.note.size + " 与 " + theirs.note.size + "），稍后再比根哈希",
           "the portals are at different sizes (" + ours.note.size + " and " + theirs.note.size + "): compare root hashes later"));
       }
@@ -218,7 +223,9 @@
       line("open", say("没有与另一级门户对照：以上只说明本站前后一致，不能说明本站没有作假",
         "not compared with another portal: this shows that this portal agrees with itself, not that it is honest"));
     }
-    button.disabled = false;
   }
-  button.addEventListener("click", check);
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    check().finally(() => { button.disabled = false; });
+  });
 })();

@@ -8,7 +8,7 @@ use crate::statement::card::RefusalCode;
 use crate::trust::chain::Authority;
 use crate::trust::delegation::Delegation;
 use crate::trust::key::PublicKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys, divisions and the tree that sequenced delegations form.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Registry {
     /// Which entries of whose logs later changed what a key was given: its newest renewal, its newest move.
     pub(super) renewals: BTreeMap<PublicKey, (PublicKey, u64)>,
     pub(super) moves: BTreeMap<PublicKey, (PublicKey, u64)>,
+    /// The keys under which a node stood before it moved, by the newest key of the node.
+    pub(super) stood: BTreeMap<PublicKey, BTreeSet<PublicKey>>,
     /// Divisions that were closed, and what goes on with their duties.
     pub(super) closed: BTreeMap<DivisionCode, Vec<DivisionCode>>,
     pub(super) root: Option<PublicKey>,
@@ -111,19 +113,6 @@ impl Registry {
     pub fn is_live(&self, key: &PublicKey) -> bool {
         self.delegation(key).is_some_and(|own| self.nodes.get(&own.division) == Some(key))
     }
-    /// True when the node of `key` delegated the node of `child`, wherever that stands now.
-    pub fn delegated(&self, key: &PublicKey, child: &PublicKey) -> bool {
-        let (giver, node) = (self.newest(key), self.newest(child));
-        // Rotations are granted by the node's own key before them; no key is granted twice, so the way back ends.
-        let mut at = child;
-        while let Some((by, _)) = self.grants.get(at) {
-            if self.newest(by) != node {
-                return self.newest(by) == giver;
-            }
-            at = by;
-        }
-        false
-    }
     /// Whose log, and which entry of it, gave a key its authority.
     pub fn grant(&self, key: &PublicKey) -> Option<(PublicKey, u64)> {
         self.grants.get(key).copied()
@@ -180,6 +169,23 @@ impl Registry {
                 return true;
             }
             at = self.parent(current);
+        }
+        false
+    }
+
+    /// True when the node of `below` ever stood under the node of `key`, by whatever way: it may know no other.
+    pub fn stood_under(&self, below: &PublicKey, key: &PublicKey) -> bool {
+        let key = self.newest(key);
+        let (mut open, mut seen) = (vec![self.newest(below)], BTreeSet::new());
+        while let Some(current) = open.pop() {
+            if current == key {
+                return true;
+            }
+            // Many ways lead to the top.
+            if seen.insert(current) {
+                let before = self.stood.get(current).into_iter().flatten();
+                open.extend(self.parent(current).into_iter().chain(before.map(|key| self.newest(key))));
+            }
         }
         false
     }

@@ -86,7 +86,8 @@ impl Registry {
             Act::Reparent { node, parent } => {
                 let (node, parent) = (*self.newest(node), *self.newest(parent));
                 if let Ok(moved) = self.moved(author, &node, &parent) {
-                    self.authorities.insert(node, moved);
+                    let before = self.authorities.insert(node, moved);
+                    self.stood.entry(node).or_default().extend(before.as_ref().and_then(Authority::issuer));
                     self.moves.insert(node, (*author, index));
                 }
                 vec![TreeChange::Moved(node)]
@@ -172,6 +173,9 @@ impl Registry {
 
     fn replace(&mut self, old: &PublicKey, new: &PublicKey, last: u64) {
         self.successors.insert(*old, *new);
+        if let Some(stood) = self.stood.remove(old) {
+            self.stood.entry(*new).or_default().extend(stood);
+        }
         self.end(old, Some(last), EndCause::Replaced);
     }
 
@@ -187,6 +191,32 @@ impl Registry {
         self.nodes.retain(|_, live| live != key);
     }
 
+    /// Takes back what an act did that was known early and that the root refused then: `key` was given nothing by it, and
+    /// whoever had its place has it again, as the sequenced prefix says. Who it is stays known, so that it hears of it.
+    pub fn retract(&mut self, key: &PublicKey, sequenced: &Self) {
+        if let Some(authority) = sequenced.authorities.get(key) {
+            // It was a renewal.
+            self.authorities.insert(*key, authority.clone());
+            return;
+        }
+        self.nodes.retain(|_, live| live != key);
+        let replaced = self.successors.extract_if(.., |_, new| new == key).collect::<Vec<_>>();
+        for (old, _) in replaced {
+            let Some(authority) = sequenced.authorities.get(&old) else { continue };
+            self.authorities.insert(old, authority.clone());
+            self.stood.extend(sequenced.stood.get(&old).map(|stood| (old, stood.clone())));
+            match sequenced.ended.get(&old) {
+                Some(ending) => self.ended.insert(old, *ending),
+                None => self.ended.remove(&old),
+            };
+            if sequenced.is_live(&old)
+                && let Some(own) = authority.delegation()
+            {
+                self.nodes.insert(own.division.clone(), old);
+            }
+        }
+    }
+
     fn rotated(
         &self,
         federation: &Digest,
@@ -199,6 +229,10 @@ impl Registry {
             return Err(RefusalCode::KindNotGiven);
         }
         let authority = self.authorities.get(old).ok_or(RefusalCode::NoAuthority)?;
+        // Whoever ended it decides what follows it, also when an entry that is still vouched for says otherwise.
+        if self.ended.contains_key(old) {
+            return Err(RefusalCode::NoAuthority);
+        }
         let keeps_transport = authority.delegation().is_some_and(|own| own.transport == rotation.transport)
             && self.is_unused(federation, &rotation.signing, &rotation.transport);
         if !keeps_transport && !self.are_new(federation, &rotation.signing, &rotation.transport) {

@@ -37,7 +37,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// - 2: what was sent back may be reported again by any act; a node's delegation is renewed by its parent; an agency's
 ///   key is one agency's, lies within its giver's validity and never comes back once revoked; a withdrawal needs no
 ///   agency's signature; who takes a node's place may keep its transport key.
-pub const FOLD_VERSION: u32 = 2;
+/// - 3: a key that has ended hands over to no other.
+pub const FOLD_VERSION: u32 = 3;
 
 /// The state that a prefix of the root log folds to.
 #[derive(Clone, Debug)]

@@ -128,7 +128,7 @@ impl Engine {
         let mut node = None;
         let mut keys = Some(keys);
         let mut failed: Option<EngineError> = None;
-        let mut turn = Turn::new(now, store.as_ref());
+        let mut turn = Turn::of_replay(now, store.as_ref());
         let from = Position { facts: 0, bodies: applied.bodies };
         record.replay(from, &mut |stream, index, frame| {
             let mut step = || -> Result<(), EngineError> {
@@ -177,8 +177,7 @@ impl Engine {
         if !node.has_its_key() {
             return Err(EngineError::OtherKey);
         }
-        turn.is_known = false;
-        node.resume_lacking(&mut turn)?;
+        node.replayed(&mut turn)?;
         turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
         turn.out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
         commit(store.as_ref(), &mut turn)?;

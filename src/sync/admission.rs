@@ -37,11 +37,11 @@ impl Node {
         }
     }
 
-    /// True for a node below this one, and for one that this one delegated and that moved away while it was down: it
-    /// learns of that from the parent it knows.
+    /// True for a node below this one, and for one that stood below it once and moved away: while it was down it heard of
+    /// no other parent, and learns of its move from the one it knows.
     pub(super) fn is_ours(&self, key: &PublicKey) -> bool {
         let own = self.own_key();
-        key != own && (self.registry.is_ancestor(own, key) || self.registry.delegated(own, key))
+        key != own && self.registry.stood_under(key, own)
     }
 
     /// A node below that may not be known here yet shows its Delegates.

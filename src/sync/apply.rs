@@ -116,17 +116,42 @@ impl Node {
         Ok(())
     }
 
-    /// Enters a delegation or rotation into the provisional registry, which knows them before they are sequenced.
-    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry) {
+    /// Enters a delegation or rotation into the provisional registry, which knows them before they are sequenced. False
+    /// when it is neither, or gives nothing as far as is known now.
+    pub(super) fn learn(&mut self, turn: &mut Turn<'_>, entry: &Entry) -> bool {
         let (federation, author, index) = (self.federation(), entry.statement.key(), entry.statement.index());
         if !matches!(entry.card.act, Act::Delegate(_) | Act::Rotate(_))
+            || self.registry.is_beyond(author, index)
             || self.registry.judge(&federation, author, index, &entry.card.act).is_err()
         {
-            return;
+            return false;
         }
         for change in self.registry.enact(&federation, author, index, &entry.card.act) {
             self.tree_changed(turn, change);
         }
+        true
+    }
+
+    /// The record was replayed: what is not sequenced is known early again, and what is lacking is asked for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn replayed(&mut self, turn: &mut Turn<'_>) -> Step {
+        (turn.is_known, turn.is_sequenced) = (false, false);
+        let mut waiting = Vec::new();
+        for origin in self.origins.keys() {
+            for index in self.ledger.next_index(origin).. {
+                let Some((_, entry)) = self.entry(turn, origin, index)? else { break };
+                waiting.extend(Some(entry).filter(|entry| !entry.is_report()));
+            }
+        }
+        // What gives a key its place may stand in a log that comes later.
+        let mut before = usize::MAX;
+        while waiting.len() < before {
+            before = waiting.len();
+            waiting.retain(|entry| !self.learn(turn, entry));
+        }
+        self.resume_lacking(turn)
     }
 
     /// Sessions and the door follow the tree.
@@ -233,6 +258,9 @@ impl Node {
                 for body in entry.card.act.report().into_iter().flat_map(|report| &report.bodies) {
                     self.fetches.forget(&body.digest);
                     turn.out.puts.delete(layout::lacking(&body.digest));
+                }
+                if let Some(key) = key {
+                    self.registry.retract(&key, self.ledger.registry());
                 }
                 self.refused_keys.extend(key);
                 if self.is_root() {

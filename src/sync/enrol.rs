@@ -349,7 +349,7 @@ impl Node {
         let delegation = self.delegation_for(&state.invite, request, turn.now.wall);
         let judged = self.registry.judge_delegate(&self.federation(), self.own_key(), &delegation);
         let said = match judged {
-            Ok(()) => self.say(turn, Act::Delegate(Box::new(delegation))),
+            Ok(()) => self.delegate(turn, delegation),
             Err(code) => Err(SayError::Refused(code)),
         };
         match said {

@@ -15,8 +15,11 @@ use crate::statement::card::RefusalCode;
 use crate::statement::governance::{AgencyKey, Closing, Hosted, REASON_BYTES_MAX, Revocation};
 use crate::statement::{Act, BodyRef, BodyRole, Entry};
 use crate::time::WallMs;
-use crate::trust::delegation::agency_key_message;
+use crate::trust::delegation::{Delegation, agency_key_message};
 use crate::trust::key::{PublicKey, Signature};
+
+/// The reason code of a key that its machine no longer needs (FORMAT.md "Revoke").
+const RETIRED: u8 = 4;
 
 /// How much of a log a revocation vouches for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -159,7 +162,9 @@ impl Node {
         auto: bool,
     ) -> Result<Invite, InviteError> {
         let none = || InviteError::None("node to replace", division.clone());
-        let old = self.registry.replaceable(division).ok_or_else(none)?;
+        // A node that the root refused is none: of those that ended only the sequenced ones count.
+        let ended = || self.ledger.registry().replaceable(division);
+        let old = self.registry.node(division).or_else(ended).ok_or_else(none)?;
         let own = self.registry.delegation(old).ok_or_else(none)?;
         if !self.registry.is_above(self.own_key(), old) {
             return Err(none());
@@ -246,6 +251,24 @@ impl Node {
                 (Act::Host(Box::new(hosted)), None)
             }
         })
+    }
+
+    /// Says a delegation. One that names a predecessor vouches for an entry of its log at least: where nothing of that log
+    /// is held, that nothing of it stands is said first.
+    pub(super) fn delegate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        delegation: Delegation,
+    ) -> Result<Entry, SayError> {
+        let unheard = |old: &PublicKey| {
+            let held = self.origins.get(old).map_or(0, |log| log.frontier.size());
+            held == 0 && !self.registry.is_beyond(old, 0)
+        };
+        if let Some((origin, _)) = delegation.predecessor.filter(|(old, _)| unheard(old)) {
+            let nothing = Revocation { origin, last: None, reason: RETIRED, prose: None };
+            self.say(turn, Act::Revoke(Box::new(nothing)))?;
+        }
+        self.say(turn, Act::Delegate(Box::new(delegation)))
     }
 
     /// The end of a validity of so many milliseconds, within our own.

@@ -48,10 +48,7 @@ impl Node {
     }
 
     /// Goes on asking for what the index says is lacking: said once, when the record was replayed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn resume_lacking(&mut self, turn: &mut Turn<'_>) -> Step {
+    pub(super) fn resume_lacking(&mut self, turn: &mut Turn<'_>) -> Step {
         self.look_into_doubts(turn)?;
         let (mut from, until) = (vec![layout::LACKING], prefix_end(&[layout::LACKING]));
         loop {

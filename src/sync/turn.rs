@@ -119,8 +119,8 @@ pub struct Turn<'a> {
     pub is_known: bool,
     /// Bodies, by statement and digest, that were read in this turn and are not what their card names.
     pub(super) doubted: RefCell<Vec<(Digest, Digest)>>,
-    /// The entry that is recorded now is folded right behind it: it need not be learned early, which would verify its
-    /// delegation twice.
+    /// The entry that is recorded now is folded right behind it, or the whole record is replayed: it need not be learned
+    /// early, which would verify its delegation twice.
     pub(super) is_sequenced: bool,
 }
 
@@ -129,6 +129,11 @@ impl<'a> Turn<'a> {
     pub fn new(now: Now, store: &'a dyn Read) -> Self {
         let (out, doubted) = (Outputs::default(), RefCell::default());
         Self { now, store, out, is_known: false, is_sequenced: false, doubted }
+    }
+
+    /// The turn in which a record is replayed; [`Node::replayed`](super::Node::replayed) ends it.
+    pub fn of_replay(now: Now, store: &'a dyn Read) -> Self {
+        Self { is_sequenced: true, ..Self::new(now, store) }
     }
 
     /// Reads a key, seeing this turn's writes.

@@ -40,5 +40,6 @@ mod random;
 mod release;
 mod restore;
 mod sums;
+mod tree;
 mod trust;
 mod witnesses;

@@ -163,6 +163,54 @@ fn what_a_thief_delegated_or_rotated_to_falls_with_the_revocation() {
     assert_eq!(federation.ledger.registry().parent(&town().key()), Some(&new.key()));
 }
 
+// ST-14.
+#[test]
+fn a_key_that_has_ended_hands_over_to_no_other_whatever_is_vouched_for() {
+    let replaced = delegate(&district(), &successor(&town(), 91).replaces(&town(), 9));
+    for (why, ends) in [
+        ("revoked", revoke(&town(), Some(9))),
+        ("closed", close(&town(), Some(9), &[])),
+        ("replaced", replaced),
+    ] {
+        let mut federation = Federation::founded();
+        assert_eq!(federation.says(&district(), ends), Verdict::Accept, "{why}");
+        federation.submits(&town(), 2024);
+        let before = federation.ledger.registry().clone();
+        assert_eq!(federation.says(&town(), rotate(&town(), &successor(&town(), 90))), refused(NoAuthority));
+        // A root that breaks the rule changes nothing on a mirror.
+        let leaf = federation.entry(&town(), rotate(&town(), &successor(&town(), 90)));
+        assert_eq!(federation.applies(&leaf), [Effect::Rejected(NoAuthority)], "{why}");
+        let after = federation.ledger.registry();
+        assert_eq!(format!("{after:?}"), format!("{before:?}"), "{why}");
+    }
+}
+
+#[test]
+fn a_node_has_stood_under_every_parent_it_ever_had_and_whatever_stands_above_them() {
+    let mut federation = Federation::founded();
+    let cities = [Node::new(80, Level::City, "330100"), Node::new(81, Level::City, "330300")];
+    for city in &cities {
+        federation.accepts(&root(), city);
+        assert_eq!(federation.says(&root(), reparent(&district(), city)), Verdict::Accept);
+    }
+    let rotated = successor(&district(), 82);
+    assert_eq!(federation.says(&district(), rotate(&district(), &rotated)), Verdict::Accept);
+    let moved = successor(&cities[0], 83);
+    assert_eq!(federation.says(&cities[0], rotate(&cities[0], &moved)), Verdict::Accept);
+    let registry = federation.ledger.registry();
+    for below in [&district(), &rotated, &town()] {
+        for above in [&root(), &city(), &cities[0], &moved, &cities[1]] {
+            assert!(registry.stood_under(&below.key(), &above.key()), "{} {}", below.seed, above.seed);
+            assert!(!registry.stood_under(&above.key(), &below.key()), "{} {}", above.seed, below.seed);
+        }
+    }
+    assert!(!registry.stood_under(&town().key(), &other_town().key()));
+    assert!(
+        registry.is_above(&cities[1].key(), &town().key())
+            && !registry.is_above(&city().key(), &town().key())
+    );
+}
+
 #[test]
 fn a_node_moves_under_another_parent_with_all_below_it() {
     let mut federation = Federation::founded();

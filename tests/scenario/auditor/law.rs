@@ -198,6 +198,10 @@ impl Law {
             }
             Act::Rotate(rotation) => {
                 let Some(old) = self.given.get(&author).cloned() else { return Ok(()) };
+                holds!(
+                    old.ended.is_none(),
+                    "I7 authority at sequencing: leaf {index} hands over for a key that had ended"
+                );
                 let mut new = Given { ended: None, ..old };
                 (new.own.signing, new.own.transport) = (rotation.signing, rotation.transport);
                 new.rests_on.push((author, own_index));

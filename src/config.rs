@@ -116,12 +116,21 @@ pub struct Gateway {
 }
 
 /// What is kept on the disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
     /// Under so many MiB of free space nothing new is taken, and reading goes on. 0 stands for 64, or an eighth of the
     /// file system if that is less.
     pub free_mib_min: u32,
+    /// Up to so many MiB of bodies are read again whenever the node starts; more are read while it serves. 256 is half a
+    /// second.
+    pub check_at_start_mib: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { free_mib_min: 0, check_at_start_mib: 256 }
+    }
 }
 
 /// How reports from below are looked at.

@@ -78,6 +78,8 @@ peers = {peers}
 # 剩余空间低于此值（MiB）时不接收新内容，查询照常；0 为 64，小磁盘为其八分之一
 # Below so much free space (MiB) nothing new is taken; 0: 64, or an eighth of a small disk
 free_mib_min = {free_mib_min}
+# 正文不超过此值（MiB）时启动即核对，否则运行中核对 / bodies up to so much (MiB) are checked at the start, else while serving
+check_at_start_mib = {check_at_start_mib}
 
 [review]
 # 审核下级报送：automatic 只看模板校验出的问题，manual 逐份人工审核
@@ -116,6 +118,7 @@ audit_days = {audit_days}
             outbox = toml_text(&bundle.outbox),
             peers = toml_text(&bundle.peers),
             free_mib_min = store.free_mib_min,
+            check_at_start_mib = store.check_at_start_mib,
             review_mode = toml_text(&review.mode.as_str()),
             format = toml_text(&log.format),
             level = toml_text(&log.level),

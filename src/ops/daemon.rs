@@ -10,6 +10,7 @@ use super::engine::{Engine, EngineError};
 use super::gateway;
 use super::metrics::counted;
 use super::notify;
+use super::patrol::patrol;
 use super::portal_source::PortalSource;
 use super::service::{Reply, Request};
 use super::sums::ViewTemplates;
@@ -18,12 +19,13 @@ use crate::console::{self, ConsoleRules};
 use crate::net::{NetError, Rate};
 use crate::portal::server::{Limits, Trusted, serve};
 use crate::portal::{PortalConfig, router};
+use crate::record::{Damage, RecordError};
 use crate::store::{Store, StoreError};
 use crate::trust::key::SecretKey;
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -68,10 +70,10 @@ const INDEX_LOOK: Duration = Duration::from_secs(1);
 const HEALINGS_MAX: u32 = 3;
 
 /// Opens the data directory. A command that holds it for a moment is waited for, a daemon is not.
-async fn open(data: &DataDir, clock: Clock) -> Result<Opened, DataDirError> {
+async fn open(data: &DataDir, clock: Clock, checked_bytes: u64) -> Result<Opened, DataDirError> {
     let give_up_ms = clock.now().steady_ms + OPEN_WITHIN_MS;
     loop {
-        match data.open_and_heal(clock.now()) {
+        match data.open_and_heal(clock.now(), checked_bytes) {
             Err(DataDirError::Locked { .. })
                 if clock.now().steady_ms < give_up_ms
                     && control::connect(data.path(), DataDir::SOCKET).await.is_none() =>
@@ -100,18 +102,22 @@ pub fn run<'a>(
     let set = Set { config, shown: settings_document(settings) };
     let mut ready = Some(ready);
     let mut said = || ready.take().into_iter().for_each(|ready| ready());
+    let mut checked_bytes = u64::from(config.store.check_at_start_mib) << 20;
     for _ in 0..HEALINGS_MAX {
-        match serve_once(data, &set, clock, &mut said) {
+        match serve_once(data, &set, clock, checked_bytes, &mut said) {
             Err(DaemonError::Engine(error)) if error.is_damage() => {
                 tracing::error!(%error, "damage was met: the node is healed and begins anew");
-                if !matches!(error, EngineError::Record(_)) {
+                if matches!(error, EngineError::Record(_)) {
+                    // Opening finds it only where it looks.
+                    checked_bytes = u64::MAX;
+                } else {
                     data.set_index_aside()?;
                 }
             }
             other => return other,
         }
     }
-    serve_once(data, &set, clock, &mut said)
+    serve_once(data, &set, clock, checked_bytes, &mut said)
 }
 
 /// What is configured, and the document that says where each value came from.
@@ -120,12 +126,18 @@ struct Set<'a> {
     shown: Value,
 }
 
-/// Serves until told to stop, or until damage is met.
-fn serve_once(data: &DataDir, set: &Set<'_>, clock: Clock, ready: impl FnOnce()) -> Result<(), DaemonError> {
+/// Serves until told to stop, or until damage is met. Bodies of more than `checked_bytes` are read meanwhile.
+fn serve_once(
+    data: &DataDir,
+    set: &Set<'_>,
+    clock: Clock,
+    checked_bytes: u64,
+    ready: impl FnOnce(),
+) -> Result<(), DaemonError> {
     let config = set.config;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
     let handle = runtime.handle().clone();
-    let mut opened = runtime.block_on(open(data, clock))?;
+    let mut opened = runtime.block_on(open(data, clock, checked_bytes))?;
     let upstream = config.upstream.address.iter().map(ToString::to_string).collect();
     opened.engine.set_upstream_addresses(upstream);
     if opened.engine.was_behind() {
@@ -134,7 +146,17 @@ fn serve_once(data: &DataDir, set: &Set<'_>, clock: Clock, ready: impl FnOnce())
         );
     }
     let (stop_sender, stop) = watch::channel(false);
-    let store = opened.engine.store();
+    let (store, met) = (opened.engine.store(), Arc::new(OnceLock::new()));
+    if data.body_bytes() > checked_bytes {
+        let (record, met, stop, stop_sender) =
+            (data.record(), Arc::clone(&met), stop.clone(), stop_sender.clone());
+        runtime.spawn_blocking(move || {
+            patrol(&record, &stop, &met);
+            if met.get().is_some() {
+                let _ = stop_sender.send(true);
+            }
+        });
+    }
     let (driver, console_address) = runtime.block_on(start(
         opened.engine,
         &opened.transport,
@@ -158,6 +180,9 @@ fn serve_once(data: &DataDir, set: &Set<'_>, clock: Clock, ready: impl FnOnce())
     stopped?;
     if !sound {
         return Err(EngineError::Store(StoreError::Damaged("met while reading".to_owned())).into());
+    }
+    if let Some(Damage { segment, offset, .. }) = met.get().cloned() {
+        return Err(EngineError::Record(RecordError::Damaged { segment, offset }).into());
     }
     flushed.map_err(EngineError::from)?;
     Ok(())

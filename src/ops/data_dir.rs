@@ -6,7 +6,8 @@
 //! D/guard          highest checkpoints      D/index/    rebuilt from the record when it is lost
 //! D/lock           the running process      D/control.sock
 //! D/ballast        room set aside, given back when the disk is full
-//! D/*.damaged-*    records and indexes that were damaged, set aside for people to look at
+//! D/*.damaged-*    records and indexes that were damaged, set aside for people to look at; an erasure removes them, with
+//!                  the next start
 //! ```
 
 use super::engine::{Engine, EngineError};
@@ -302,9 +303,12 @@ impl DataDir {
             && !opened.is_scrubbed().map_err(|e| DataDirError::Damaged(e.to_string()))?
         {
             // An index keeps what was deleted in its files for a while, so one is built that never held it.
-            tracing::info!("bodies were erased: the index is built anew from the record");
+            tracing::info!(
+                removed = ?self.set_aside(),
+                "bodies were erased: the index is built anew from the record, what was set aside is removed"
+            );
             drop(engine);
-            self.remove_indexes()?;
+            self.remove_what_held_erased()?;
             engine = self.open_engine(now);
             if let Ok(opened) = &engine {
                 opened.scrubbed().map_err(|e| DataDirError::Damaged(e.to_string()))?;
@@ -318,14 +322,13 @@ impl DataDir {
         }
     }
 
-    /// Removes the index, and those that were set aside.
-    fn remove_indexes(&self) -> Result<(), DataDirError> {
-        let failed = |error| self.io("index", error);
-        for entry in fs::read_dir(&self.0).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if name == "index" || name.starts_with("index.damaged-") {
-                fs::remove_dir_all(&path).map_err(failed)?;
+    /// Removes the index, and the records and indexes that were set aside: erasing reaches nothing in them.
+    fn remove_what_held_erased(&self) -> Result<(), DataDirError> {
+        let aside = self.set_aside();
+        for name in aside.iter().map(String::as_str).chain(["index"]) {
+            let path = self.0.join(name);
+            if path.is_dir() {
+                fs::remove_dir_all(path).map_err(|error| self.io(name, error))?;
             }
         }
         Ok(())

@@ -184,7 +184,11 @@ impl Engine {
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
         if count(store.as_ref(), layout::ERASURES)? < erased.len() as u64 {
-            forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
+            let blanked = forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
+            if applied == Position::default() && blanked == 0 {
+                // They were gone from the record before this index was begun.
+                scrubbed(store.as_ref())?;
+            }
         }
         let behind = marks.check(&shown(&node)).is_err();
         node.set_floors(&marks.marks(), marks.is_unsure());
@@ -232,9 +236,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError`].
     pub fn scrubbed(&self) -> Result<(), StoreError> {
-        let mut puts = Batch::new();
-        puts.put(layout::SCRUBBED.to_vec(), self.store.get(layout::ERASURES)?.unwrap_or_default());
-        self.store.commit(&puts)
+        scrubbed(self.store.as_ref())
     }
 
     /// The node, to look at.
@@ -343,18 +345,27 @@ fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {
     if puts.is_empty() { Ok(()) } else { store.commit(&puts) }
 }
 
-/// Blanks bodies in the record, and notes that it is done.
+/// Blanks bodies in the record, and notes that it is done; how many frames there were.
 fn forget(
     record: &mut dyn Record,
     store: &dyn Store,
     erased: &[Digest],
     done: u64,
-) -> Result<(), EngineError> {
+) -> Result<u64, EngineError> {
     let erased: BTreeSet<&Digest> = erased.iter().collect();
-    record.erase(&|frame| PackedBody::digest_of(frame).is_some_and(|digest| erased.contains(&digest)))?;
+    let is_erased = |frame: &_| PackedBody::digest_of(frame).is_some_and(|digest| erased.contains(&digest));
+    let blanked = record.erase(&is_erased)?;
     let mut puts = Batch::new();
     puts.put(layout::ERASURES.to_vec(), done.to_be_bytes().to_vec());
-    Ok(store.commit(&puts)?)
+    store.commit(&puts)?;
+    Ok(blanked)
+}
+
+/// Notes that the files of an index never held what was erased.
+fn scrubbed(store: &dyn Store) -> Result<(), StoreError> {
+    let mut puts = Batch::new();
+    puts.put(layout::SCRUBBED.to_vec(), store.get(layout::ERASURES)?.unwrap_or_default());
+    store.commit(&puts)
 }
 
 /// The version of the fold, as the index keeps it.

@@ -1,7 +1,8 @@
 //! Healing: a record that is damaged is set aside, and a fresh one is made of what is sound in it and in the index. What
 //! both have lost is then asked of neighbours, as by any node that was restored from an old copy.
 //!
-//! The damaged record stays beside the new one, `record.damaged-DATE-TIME`, until a person removes it. The fresh record is
+//! The damaged record stays beside the new one, `record.damaged-DATE-TIME`, until a person removes it, or the first start
+//! after an erasure, which must reach everything that may hold what was erased. The fresh record is
 //! made in `record.new` and called `record.salvaged` once it is whole and durable, so that a stop at any point leaves
 //! either the damaged record or a whole one.
 
@@ -18,14 +19,12 @@ use crate::sync::salvage::{Lineage, Salvage, Salvaged};
 use crate::time::{Now, WallMs};
 use crate::trust::key::PublicKey;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Frames are handed to the fresh record in batches of this many bytes, and of so many frames.
 const BATCH_BYTES: usize = BATCH_BYTES_MAX / 8;
 const BATCH_FRAMES: usize = 4_096;
-/// Bodies up to this many bytes in all are read whenever a node starts: half a second. More is looked at by
-/// `store check`, and whenever the index is built anew.
-const CHECKED_AT_START_BYTES: u64 = 256 << 20;
 
 /// Why nothing can be salvaged.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +60,7 @@ pub fn salvage(dir: &Path, aids: &Aids<'_>, into: &mut dyn Record) -> Result<Sal
         if facts && !salvage.has_identity() {
             lineage.take(&sound.frame);
         }
+        ControlFlow::Continue(())
     })?;
     if !salvage.has_identity() {
         let (signing, transport) = &aids.keys;
@@ -71,6 +71,7 @@ pub fn salvage(dir: &Path, aids: &Aids<'_>, into: &mut dyn Record) -> Result<Sal
             if sound.stream == Stream::Facts {
                 sink.take(true, |out| salvage.take(Stream::Facts, &sound.frame, sound.gaps, out));
             }
+            ControlFlow::Continue(())
         })?;
     }
     if let Some(index) = aids.index {
@@ -147,13 +148,14 @@ impl EngineError {
 }
 
 impl DataDir {
-    /// Takes the directory and opens the node in it, as [`DataDir::open`] does; a damaged record is healed first.
+    /// Takes the directory and opens the node in it, as [`DataDir::open`] does; a damaged record is healed first. Bodies
+    /// are read for that if there are not more than `checked_bytes` of them.
     ///
     /// # Errors
     /// [`DataDirError`].
-    pub(super) fn open_and_heal(&self, now: Now) -> Result<Opened, DataDirError> {
+    pub(super) fn open_and_heal(&self, now: Now, checked_bytes: u64) -> Result<Opened, DataDirError> {
         match self.open(now) {
-            Ok(opened) if !self.is_hurt_behind() => return Ok(opened),
+            Ok(opened) if self.body_bytes() > checked_bytes || !self.is_hurt_behind() => return Ok(opened),
             Ok(opened) => drop(opened),
             Err(DataDirError::Damaged(why)) if self.is_hurt() => {
                 tracing::error!(%why, "the record is damaged");
@@ -168,22 +170,32 @@ impl DataDir {
 
     /// True when something in the record is not as it was written.
     fn is_hurt(&self) -> bool {
-        inspect_record(&self.0.join("record"), |_| {}).is_ok_and(|found| !found.wrong.is_empty())
+        inspect_record(&self.record(), |_| {}).is_ok_and(|found| !found.wrong.is_empty())
     }
 
     /// The same for what opening does not read: bodies that the index has taken in.
     fn is_hurt_behind(&self) -> bool {
-        let record = self.0.join("record");
-        let sizes = fs::read_dir(record.join("bodies")).into_iter().flatten().flatten();
-        let bytes: u64 = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
-        bytes <= CHECKED_AT_START_BYTES
-            && inspect(&record, &mut |_| {}).is_ok_and(|found| !found.damages.is_empty())
+        inspect(&self.record(), &mut |sound| {
+            if sound.gaps > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .is_ok_and(|found| !found.damages.is_empty())
+    }
+
+    /// Bytes of bodies in the record.
+    pub(super) fn body_bytes(&self) -> u64 {
+        let files = fs::read_dir(self.record().join("bodies")).into_iter().flatten().flatten();
+        files.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+    }
+
+    /// Where the record lies.
+    pub(super) fn record(&self) -> PathBuf {
+        self.0.join("record")
     }
 
     /// Makes a fresh record of what is sound, and sets the damaged one and the index aside.
     fn heal(&self, now: Now) -> Result<(), DataDirError> {
         let _lock = self.lock()?;
-        let (record, new, whole) = (self.0.join("record"), self.0.join("record.new"), self.salvaged_path());
+        let (record, new, whole) = (self.record(), self.0.join("record.new"), self.salvaged_path());
         let io = |error| self.io("record", error);
         let _ = fs::remove_dir_all(&new);
         let signing: Vec<PublicKey> = self.signing_keys()?.iter().map(|key| key.public()).collect();
@@ -217,7 +229,7 @@ impl DataDir {
 
     /// Puts a salvaged record in its place, if we stopped before that.
     pub(super) fn finish_healing(&self) -> Result<(), DataDirError> {
-        let (record, whole) = (self.0.join("record"), self.salvaged_path());
+        let (record, whole) = (self.record(), self.salvaged_path());
         if record.exists() || !whole.exists() {
             return Ok(());
         }
@@ -226,7 +238,7 @@ impl DataDir {
 
     /// True when a stop came between setting the damaged record aside and putting the whole one in its place.
     pub(super) fn is_half_healed(&self) -> bool {
-        !self.0.join("record").exists() && self.salvaged_path().join("facts").is_dir()
+        !self.record().exists() && self.salvaged_path().join("facts").is_dir()
     }
 
     /// A name beside `name` that says when it was set aside.
@@ -260,6 +272,7 @@ impl DataDir {
             if federation.is_none() && sound.stream == Stream::Facts {
                 federation = crate::sync::salvage::federation_of(&sound.frame);
             }
+            if federation.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         guard.mark(&Digest::of(&[root_origin(&federation?).as_bytes()]))
     }

@@ -11,6 +11,7 @@ use crate::sync::assembly::{Assembled, Assembly};
 use crate::sync::fact::Fact;
 use crate::time::Now;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(super) fn inspect_record(dir: &Path, mut begins: impl FnMut(&Path)) -> Resul
         if let Err(what) = check(&sound, &mut assembly) {
             wrong.push(Wrong { file: file.clone(), offset: sound.offset, what });
         }
+        ControlFlow::Continue(())
     })?;
     let damage = |damage: &crate::record::Damage| Wrong {
         file: damage.segment.clone(),

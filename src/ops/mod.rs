@@ -26,6 +26,7 @@ mod logs;
 mod metrics;
 mod notify;
 mod packages;
+mod patrol;
 mod portal_log;
 mod portal_reading;
 mod portal_source;

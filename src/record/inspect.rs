@@ -7,8 +7,14 @@
 use super::files::segment_name;
 use super::segment::{FRAME_HEADER_BYTES, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::{Frame, RecordError, Stream};
+use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a segment that are held at once: a frame and its header fit.
+const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 
 /// A frame that is as it was written.
 #[derive(Clone, Debug)]
@@ -53,11 +59,15 @@ pub struct Inspection {
     pub damages: Vec<Damage>,
 }
 
-/// Reads the record in `dir`, the bodies first, and hands on every sound frame. The files may be in use.
+/// Reads the record in `dir`, the bodies first, and hands on every sound frame; `Break` ends it with what was found by
+/// then. The files may be in use. Holds a few MiB of a segment at once.
 ///
 /// # Errors
 /// [`RecordError::Missing`], [`RecordError::Io`]. Damage is no error.
-pub fn inspect(dir: &Path, visit: &mut dyn FnMut(Sound<'_>)) -> Result<Inspection, RecordError> {
+pub fn inspect(
+    dir: &Path,
+    visit: &mut dyn FnMut(Sound<'_>) -> ControlFlow<()>,
+) -> Result<Inspection, RecordError> {
     let mut found = Inspection::default();
     for stream in [Stream::Bodies, Stream::Facts] {
         let dir = dir.join(stream.name());
@@ -67,7 +77,10 @@ pub fn inspect(dir: &Path, visit: &mut dyn FnMut(Sound<'_>)) -> Result<Inspectio
             walk.damage(&dir.join(segment_name(0)), 0, 0);
         }
         for (place, first) in firsts.iter().enumerate() {
-            walk.segment(&dir.join(segment_name(*first)), *first, firsts.get(place + 1).copied())?;
+            let next = firsts.get(place + 1).copied();
+            if walk.segment(&dir.join(segment_name(*first)), *first, next)?.is_break() {
+                return Ok(found);
+            }
         }
     }
     Ok(found)
@@ -88,10 +101,75 @@ fn segments(dir: &Path) -> Result<Vec<u64>, RecordError> {
     Ok(firsts)
 }
 
+/// A segment's bytes, as many of them at a time as anybody looks at together.
+struct Bytes {
+    file: File,
+    /// Where they end: what is written behind that meanwhile is not looked at.
+    end: u64,
+    /// Where in the file the held ones begin.
+    from: u64,
+    held: Vec<u8>,
+}
+
+impl Bytes {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let end = file.metadata()?.len();
+        Ok(Self { file, end, from: 0, held: Vec::new() })
+    }
+
+    /// `count` bytes from `at` on; fewer at the end.
+    fn at(&mut self, at: u64, count: usize) -> io::Result<&[u8]> {
+        let to = self.end.min(at.saturating_add(count as u64));
+        if at < self.from || to > self.from + self.held.len() as u64 {
+            let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+            self.held.resize(count.max(WINDOW_BYTES).min(left), 0);
+            self.from = at;
+            let mut read = 0;
+            while let Some(rest) = self.held.get_mut(read..).filter(|rest| !rest.is_empty()) {
+                match self.file.read_at(rest, at + read as u64)? {
+                    // The end was cut meanwhile.
+                    0 => {
+                        self.end = at + read as u64;
+                        self.held.truncate(read);
+                    }
+                    more => read += more,
+                }
+            }
+        }
+        let begin = usize::try_from(at - self.from).unwrap_or(usize::MAX);
+        let rest = self.held.get(begin..).unwrap_or_default();
+        Ok(rest.get(..count).unwrap_or(rest))
+    }
+
+    /// The frame at `at`, if a sound one stands there.
+    fn frame(&mut self, salt: u32, at: u64) -> io::Result<Option<(FrameHeader, Frame)>> {
+        let Some(header) = FrameHeader::decode(self.at(at, FRAME_HEADER_BYTES)?, salt, at) else {
+            return Ok(None);
+        };
+        let bytes = self.at(at, FRAME_HEADER_BYTES + header.length as usize)?;
+        let payload = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        let sound =
+            payload.len() == header.length as usize && crc32fast::hash(payload) == header.payload_checksum;
+        let frame = Frame { kind: header.kind, payload: payload.to_vec() };
+        Ok(sound.then_some((header, frame)))
+    }
+
+    /// The offset of the next sound frame at or behind `at`.
+    fn next_frame(&mut self, salt: u32, at: u64) -> io::Result<Option<u64>> {
+        for at in at..self.end {
+            if self.frame(salt, at)?.is_some() {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+}
+
 struct Walk<'a> {
     stream: Stream,
     found: &'a mut Inspection,
-    visit: &'a mut dyn FnMut(Sound<'_>),
+    visit: &'a mut dyn FnMut(Sound<'_>) -> ControlFlow<()>,
     gaps: u64,
 }
 
@@ -102,117 +180,134 @@ impl Walk<'_> {
     }
 
     /// Reads a segment; `next` is the index that the following one begins with.
-    fn segment(&mut self, path: &Path, first: u64, next: Option<u64>) -> Result<(), RecordError> {
-        let bytes = std::fs::read(path)?;
-        let end = bytes.len() as u64;
+    fn segment(
+        &mut self,
+        path: &Path,
+        first: u64,
+        next: Option<u64>,
+    ) -> Result<ControlFlow<()>, RecordError> {
+        let mut bytes = Bytes::open(path)?;
         self.found.segments += 1;
-        self.found.bytes += end;
-        let Some(salt) = self.salt(&bytes, path, first, next.is_none()) else { return Ok(()) };
+        self.found.bytes += bytes.end;
+        let Some(salt) = self.salt(&mut bytes, path, first, next.is_none())? else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let mut at = SEGMENT_HEADER_BYTES as u64;
         let mut count = 0;
-        // Of the batch that is being read: whether it counts is known at its end, or when anything follows.
-        let mut pending: Vec<(u64, Frame)> = Vec::new();
+        // At the very end of a stream a batch counts when its end is there or anything follows: until then the places of
+        // its frames are kept. Before that everything was acknowledged.
+        let mut pending: Vec<u64> = Vec::new();
         let had_gaps = self.gaps;
-        while at < end {
-            match frame_at(&bytes, salt, at) {
+        while at < bytes.end {
+            match bytes.frame(salt, at)? {
                 Some((header, frame)) => {
-                    if u64::from(header.batch) == at {
-                        count += self.hand_on(path, &mut pending);
+                    let behind = at + (FRAME_HEADER_BYTES + header.length as usize) as u64;
+                    let mut flow = ControlFlow::Continue(());
+                    if u64::from(header.batch) == at || header.left == 0 {
+                        flow = self.hand_on_all(path, &mut bytes, salt, &mut pending)?;
                     }
-                    pending.push((at, frame));
-                    at += (FRAME_HEADER_BYTES + header.length as usize) as u64;
-                    if header.left == 0 {
-                        count += self.hand_on(path, &mut pending);
+                    if flow.is_continue() && (next.is_some() || header.left == 0) {
+                        count += 1;
+                        flow = self.hand_on(path, at, frame);
+                    } else {
+                        pending.push(at);
                     }
+                    if flow.is_break() {
+                        return Ok(flow);
+                    }
+                    at = behind;
                 }
-                None => match next_frame(&bytes, salt, at + 1) {
-                    Some(sound) => {
-                        count += self.hand_on(path, &mut pending);
-                        self.damage(path, at, sound - at);
-                        at = sound;
-                    }
-                    None if next.is_none() => break,
-                    None => {
-                        count += self.hand_on(path, &mut pending);
-                        self.damage(path, at, end - at);
+                None => {
+                    let sound = bytes.next_frame(salt, at + 1)?;
+                    if sound.is_none() && next.is_none() {
                         break;
                     }
-                },
+                    if self.hand_on_all(path, &mut bytes, salt, &mut pending)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    let to = sound.unwrap_or(bytes.end);
+                    self.damage(path, at, to - at);
+                    at = to;
+                }
             }
         }
         match next {
             // What is left at the very end was not acknowledged.
-            None => {
-                self.found.torn_bytes += end.saturating_sub(pending.first().map_or(at, |(begun, _)| *begun));
-            }
-            Some(next) => {
-                count += self.hand_on(path, &mut pending);
-                if self.gaps == had_gaps && first + count != next {
-                    self.damage(path, end, 0);
-                }
-            }
+            None => self.found.torn_bytes += bytes.end - pending.first().copied().unwrap_or(at),
+            Some(next) if self.gaps == had_gaps && first + count != next => self.damage(path, bytes.end, 0),
+            Some(_) => {}
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    /// Hands on frames that count; how many.
-    fn hand_on(&mut self, segment: &Path, frames: &mut Vec<(u64, Frame)>) -> u64 {
-        let count = frames.len() as u64;
-        for (offset, frame) in frames.drain(..) {
-            let sound = Sound { stream: self.stream, segment, offset, gaps: self.gaps, frame };
-            (self.visit)(sound);
+    /// Hands on frames that count now.
+    fn hand_on_all(
+        &mut self,
+        segment: &Path,
+        bytes: &mut Bytes,
+        salt: u32,
+        places: &mut Vec<u64>,
+    ) -> Result<ControlFlow<()>, RecordError> {
+        for at in places.drain(..) {
+            if let Some((_, frame)) = bytes.frame(salt, at)?
+                && self.hand_on(segment, at, frame).is_break()
+            {
+                return Ok(ControlFlow::Break(()));
+            }
         }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn hand_on(&mut self, segment: &Path, offset: u64, frame: Frame) -> ControlFlow<()> {
         match self.stream {
-            Stream::Facts => self.found.facts += count,
-            Stream::Bodies => self.found.bodies += count,
+            Stream::Facts => self.found.facts += 1,
+            Stream::Bodies => self.found.bodies += 1,
         }
-        count
+        (self.visit)(Sound { stream: self.stream, segment, offset, gaps: self.gaps, frame })
     }
 
     /// The salt of a segment, also when a byte of its header is wrong: the first frame tells. None when nothing in the
     /// segment can be checked.
-    fn salt(&mut self, bytes: &[u8], path: &Path, first: u64, is_last: bool) -> Option<u32> {
-        let header = bytes.get(..SEGMENT_HEADER_BYTES).unwrap_or_default();
-        if let Some(header) = SegmentHeader::decode(header, self.stream, first) {
-            return Some(header.salt);
-        }
-        if is_last && bytes.len() <= SEGMENT_HEADER_BYTES {
-            // It was just being begun.
-            self.found.torn_bytes += bytes.len() as u64;
-            return None;
-        }
+    fn salt(
+        &mut self,
+        bytes: &mut Bytes,
+        path: &Path,
+        first: u64,
+        is_last: bool,
+    ) -> Result<Option<u32>, RecordError> {
         let begin = SEGMENT_HEADER_BYTES as u64;
-        let stored: Option<[u8; 4]> = bytes.get(16..20).and_then(|salt| salt.try_into().ok());
-        let salt = stored.and_then(|stored| {
-            let one_byte_off = (0..4).flat_map(|place| {
+        let header = bytes.at(0, SEGMENT_HEADER_BYTES)?;
+        if let Some(header) = SegmentHeader::decode(header, self.stream, first) {
+            return Ok(Some(header.salt));
+        }
+        let stored: Option<[u8; 4]> = header.get(16..20).and_then(|salt| salt.try_into().ok());
+        if is_last && bytes.end <= begin {
+            // It was just being begun.
+            self.found.torn_bytes += bytes.end;
+            return Ok(None);
+        }
+        let one_byte_off = stored.into_iter().flat_map(|stored| {
+            (0..4).flat_map(move |place| {
                 (0..=u8::MAX).map(move |byte| {
                     let mut salt = stored;
                     salt[place] = byte;
                     u32::from_le_bytes(salt)
                 })
-            });
-            one_byte_off.into_iter().find(|salt| frame_at(bytes, *salt, begin).is_some())
+            })
         });
+        let mut salt = None;
+        for tried in one_byte_off {
+            if bytes.frame(tried, begin)?.is_some() {
+                salt = Some(tried);
+                break;
+            }
+        }
         // With the salt known nothing but the header is lost.
         let gaps = self.gaps + u64::from(salt.is_none());
-        self.damage(path, 0, if salt.is_some() { begin } else { bytes.len() as u64 });
+        self.damage(path, 0, if salt.is_some() { begin } else { bytes.end });
         self.gaps = gaps;
-        salt
+        Ok(salt)
     }
-}
-
-fn frame_at(bytes: &[u8], salt: u32, at: u64) -> Option<(FrameHeader, Frame)> {
-    let rest = bytes.get(usize::try_from(at).ok()?..)?;
-    let header = FrameHeader::decode(rest, salt, at)?;
-    let payload = rest.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.length as usize)?;
-    let sound = crc32fast::hash(payload) == header.payload_checksum;
-    let frame = Frame { kind: header.kind, payload: payload.to_vec() };
-    sound.then_some((header, frame))
-}
-
-/// The offset of the next sound frame at or behind `at`.
-fn next_frame(bytes: &[u8], salt: u32, at: u64) -> Option<u64> {
-    (at..bytes.len() as u64).find(|at| frame_at(bytes, salt, *at).is_some())
 }
 
 #[cfg(test)]
@@ -228,6 +323,7 @@ mod tests {
             if sound.stream == Stream::Facts {
                 kinds.push((sound.frame.kind, sound.gaps > 0));
             }
+            ControlFlow::Continue(())
         })?;
         Ok((kinds, found))
     }

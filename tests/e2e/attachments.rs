@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const GROWTH_BYTES_MAX: u64 = 20 << 20;
 
 /// Bytes that do not compress (xorshift64).
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let word = || {
         state ^= state << 13;
@@ -37,20 +37,20 @@ fn resident(node: &Node) -> u64 {
 }
 
 /// A report file and an attachment beside it.
-fn files(federation: &Federation, agency: &str, name: &str, content: &[u8]) -> (PathBuf, PathBuf) {
+pub(crate) fn files(federation: &Federation, agency: &str, name: &str, content: &[u8]) -> (PathBuf, PathBuf) {
     let report = federation.write("with.json", &report(agency, "330282108", 2024, 3).to_string());
     let attachment = federation.dir.path().join(name);
     std::fs::write(&attachment, content).expect("a file");
     (report, attachment)
 }
 
-fn publish(node: &Node, report: &PathBuf, attachment: &PathBuf) -> Ended {
+pub(crate) fn publish(node: &Node, report: &PathBuf, attachment: &PathBuf) -> Ended {
     let path = |path: &PathBuf| path.to_str().expect("a path").to_owned();
     node.run(&["publish", &path(report), "--attach", &path(attachment)])
 }
 
 /// The address of the one attachment of a report at a portal.
-fn address(node: &Node, digest: &str) -> String {
+pub(crate) fn address(node: &Node, digest: &str) -> String {
     let document = http::get(&node.portal, &format!("/api/v1/packages/{digest}")).json();
     let body = document["attachments"][0]["digest"].as_str().expect("an attachment").to_owned();
     format!("/api/v1/packages/{digest}/attachments/{body}")

@@ -120,6 +120,18 @@ fn what_is_withdrawn_with_erasure_is_gone_from_every_record_and_every_proof_stil
         })
         .into();
     assert!(!files_with(&town.data.join("record"), &salts[0]).is_empty(), "the salt is in the record");
+    // A record that was damaged and set aside holds it too.
+    federation.nodes[2].stop();
+    let facts = federation.nodes[2].data.join("record/facts/00000000000000000000.seg");
+    let mut bytes = std::fs::read(&facts).expect("a segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&facts, bytes).expect("written");
+    federation.nodes[2].serve();
+    federation.wait_agreement(60);
+    let holders = files_with(&federation.nodes[2].data, &salts[1]);
+    assert!(holders.iter().any(|path| path.to_string_lossy().contains("record.damaged-")), "{holders:?}");
+    let town = &federation.nodes[3];
     town.run(&["withdraw", &second, "--reason", "误公示个人信息", "--erase", "--wait", "sequenced"])
         .expect_exit(0);
     for node in &federation.nodes {

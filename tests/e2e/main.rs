@@ -57,6 +57,7 @@ mod paths;
 mod portal;
 mod readers;
 mod retention;
+mod rot;
 mod rules;
 mod rush;
 mod sandbox;

@@ -85,7 +85,7 @@ fn flip(dir: &Path, bits: u64, rng: &mut Rng) {
 fn opened(sim: &Sim, at: usize, dir: &Path, with_index: bool) -> Option<(MemoryRecord, bool)> {
     let site = &sim.sites[at];
     let mut fresh = MemoryRecord::new();
-    let sound = inspect(dir, &mut |_| {}).expect("readable").damages.is_empty();
+    let sound = inspect(dir, &mut |_| ControlFlow::Continue(())).expect("readable").damages.is_empty();
     if sound && let Ok((bodies, facts)) = FileRecord::open(dir).and_then(|(record, _)| frames_of(&record)) {
         fresh.append(&Batch { bodies, facts }).expect("appended");
         return Some((fresh, false));

@@ -91,6 +91,11 @@ const SETTINGS: &[Row] = &[
         "below so much free space (MiB) nothing new is taken, reading goes on; 0: 64, or an eighth of a small disk",
     ),
     (
+        "store.check_at_start_mib",
+        "正文不超过此值（MiB）时启动即核对，超过则运行中慢慢核对",
+        "up to so much (MiB) the bodies are checked at the start, more while the node serves, slowly",
+    ),
+    (
         "review.mode",
         "下级报送：automatic 只列模板校验出的问题，manual 逐份人工审核",
         "reports from below: automatic lists what the templates find, manual lists each for a person",

@@ -66,10 +66,10 @@ pub(super) const DOCTOR: &[Row] = &[
     ),
     (
         "set_aside",
-        "数据目录中有隔离的损坏文件，系统不会自行删除",
-        "检查磁盘；确认无须保留后手动删除（其中可能有后来撤回并删除的正文）",
-        "damaged files are set aside in the data directory; nothing removes them by itself",
-        "check the disk; remove them when nobody needs them (they may hold bodies that were erased since)",
+        "数据目录中有隔离的损坏文件；撤回并删除正文后的下一次启动会把它们一并删除",
+        "检查磁盘；确认无须保留后手动删除",
+        "damaged files are set aside in the data directory; the first start after an erasure removes them",
+        "check the disk; remove them when nobody needs them",
     ),
     (
         "disk_full",

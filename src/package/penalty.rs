@@ -3,13 +3,14 @@
 //! Cases with several kinds are counted once, under the heaviest (the note printed under every such table), so
 //! the kinds always sum to 合计 whatever the layout; 罚没金额 stands outside the sum. The identity binds a table
 //! whose name contains 行政处罚实施情况统计表 and whose columns before the first 合计 are labels and kinds of
-//! penalty. With anything else before 合计 it travels as an extra table, with a hint, and nothing refuses.
+//! penalty; of what stands behind 合计 only money must be figures. With anything else before 合计 the table travels as an
+//! extra table, with a hint, and nothing refuses.
 
 use super::faults::{amount_fault, broken_sum, count_fault, place, printed, sum_fault};
 use super::finding::{Finding, Findings};
 use super::table::{Column, Table};
 use super::total;
-use super::unit::{is_label_header, labels_rows};
+use super::unit::labels_rows;
 use crate::money::Unit;
 use crate::template::normal::{comparable, shortened};
 use std::ops::Range;
@@ -62,8 +63,7 @@ impl Layout {
         let mut layout = Self { labels: vec![], kinds: vec![], total, after: total + 1..table.columns.len() };
         for (at, column) in table.columns.iter().enumerate().take(total) {
             let header = comparable(&column.header);
-            let money = header.contains("金额") || column.unit.as_deref() == Some("元");
-            if !money && KINDS.iter().any(|kind| header.starts_with(kind)) {
+            if !is_money(column) && KINDS.iter().any(|kind| header.starts_with(kind)) {
                 layout.kinds.push(at);
             } else if labels_rows(&column.header, printed(table, at)) {
                 layout.labels.push(at);
@@ -82,7 +82,7 @@ impl Layout {
             for (at, cell) in row.iter().enumerate() {
                 let fault = if counts.contains(&at) {
                     count_fault(cell)
-                } else if self.after.contains(&at) && !is_remark(table, at) {
+                } else if self.after.contains(&at) && table.columns.get(at).is_some_and(is_money) {
                     amount_fault(cell)
                 } else {
                     None
@@ -113,10 +113,7 @@ pub(super) fn is_total(header: &str) -> bool {
     })
 }
 
-/// True for a column after 合计 that holds words.
-fn is_remark(table: &Table, at: usize) -> bool {
-    let header = table.columns.get(at).map_or("", |column| column.header.as_str());
-    let words = comparable(header);
-    let names_a_figure = ["金额", "数量", "合计"].iter().any(|word| words.contains(word));
-    is_label_header(header) || (!names_a_figure && labels_rows(header, printed(table, at)))
+/// True for a column of money: 罚没金额, and what is counted in 元.
+fn is_money(column: &Column) -> bool {
+    comparable(&column.header).contains("金额") || column.unit.as_deref() == Some("元")
 }

@@ -108,6 +108,30 @@ fn without_a_node_every_command_ends_with_10() {
 }
 
 #[test]
+fn a_file_that_names_no_division_is_checked_without_a_node_and_told_whose_it_will_be() {
+    let federation = Federation::province();
+    let mut open = report("某局", "330000", 2024, 1);
+    open["division_code"] = Value::Null;
+    let file = federation.write("open.json", &open.to_string());
+    let (file, nowhere) = (file.to_str().expect("a path"), federation.dir.path().join("nowhere"));
+    let codes = |ended: &Value| -> Vec<Value> {
+        let findings = ended["checked"][0]["findings"].as_array().expect("findings");
+        findings.iter().map(|finding| json!([finding["grade"], finding["code"]])).collect()
+    };
+    let nowhere = nowhere.to_str().expect("a path");
+    let alone = run(["check", file, "--json", "--data", nowhere]).expect_exit(0);
+    assert_eq!(codes(&alone.json()), [json!(["hint", "division_missing"])]);
+    assert!(!alone.said().contains("000000"), "{alone:#?}");
+    let given = run(["check", file, "--json", "--data", nowhere, "--division", "330282"]).expect_exit(0);
+    assert_eq!(codes(&given.json()), Vec::<Value>::new());
+    let node = &federation.nodes[0];
+    let own = node.run(&["check", file]).expect_exit(0);
+    assert_eq!(codes(&own.json()), [json!(["hint", "division_own"])]);
+    let digest = node.publish(&federation.dir.path().join("open.json"));
+    assert_eq!(node.api(&format!("/api/v1/packages/{digest}"))["division"]["code"], "330000");
+}
+
+#[test]
 fn a_directory_is_founded_once() {
     let federation = Federation::province();
     let node = &federation.nodes[0];

@@ -19,7 +19,7 @@ const WAIT_TRIES: u32 = 300;
 
 /// What is to be said of files, and the files.
 pub(super) fn check(global: &Global, check: &Check) -> Result<(Outcome, Vec<ReadFile>), Failure> {
-    let files = read_all(global, check)?;
+    let files = read_all(global, check, false)?;
     let is_refused = |file: &&ReadFile| file.submission.is_none() && file.signed.is_none();
     let refused: Vec<&ReadFile> = files.iter().filter(is_refused).collect();
     let findings = |file: &ReadFile| json!({"file": file.file, "findings": file.findings});
@@ -56,7 +56,7 @@ fn say_all(
     wait: bool,
     say: impl Fn(Box<Submission>) -> Request,
 ) -> Result<Outcome, Failure> {
-    let mut files = read_all(global, check)?;
+    let mut files = read_all(global, check, true)?;
     let mut requests = Vec::new();
     let mut places = Vec::new();
     for (place, file) in files.iter_mut().enumerate() {

@@ -36,6 +36,9 @@ pub(super) struct ReadFile {
     pub(super) signed: Option<Box<Signed>>,
 }
 
+/// A code that no division has: what is checked without a node has to be read for one.
+const NOBODYS_DIVISION: &str = "000000";
+
 /// What a reader knows beside the files.
 struct Reader<'a> {
     check: &'a Check,
@@ -45,8 +48,9 @@ struct Reader<'a> {
     own_division: Option<DivisionCode>,
 }
 
-/// Reads all that the arguments name, with a bar.
-pub(super) fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, Failure> {
+/// Reads all that the arguments name, with a bar. A file that names no division is about the node's own; where there is
+/// no node, one that is only checked is not the worse for it.
+pub(super) fn read_all(global: &Global, check: &Check, publishes: bool) -> Result<Vec<ReadFile>, Failure> {
     let mut paths = Vec::new();
     for path in &check.paths {
         collect(path, true, &mut paths)?;
@@ -71,12 +75,17 @@ pub(super) fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, 
     };
     let mut files = on_every_core(&paths, read);
     drop(progress);
-    if files.iter().any(ReadFile::names_no_division)
-        && let Some(own) = own_division(global)
-    {
-        reader.own_division = Some(own);
+    if files.iter().any(ReadFile::names_no_division) {
+        reader.own_division = own_division(global);
+        let open = reader.own_division.is_none() && !publishes;
+        if open {
+            reader.own_division = NOBODYS_DIVISION.parse().ok();
+        }
         for (file, path) in files.iter_mut().zip(&paths).filter(|(file, _)| file.names_no_division()) {
             *file = reader.read(path);
+            if open {
+                file.leaves_division_open();
+            }
         }
     }
     Ok(files)
@@ -85,6 +94,15 @@ pub(super) fn read_all(global: &Global, check: &Check) -> Result<Vec<ReadFile>, 
 impl ReadFile {
     fn names_no_division(&self) -> bool {
         self.findings.iter().any(|finding| finding.code == "division_missing")
+    }
+
+    /// Says that whoever publishes it gives it its division, in the place of what was said of a division of nobody.
+    fn leaves_division_open(&mut self) {
+        let zh = "文件没有区划代码；公示时为公示节点的区划，或用 --division 指定";
+        let en = "the file names no division: it will be that of the node that publishes it, or --division";
+        for finding in self.findings.iter_mut().filter(|finding| finding.code == "division_own") {
+            *finding = Finding::hint("division_missing", zh, en).in_column("division_code");
+        }
     }
 }
 

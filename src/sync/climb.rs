@@ -157,7 +157,11 @@ impl Node {
             }
             None => {
                 let chain = self.chain_of(turn, origin)?;
-                turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain });
+                // Without Delegates it would be the same question, and the same answer, for ever: the log waits here until
+                // its Delegate is sequenced.
+                if !chain.is_empty() {
+                    turn.send(conn, Frame::Propose { origin: *origin, note: note.text, chain });
+                }
             }
         }
         Ok(Ok(()))

@@ -41,9 +41,11 @@ fn roots(leaves: &[Digest]) -> Vec<Digest> {
     roots
 }
 
-/// All that the index holds.
+/// All that the index holds, but for the row that says how it came about: no record tells that.
 fn dump(store: &dyn Read) -> Vec<gongshi::store::Entry> {
-    store.scan(&[], &prefix_end(&[]), usize::MAX).expect("readable")
+    let mut rows = store.scan(&[], &prefix_end(&[]), usize::MAX).expect("readable");
+    rows.retain(|(key, _)| key != layout::SCRUBBED);
+    rows
 }
 
 impl Sim {

@@ -16,7 +16,6 @@ pub mod document;
 mod faults;
 pub mod fields;
 pub mod finding;
-mod penalty;
 pub mod privacy;
 pub mod report;
 pub mod report_file;

@@ -33,6 +33,9 @@ const HEALTH: [&str; 18] = [
 /// Names in which such words say nothing about a person.
 const HARMLESS: [&str; 4] = ["精神病院", "艾滋病防治", "肝炎防治", "肿瘤医院"];
 
+/// Digits of the longest number that is looked for: a card's.
+const NUMBER_DIGITS_MAX: usize = 19;
+
 /// Looks through everything of a report that is prose: narrative, notes, reasons, text cells.
 pub fn check(report: &Report, findings: &mut Findings) {
     for (key, text) in
@@ -95,7 +98,7 @@ impl What {
 /// What a text seems to hold, each once.
 fn seen_in(text: &str) -> Vec<What> {
     let text = narrow(text);
-    let mut seen: Vec<What> = runs(&text).iter().filter_map(|run| number(run)).collect();
+    let mut seen: Vec<What> = runs(&text).iter().flat_map(|run| numbers(run)).collect();
     let plain = HARMLESS.iter().fold(text, |text, harmless| text.replace(harmless, ""));
     if HEALTH.iter().any(|word| plain.contains(word)) {
         seen.push(What::Health);
@@ -105,26 +108,41 @@ fn seen_in(text: &str) -> Vec<What> {
     seen
 }
 
-/// Runs of digits, single spaces and hyphens within them left out, with an X that ends one.
-fn runs(text: &str) -> Vec<String> {
-    let (mut runs, mut run, mut joiner) = (Vec::new(), String::new(), false);
+/// What the digits of a text can be read as: groups that a space or a hyphen parts may belong together, or be two numbers
+/// one behind the other.
+fn runs(text: &str) -> Vec<Vec<String>> {
+    let (mut runs, mut run, mut joins) = (Vec::new(), Vec::<String>::new(), false);
     for c in text.chars().chain(std::iter::once('\n')) {
-        if c.is_ascii_digit() {
-            (joiner, run) = (false, run + c.encode_utf8(&mut [0; 4]));
-        } else if matches!(c, ' ' | '-') && !run.is_empty() && !joiner {
-            joiner = true;
-        } else {
-            if matches!(c, 'x' | 'X') && run.len() == 17 && !joiner {
-                run.push('X');
+        let length: usize = run.iter().map(String::len).sum();
+        match (c, run.last_mut()) {
+            ('0'..='9', Some(group)) if !joins => group.push(c),
+            ('0'..='9', _) => run.push(c.into()),
+            ('x' | 'X', Some(group)) if length >= 17 && !joins => group.push('X'),
+            (' ' | '-', Some(_)) if !joins => {
+                joins = true;
+                continue;
             }
-            if run.len() >= 11 {
-                runs.push(std::mem::take(&mut run));
-            }
-            run.clear();
-            joiner = false;
+            _ => runs.push(std::mem::take(&mut run)),
         }
+        joins = false;
     }
     runs
+}
+
+/// The numbers that can be read in a run: of groups that follow each other, as many as make one.
+fn numbers(groups: &[String]) -> Vec<What> {
+    let mut seen = Vec::new();
+    for first in 0..groups.len() {
+        let mut read = String::new();
+        for group in groups.iter().skip(first) {
+            read.push_str(group);
+            if read.len() > NUMBER_DIGITS_MAX {
+                break;
+            }
+            seen.extend(number(&read));
+        }
+    }
+    seen
 }
 
 fn number(run: &str) -> Option<What> {
@@ -184,6 +202,9 @@ mod tests {
             ("４４０５２４１９８００１０１００１３", What::IdNumber),
             ("联系电话13800138000", What::Phone),
             ("+86 138-0013-8000", What::Phone),
+            ("联系人 13800138000 13900139000", What::Phone),
+            ("2024 13800138000", What::Phone),
+            ("2024-1 110105 19491231 002x", What::IdNumber),
             ("6222 0212 3456 7890 128", What::CardNumber),
             ("执法人员2人，其中1人患病", What::Health),
         ] {

@@ -4,7 +4,7 @@ use super::cell::State;
 use super::finding::{Finding, Grade};
 use super::report::{Report, Scope, Status};
 use super::report_file::{FILE_BYTES_MAX, ReadOptions, read_json};
-use crate::template::Templates;
+use crate::template::{Templates, builtin};
 use serde_json::{Value, json};
 
 const OPTIONS: ReadOptions<'static> = ReadOptions {
@@ -33,7 +33,12 @@ fn penalties(columns: Value, rows: Value) -> Value {
 }
 
 fn outcome(file: &Value) -> (Option<Report>, Vec<Finding>) {
-    read_json(file.to_string().as_bytes(), &OPTIONS)
+    outcome_of(&file.to_string())
+}
+
+fn outcome_of(text: &str) -> (Option<Report>, Vec<Finding>) {
+    let templates = builtin::templates().unwrap();
+    read_json(text.as_bytes(), &ReadOptions { templates: &templates, ..OPTIONS })
 }
 
 fn good(file: &Value) -> Report {
@@ -173,8 +178,7 @@ fn a_penalty_cell_is_a_count_or_says_what_it_is() {
     );
     let text = penalties(columns(), json!([[1, 2, 3, 0, null]])).to_string();
     for (token, code) in [("1e0", "number_exponent"), ("99999999999999999999999999999", "number_too_long")] {
-        let (report, findings) =
-            read_json(text.replace("[1,2,3", &format!("[{token},2,3")).as_bytes(), &OPTIONS);
+        let (report, findings) = outcome_of(&text.replace("[1,2,3", &format!("[{token},2,3")));
         let refused = |f: &Finding| f.grade == Grade::MustFix && f.code == code;
         assert!(report.is_none() && findings.iter().any(refused), "{token}: {findings:?}");
     }
@@ -191,11 +195,13 @@ fn spellings_of_other_places_are_the_same_table() {
 
 #[test]
 fn an_unknown_layout_is_an_extra_table_in_which_nothing_refuses() {
-    let unknown = penalties(json!(["立案数量", "警告", "合计"]), json!([[5, "无", 9]]));
+    let hints = |columns, row| codes(&penalties(columns, json!([row])), Grade::Hint);
+    let unknown = penalties(json!(["督办数量", "警告", "合计"]), json!([[5, "无", 9]]));
     assert_eq!(codes(&unknown, Grade::MustFix), Vec::<String>::new());
-    assert_eq!(codes(&unknown, Grade::Hint), ["unknown_layout"]);
-    let money_first = penalties(json!(["罚款金额", "警告", "合计"]), json!([[5, 1, 1]]));
-    assert_eq!(codes(&money_first, Grade::Hint), ["unknown_layout"]);
+    let unseen = json!(["警告", "罚款", "责令改正", "合计", "罚没金额（万元）", "同比"]);
+    assert_eq!(hints(unseen, json!([1, 2, 1, 9, "—", "约100"])), ["sum_differs"]);
+    let money = json!(["罚款（万元）", "没收违法所得（万元）", "合计（万元）"]);
+    assert_eq!(hints(money, json!([1.5, 1, 3])), ["sum_differs"]);
     let extra = file(
         json!({"tables": {"其他": {"unit": "件", "columns": ["a", "a"], "rows": [["—", "约3"], ["12,34", 1]]}}}),
     );

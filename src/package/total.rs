@@ -1,16 +1,26 @@
-//! 合计 rows: recognised by their label, checked against the other rows, and never added to them.
+//! 合计: columns recognised by their header; rows recognised by their label, checked against the other rows, and never
+//! added to them.
 
 use super::cell::Cell;
 use super::faults::place;
 use super::finding::{Finding, Findings};
 use super::table::Table;
-use crate::money::Exact;
+use crate::money::{Exact, Unit};
 use crate::template::normal::comparable;
 
 /// Labels of a row that sums all others, in comparable form.
 const TOTALS: [&str; 3] = ["合计", "总计", "共计"];
 /// Ends of the labels of rows that sum some others.
 const SUBTOTAL: &str = "小计";
+
+/// True for the header 合计, with or without a unit in brackets.
+pub(super) fn is_total_header(header: &str) -> bool {
+    let header = comparable(header);
+    header.strip_prefix("合计").is_some_and(|rest| {
+        let inside = rest.strip_prefix('(').and_then(|open| open.strip_suffix(')'));
+        rest.is_empty() || inside.is_some_and(|unit| Unit::parse_known(unit).is_some())
+    })
+}
 
 /// The row that is the sum of all others: the first or the last, labelled 合计, among rows of which no other is a
 /// sum. `labels` are the places of the columns that label rows.

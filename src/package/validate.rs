@@ -1,20 +1,23 @@
 //! Validation: which template a table follows, and what does not fit its rules.
 //!
 //! The columns tell the template. A table that follows one gets its ids, and its cells must be figures; its hard
-//! identities refuse, its warnings ask. A penalty table of unknown layout is still bound by its sum
-//! (`penalty`). Every other table is an extra table: its sums are looked at, and nothing refuses.
-//! Blank and not applicable count 0.
+//! identities refuse, its warnings ask. A penalty table that only leaves columns of a template out is bound by what it
+//! has of its rules. Every other table is an extra table: its sums are looked at, and nothing refuses.
+//! Blank, not applicable and what is left out count 0.
 
 use super::cell::State;
 use super::faults::{amount_fault, broken_sum, count_fault, place, printed, sum_fault, sum_of};
 use super::finding::{Finding, Findings};
-use super::penalty;
-use super::table::Table;
+use super::table::{Column, Table};
 use super::total;
 use super::unit::labels_rows;
 use crate::money::Exact;
+use crate::template::normal::comparable;
 use crate::template::{Header, Kind, Op, Places, Template, Templates};
 use std::collections::BTreeSet;
+
+/// What is called so is a penalty table, whichever of the columns it leaves out.
+const PENALTY_TABLE: &str = "行政处罚实施情况统计表";
 
 /// Finds the template of every table, gives it the template's ids, and checks its figures. With `as_printed` (the
 /// operator publishes the figures as they were printed, and says why) a broken identity asks for confirmation
@@ -39,14 +42,30 @@ pub fn check_tables(tables: &mut [Table], templates: &Templates, as_printed: boo
             let id = ids.insert(template.table.as_str()).then_some(template.table.as_str());
             name(table, template, &places, id);
             Rules { template, places: &places, table, as_printed }.check(findings);
+        } else if let Some((template, places)) = part_of_penalties(table, templates, &headers) {
+            Rules { template, places: &places, table, as_printed }.check(findings);
         } else {
             let labels: Vec<usize> = (0..labels.len()).filter(|at| labels.get(*at) == Some(&true)).collect();
-            if !penalty::check(table, as_printed, findings) {
-                look_at_sums(table, &labels, findings);
-            }
+            look_at_sums(table, &labels, findings);
         }
         look_at_rates(table, findings);
     }
+}
+
+/// The template whose rules bind a penalty table that follows none because it leaves columns out. Money under a kind of
+/// penalty is no number of cases.
+fn part_of_penalties<'a>(
+    table: &Table,
+    templates: &'a Templates,
+    headers: &[Header<'_>],
+) -> Option<(&'a Template, Places)> {
+    let found = comparable(&table.name).contains(PENALTY_TABLE).then(|| templates.holding(headers))??;
+    let (template, places) = &found;
+    let counts_money = |(at, column): (usize, &Column)| {
+        let known = places.of_header(at).and_then(|place| template.columns.get(place));
+        known.is_some_and(|known| known.kind == Kind::Count) && column.unit.as_deref() == Some("元")
+    };
+    (!table.columns.iter().enumerate().any(counts_money)).then_some(found)
 }
 
 fn name(table: &mut Table, template: &Template, places: &Places, id: Option<&str>) {
@@ -74,15 +93,14 @@ impl Rules<'_> {
         let unreadable = self.check_cells(findings);
         self.check_units(findings);
         for identity in &self.template.identities {
-            let (Some(parts), Some(total)) = (self.headers(&identity.sum), self.headers(&[identity.equals]))
-            else {
+            let parts: Vec<usize> =
+                identity.sum.iter().filter_map(|place| self.places.header_of(*place)).collect();
+            let Some(total_at) = self.places.header_of(identity.equals).filter(|_| !parts.is_empty()) else {
                 continue;
             };
             for (row_at, row) in self.table.rows.iter().enumerate() {
-                let spoilt = parts.iter().chain(&total).any(|at| unreadable.contains(&(row_at, *at)));
-                let header = self.header(&total);
-                let says = |sum, found| broken_sum(header, sum, found, self.as_printed);
-                let total_at = total.first().copied().unwrap_or_default();
+                let spoilt = parts.iter().chain([&total_at]).any(|at| unreadable.contains(&(row_at, *at)));
+                let says = |sum, found| broken_sum(self.header(total_at), sum, found, self.as_printed);
                 if !spoilt && let Some(finding) = sum_fault(row, &parts, total_at, says) {
                     findings.push(place(finding, self.table, row_at, total_at));
                 }
@@ -171,9 +189,8 @@ impl Rules<'_> {
         places.iter().map(|place| self.places.header_of(*place)).collect()
     }
 
-    fn header(&self, at: &[usize]) -> &str {
-        let column = at.first().and_then(|at| self.table.columns.get(*at));
-        column.map_or("", |column| column.header.as_str())
+    fn header(&self, at: usize) -> &str {
+        self.table.columns.get(at).map_or("", |column| column.header.as_str())
     }
 }
 
@@ -182,7 +199,7 @@ fn look_at_sums(table: &Table, labels: &[usize], findings: &mut Findings) {
     let figures: Vec<usize> = (0..table.columns.len()).filter(|at| !labels.contains(at)).collect();
     total::check(table, labels, &figures, Finding::hint, findings);
     let unit = |at: usize| table.columns.get(at).map(|column| &column.unit);
-    let total = table.columns.iter().position(|column| penalty::is_total(&column.header));
+    let total = table.columns.iter().position(|column| total::is_total_header(&column.header));
     let Some(total) = total else { return };
     let parts: Vec<usize> = figures.into_iter().filter(|at| *at < total).collect();
     if parts.len() < 2 || parts.iter().any(|at| unit(*at) != unit(total)) {

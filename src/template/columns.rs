@@ -63,8 +63,8 @@ pub(super) fn keyed(headers: &[Header<'_>]) -> Vec<Keyed> {
 }
 
 impl Template {
-    /// Where a table's columns stand in this template, if the table follows it: every header is a column of the
-    /// template or a label, no column stands twice, and none but optional ones is missing. Order is free.
+    /// Where a table's columns stand in this template, if it has no others: every header is a column of the template or a
+    /// label, and no column stands twice. Order is free.
     pub(super) fn places(&self, headers: &[Keyed]) -> Option<Places> {
         let mut found = vec![false; self.columns.len()];
         let mut places = Vec::with_capacity(headers.len());
@@ -81,8 +81,13 @@ impl Template {
                 None => return None,
             }
         }
-        let complete = self.columns.iter().zip(found).all(|(column, found)| found || column.optional);
-        complete.then_some(Places(places))
+        Some(Places(places))
+    }
+
+    /// True when a table with its columns at `places` leaves out none but optional ones.
+    pub(super) fn is_complete(&self, places: &Places) -> bool {
+        let mut columns = self.columns.iter().enumerate();
+        columns.all(|(place, column)| column.optional || places.header_of(place).is_some())
     }
 
     /// Place of the column with this id.

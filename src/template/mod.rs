@@ -156,12 +156,26 @@ impl Templates {
         self.0.iter()
     }
 
-    /// The template that a table with these headers follows, and where its columns stand. Where several apply,
-    /// the one that the table fills best; of equals one seen in print before a provisional one, then the first.
+    /// The template that a table with these headers follows, and where its columns stand: it leaves out none but optional
+    /// columns. Where several apply, the one that the table fills best; of equals one seen in print before a provisional
+    /// one, then the first.
     pub fn matching(&self, headers: &[Header<'_>]) -> Option<(&Template, Places)> {
+        self.best(headers, Template::is_complete)
+    }
+
+    /// The same of a table that may leave columns out: the template that holds all that it has.
+    pub fn holding(&self, headers: &[Header<'_>]) -> Option<(&Template, Places)> {
+        self.best(headers, |_, places| places.mapped_count() > 0)
+    }
+
+    fn best(
+        &self,
+        headers: &[Header<'_>],
+        applies: impl Fn(&Template, &Places) -> bool,
+    ) -> Option<(&Template, Places)> {
         let headers = columns::keyed(headers);
-        let applying = self.0.iter().filter_map(|template| Some((template, template.places(&headers)?)));
-        applying.min_by_key(|(template, places)| {
+        let having = self.0.iter().filter_map(|template| Some((template, template.places(&headers)?)));
+        having.filter(|(template, places)| applies(template, places)).min_by_key(|(template, places)| {
             (template.columns.len() - places.mapped_count(), template.provisional)
         })
     }

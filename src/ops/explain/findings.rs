@@ -138,13 +138,6 @@ pub(super) const FINDINGS: &[Row] = &[
     ),
     ("unknown_key", "未知的键，已忽略", "检查拼写", "an unknown key was ignored", "check its spelling"),
     (
-        "unknown_layout",
-        "列与已知模板不符，按附加表收录",
-        "使用模板可获得校验",
-        "no template fits: kept as an extra table",
-        "use a template to have it validated",
-    ),
-    (
         "unknown_word",
         "值不在可选范围",
         "按提示选择",

@@ -123,7 +123,8 @@ impl Registry {
             return vec![TreeChange::Delegated(delegation.signing)];
         }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
-        if issuer.id() == *federation {
+        // What was known early may have been followed already by what comes later in the log.
+        if issuer.id() == *federation && !self.ended.contains_key(&delegation.signing) {
             self.root = Some(delegation.signing);
         }
         let mut changes = self.seat(authority, delegation, (*issuer, index));
@@ -157,7 +158,6 @@ impl Registry {
         grant: (PublicKey, u64),
     ) -> Vec<TreeChange> {
         let key = delegation.signing;
-        // What was known early may have been followed already by what comes later in the log.
         if self.ended.contains_key(&key) {
             self.by_transport.entry(delegation.transport).or_insert(key);
         } else {

@@ -53,7 +53,7 @@ pub struct Aids<'a> {
 /// [`SalvageError`].
 pub fn salvage(dir: &Path, aids: &Aids<'_>, into: &mut dyn Record) -> Result<Salvaged, SalvageError> {
     let (mut salvage, mut lineage) = (Salvage::default(), Lineage::default());
-    let mut sink = Sink { into, batch: Batch::default(), bytes: 0, failed: None };
+    let mut sink = Sink::new(into);
     inspect(dir, &mut |sound| {
         let facts = sound.stream == Stream::Facts;
         sink.take(facts, |out| salvage.take(sound.stream, &sound.frame, sound.gaps, out));
@@ -90,23 +90,30 @@ pub fn salvage(dir: &Path, aids: &Aids<'_>, into: &mut dyn Record) -> Result<Sal
     }
     let mut salvaged = Salvaged::default();
     sink.take(true, |out| salvaged = salvage.finish(out));
-    sink.flush();
-    match sink.failed {
-        Some(error) => Err(error.into()),
-        None => Ok(salvaged),
-    }
+    sink.finish()?;
+    Ok(salvaged)
 }
 
 /// Hands frames on in batches. A fault is kept until the end: it is of the disk, and nothing is lost by it.
-struct Sink<'a> {
+pub(super) struct Sink<'a> {
     into: &'a mut dyn Record,
     batch: Batch,
     bytes: usize,
     failed: Option<RecordError>,
 }
 
-impl Sink<'_> {
-    fn take(&mut self, facts: bool, give: impl FnOnce(&mut Vec<Frame>)) {
+impl<'a> Sink<'a> {
+    pub(super) fn new(into: &'a mut dyn Record) -> Self {
+        Self { into, batch: Batch::default(), bytes: 0, failed: None }
+    }
+
+    /// Everything is in the record, or it failed.
+    pub(super) fn finish(mut self) -> Result<(), RecordError> {
+        self.flush();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn take(&mut self, facts: bool, give: impl FnOnce(&mut Vec<Frame>)) {
         let frames = if facts { &mut self.batch.facts } else { &mut self.batch.bodies };
         let before = frames.len();
         give(frames);

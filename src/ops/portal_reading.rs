@@ -75,6 +75,8 @@ impl PortalSource {
         let store = self.store.as_ref();
         let (at, reason) = match revision.withdrawn {
             Some((at, by, _)) => (at, reason_of(store, &by)),
+            // As with bodies: an old copy does not know yet whether it was erased.
+            None if self.current.get().is_recovering => (revision.sequenced_at, None),
             None => (revision.sequenced_at, reason_of(store, &revision.digest)),
         };
         NoticeDoc { summary: summary(revision), at, reason }

@@ -123,6 +123,10 @@ impl PortalSource {
         {
             return Ok(Found::Withdrawn { reason: self.why(&by) });
         }
+        // What was erased since an old copy was made is not shown until the copy has heard of it.
+        if self.current.get().is_recovering && card.as_ref().is_some_and(|card| !card.bodies.is_empty()) {
+            return Ok(Found::BodyMissing);
+        }
         Ok(card.map_or(Found::Absent, |card| Found::Here((revision, card))))
     }
 }

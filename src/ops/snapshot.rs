@@ -34,6 +34,8 @@ pub(super) struct Snapshot {
     pub(super) own_key: PublicKey,
     /// The root node's signing key.
     pub(super) root_key: Option<PublicKey>,
+    /// This node may be an old copy of itself, which does not know what was erased since.
+    pub(super) is_recovering: bool,
 }
 
 impl Snapshot {
@@ -53,6 +55,7 @@ impl Snapshot {
             released: node.ledger().disclosures().released().clone(),
             renewed_at: note.as_ref().map_or(0, |(text, _)| node.renewed_at(text)),
             root_key: node.registry().root().copied(),
+            is_recovering: node.is_recovering(),
             note,
         }
     }

@@ -88,7 +88,7 @@ impl Problem {
         match self {
             Self::NotFound => "地址有误，或者内容不存在、尚未公开。".to_owned(),
             Self::Withdrawn(reason) => reason.clone(),
-            Self::BodyMissing => "内容已公开，本节点正在向上级取回正文，请稍后重试。".to_owned(),
+            Self::BodyMissing => "内容已公开，本节点正在取回或核对正文，请稍后重试。".to_owned(),
             Self::NotSynced => "本节点还没有取得上级的公开日志，请稍后重试。".to_owned(),
             Self::BadParameter(name) => format!("查询参数 {name} 无法识别。"),
             Self::Method => "公示门户只供读取。".to_owned(),
@@ -104,7 +104,7 @@ impl Problem {
             Self::NotFound => "The address is wrong, or what it names does not exist or is not public yet.",
             Self::Withdrawn(_) => "Withdrawn by the authority concerned.",
             Self::BodyMissing => {
-                "The report is public; this node is fetching its content from above. Please try again shortly."
+                "The report is public; this node is fetching or checking its content. Please try again shortly."
             }
             Self::NotSynced => "This node does not hold the public log yet. Please try again shortly.",
             Self::BadParameter(_) => "A parameter of the query cannot be read.",

@@ -42,7 +42,8 @@ pub enum Found<T> {
         /// The reason as stated, any text.
         reason: String,
     },
-    /// It is public, but its body has not arrived here yet (503 `body_missing`).
+    /// It is public, but its body has not arrived here yet, or may have been erased since this copy of the node was
+    /// made (503 `body_missing`).
     BodyMissing,
 }
 

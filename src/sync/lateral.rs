@@ -9,8 +9,9 @@
 use super::climb::Outcome;
 use super::fact::Fact;
 use super::frame::Frame;
-use super::limits::{EVIDENCE_COUNT_MAX, LATERAL_COUNT, RENEW_MS};
+use super::limits::{CALL_MS, EVIDENCE_COUNT_MAX, LATERAL_COUNT, RENEW_MS};
 use super::node::{ConnId, Node, SignedCheckpoint, Step, read_tile};
+use super::session::Peer;
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::log::checkpoint::Checkpoint;
@@ -69,10 +70,13 @@ impl Node {
 
     /// Begins a comparison when its time has come.
     pub(super) fn plan_lateral(&mut self, turn: &Turn<'_>) {
-        if self.is_root() || self.root_note.is_none() {
+        let now_ms = turn.now.steady_ms;
+        if self.is_root() {
+            return self.plan_calls(now_ms);
+        }
+        if self.root_note.is_none() {
             return;
         }
-        let now_ms = turn.now.steady_ms;
         // Spread over the period, so that a province does not compare in one second.
         let first = now_ms + self.lateral.roll("first", RENEW_MS as usize) as u64;
         let due_ms = *self.lateral.due_ms.get_or_insert(first);
@@ -83,6 +87,29 @@ impl Node {
         self.lateral.rounds += 1;
         self.lateral.targets = self.lateral_targets();
         self.lateral.asked.clear();
+    }
+
+    /// A root that was promoted on another transport key is not found by its children: it dials those that are not
+    /// connected and shows them the anchor's Delegate, so that they dial it from then on.
+    fn plan_calls(&mut self, now_ms: u64) {
+        if !self.calls_below() || self.lateral.due_ms.is_some_and(|due_ms| now_ms < due_ms) {
+            return;
+        }
+        self.lateral.due_ms = Some(now_ms + CALL_MS);
+        let connected = |key: &&PublicKey| self.sessions.values().any(|one| one.peer == Peer::Below(**key));
+        let has_address =
+            |key: &&PublicKey| self.registry.delegation(key).is_some_and(|own| !own.addresses.is_empty());
+        let children = self.registry.children(self.own_key());
+        self.lateral.targets =
+            children.filter(|key| !connected(key)).filter(has_address).copied().collect();
+        self.lateral.asked.clear();
+    }
+
+    /// True for a root whose predecessor had another transport key, by which nodes below may still look for it.
+    fn calls_below(&self) -> bool {
+        let own = self.registry.delegation(self.own_key()).filter(|_| self.is_root());
+        let before = own.and_then(|own| self.registry.delegation(&own.predecessor.as_ref()?.0));
+        own.zip(before).is_some_and(|(own, before)| own.transport != before.transport)
     }
 
     /// Compare as soon as possible: the operator asks, or something did not fit.
@@ -143,7 +170,8 @@ impl Node {
 
     /// When a comparison next wants a turn, on the steady clock.
     pub(super) fn lateral_due_ms(&self) -> Option<u64> {
-        self.lateral.due_ms.filter(|_| !self.is_root() && self.root_note.is_some())
+        let plans = if self.is_root() { self.calls_below() } else { self.root_note.is_some() };
+        self.lateral.due_ms.filter(|_| plans)
     }
 
     // ---- comparing
@@ -153,8 +181,12 @@ impl Node {
         self.lateral.asked.contains_key(key)
     }
 
-    /// The connection to the node beside us is up: shows our checkpoint.
+    /// The connection to the node beside us is up: shows our checkpoint; or, to a child of a promoted root, who we are.
     pub(super) fn show_checkpoint(&mut self, turn: &mut Turn<'_>, conn: ConnId, to: PublicKey) {
+        if self.is_root() {
+            turn.send(conn, self.own_chain());
+            return;
+        }
         let Some(held) = self.root_note.clone() else { return };
         turn.send(conn, Frame::Compare { note: held.text.clone() });
         self.lateral.asked.insert(to, Some(held));

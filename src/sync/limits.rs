@@ -65,6 +65,8 @@ pub const RETRY_AFTER_MS_MAX: u64 = 600_000;
 pub const ROOM_LOOK_MS: u64 = 2_000;
 /// How many nodes beside this one are compared with in each period: one apart from us up to the root, one of any.
 pub const LATERAL_COUNT: usize = 2;
+/// How often a root that was promoted on another transport key dials the children that have not found it, in milliseconds.
+pub const CALL_MS: u64 = 10_000;
 /// Most pieces of evidence kept of one root: one convicts it.
 pub const EVIDENCE_COUNT_MAX: usize = 16;
 /// Longest life of an invitation, in milliseconds (72 h).

@@ -28,6 +28,7 @@ pub mod limits;
 mod node;
 pub mod outline;
 pub mod path;
+pub mod promote;
 pub mod publish;
 mod quorum;
 mod recover;

@@ -159,6 +159,10 @@ impl Node {
         leaves.drain(..overlap);
         let mut entries = Vec::with_capacity(leaves.len());
         let mut root_keys: Vec<PublicKey> = self.registry.root().copied().into_iter().collect();
+        if self.is_root() {
+            // Promoted, and behind the nodes below: what they hold, the root before us has signed.
+            root_keys.extend(self.ledger.registry().root());
+        }
         for leaf in &leaves {
             let (entry, bodies) = match &leaf.entry {
                 Some((packed, bodies)) => match Entry::verify(&packed.statement, &packed.card) {

@@ -1,6 +1,7 @@
 //! `gongshi backup` and `restore`: a copy of what was acknowledged, and a node from it.
 
 use crate::federation::{Federation, Node};
+use crate::program::wait_until;
 use crate::reports::report;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,46 @@ fn a_backup_of_a_running_node_restores_to_a_node_that_catches_up_and_agrees() {
     federation.nodes[1].run(&["verify", "--all"]).expect_exit(0);
     let next = publish(&federation, 1, "宁波市公安局", 2023);
     federation.wait_for(&[next], 10);
+}
+
+#[test]
+fn a_node_from_an_old_backup_shows_no_body_before_it_knows_what_was_erased_since() {
+    let mut federation = Federation::pair();
+    let [erased, kept] =
+        ["宁波市司法局", "宁波市公安局"].map(|agency| publish(&federation, 1, agency, 2024));
+    federation.wait_for(&[erased.clone(), kept.clone()], 10);
+    let backup = federation.dir.path().join("backup");
+    let city = &federation.nodes[1];
+    city.run(&["backup", plain(&backup)]).expect_exit(0);
+    city.run(&["withdraw", &erased, "--reason", "误公示个人信息", "--erase", "--wait", "sequenced"])
+        .expect_exit(0);
+    // The machine comes back from the backup, and there is nobody to ask.
+    federation.nodes[0].stop();
+    federation.nodes[1].kill();
+    let old = federation.dir.path().join("old");
+    std::fs::rename(&federation.nodes[1].data, &old).expect("moved away");
+    let city = &mut federation.nodes[1];
+    city.run(&["restore", plain(&backup), "--keys", plain(&old.join("keys"))]).expect_exit(0);
+    city.serve();
+    let listed = city.api("/api/v1/packages?year=2024");
+    assert_eq!(listed["packages"].as_array().map(Vec::len), Some(2), "{listed}");
+    for (digest, agency) in [(&erased, "宁波市司法局"), (&kept, "宁波市公安局")] {
+        for path in [
+            format!("/api/v1/packages/{digest}"),
+            format!("/api/v1/packages/{digest}/body"),
+            format!("/p/{digest}"),
+            format!("/a/330200:{agency}/2024"),
+        ] {
+            assert_eq!(city.get(&path).status, 503, "{path}");
+        }
+        assert_eq!(city.get(&format!("/api/v1/packages/{digest}/proof")).status, 200);
+    }
+    federation.nodes[0].serve();
+    let city = &federation.nodes[1];
+    let status = |digest: &str| city.get(&format!("/api/v1/packages/{digest}/body")).status;
+    wait_until("the parent was asked", 30, || (status(&kept) == 200).then_some(()));
+    assert_eq!(status(&erased), 410);
+    federation.wait_agreement(30);
 }
 
 #[test]

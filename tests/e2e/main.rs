@@ -55,6 +55,7 @@ mod operators;
 mod pages;
 mod paths;
 mod portal;
+mod promotion;
 mod readers;
 mod retention;
 mod rot;

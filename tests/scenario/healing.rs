@@ -31,7 +31,7 @@ fn worlds() -> u64 {
     std::env::var("GONGSHI_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS)
 }
 
-fn frames_of(record: &dyn Record) -> Result<(Vec<Frame>, Vec<Frame>), RecordError> {
+pub(crate) fn frames_of(record: &dyn Record) -> Result<(Vec<Frame>, Vec<Frame>), RecordError> {
     let (mut bodies, mut facts) = (Vec::new(), Vec::new());
     record.replay(Position::default(), &mut |stream, _, frame| {
         if stream == Stream::Facts {

@@ -35,6 +35,7 @@ mod full;
 mod healing;
 mod keys;
 mod paths;
+mod promotion;
 mod province;
 mod random;
 mod release;

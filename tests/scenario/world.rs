@@ -182,6 +182,15 @@ impl Site {
         }
     }
 
+    /// The node goes on at another machine, under other keys.
+    pub fn is_replaced(&mut self, seeds: [[u8; 32]; 2]) {
+        self.past.extend([Some(self.signing), self.spare.take()].into_iter().flatten());
+        [self.signing, self.transport] = seeds;
+        self.transport_public = self.transport().public();
+        self.store = Arc::new(MemoryStore::new());
+        self.marks = Marks(Arc::default(), Arc::new(AtomicBool::new(true)));
+    }
+
     pub const fn is_up(&self) -> bool {
         self.engine.is_some()
     }

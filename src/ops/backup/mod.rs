@@ -10,9 +10,11 @@
 //! was; a restored directory holds what the manifest names, byte for byte, or nothing. What a restored node may sign is
 //! not decided here: it has no guard, and so finds out from its neighbours first.
 
+mod promote;
 mod restore;
 mod write;
 
+pub(super) use promote::{promote, standby};
 pub(super) use restore::restore;
 pub(super) use write::write;
 

@@ -9,7 +9,7 @@ use crate::trust::key::SecretKey;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What may be in a directory that something is restored to: keys that were put back first, a guard that was kept.
 const WELCOME: [&str; 4] = ["keys", "anchor", "guard", "lock"];
@@ -33,33 +33,50 @@ pub(in crate::ops) fn restore(
     keys: Option<&Path>,
     dry_run: bool,
 ) -> Result<Restored, Failure> {
-    let Some(manifest) = Manifest::read(from)? else {
-        let path = from.join(MANIFEST);
-        return Err(file_failure(&path, &io::Error::from(io::ErrorKind::NotFound)));
-    };
-    let failed = |path: &Path, error: io::Error| file_failure(path, &error);
+    let manifest = manifest_of(from)?;
     let place = data.path();
     let existed = place.exists();
-    refuse_what_is_there(place)?;
-    make_dir(place).map_err(|error| failed(place, error))?;
-    let part = place.join(PART);
-    let source = from.join(manifest.generation.to_string());
-    let laid = make_dir(&part).map_err(|error| failed(&part, error)).and_then(|()| {
-        manifest.files.iter().try_for_each(|file| lay(&source, &part, file))?;
-        keys.map_or(Ok(()), |keys| check_keys(keys, &manifest))
+    let part = lay_beside(from, &manifest, place).and_then(|part| {
+        let fits = keys.map_or(Ok(()), |keys| check_keys(keys, &manifest));
+        fits.inspect_err(|_| stop(&part)).map(|()| part)
     });
-    if dry_run || laid.is_err() {
-        let _ = fs::remove_dir_all(&part);
-        if !existed {
-            let _ = fs::remove_dir(place);
-        }
-        laid?;
-    } else {
-        put(&part, place, keys).map_err(|error| failed(place, error))?;
+    match &part {
+        Ok(part) if !dry_run => put(part, place, keys).map_err(|error| made(place, error))?,
+        Ok(part) => stop(part),
+        Err(_) => {}
     }
+    if !existed && (dry_run || part.is_err()) {
+        let _ = fs::remove_dir(place);
+    }
+    part?;
     let bytes = manifest.files.iter().map(|file| file.bytes).sum();
     let has_keys = KEYS.iter().all(|name| place.join("keys").join(name).exists());
     Ok(Restored { manifest, bytes, has_keys })
+}
+
+/// The manifest of the backup in `from`.
+pub(super) fn manifest_of(from: &Path) -> Result<Manifest, Failure> {
+    Manifest::read(from)?
+        .ok_or_else(|| file_failure(&from.join(MANIFEST), &io::Error::from(io::ErrorKind::NotFound)))
+}
+
+/// Lays the files of a backup beside their place, each checked byte for byte; where they lie.
+pub(super) fn lay_beside(from: &Path, manifest: &Manifest, place: &Path) -> Result<PathBuf, Failure> {
+    refuse_what_is_there(place)?;
+    let part = place.join(PART);
+    let source = from.join(manifest.generation.to_string());
+    make_dir(place).and_then(|()| make_dir(&part)).map_err(|error| made(&part, error))?;
+    let laid = manifest.files.iter().try_for_each(|file| lay(&source, &part, file));
+    laid.inspect_err(|_| stop(&part)).map(|()| part)
+}
+
+/// Leaves nothing of what was laid out.
+pub(super) fn stop(part: &Path) {
+    let _ = fs::remove_dir_all(part);
+}
+
+pub(super) fn made(path: &Path, error: io::Error) -> Failure {
+    file_failure(path, &error)
 }
 
 fn refuse_what_is_there(place: &Path) -> Result<(), Failure> {

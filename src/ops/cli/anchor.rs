@@ -84,7 +84,7 @@ pub(super) fn run(global: &Global, action: &AnchorAction) -> Result<Outcome, Fai
 }
 
 /// What is to be signed, in words.
-fn shown(document: &Value, english: bool) -> String {
+pub(super) fn shown(document: &Value, english: bool) -> String {
     let says = &document["says"];
     let text = |name: &str| says[name].as_str().unwrap_or_default().to_owned();
     let (division, name, until) = (text("division"), text("name"), text("not_after"));
@@ -164,7 +164,8 @@ fn sign(
     Ok(Outcome::done(document, global.words(&zh, &en)))
 }
 
-fn apply(global: &Global, path: &Path) -> Result<Outcome, Failure> {
+/// What the anchor signed: the statement and its card.
+pub(super) fn granted(path: &Path) -> Result<(ByteBuf, ByteBuf), Failure> {
     let grant = read_json(path, "gongshi.anchor-grant/1")?;
     let part = |name: &str| {
         let bytes = grant[name].as_str().and_then(|text| BASE64.decode(text.as_bytes()).ok());
@@ -173,7 +174,12 @@ fn apply(global: &Global, path: &Path) -> Result<Outcome, Failure> {
             Failure::new(NOT_VERIFIED, "request_damaged", message)
         })
     };
-    let keying = Keying::EnterAnchor { statement: part("statement")?, card: part("card")? };
+    Ok((part("statement")?, part("card")?))
+}
+
+fn apply(global: &Global, path: &Path) -> Result<Outcome, Failure> {
+    let (statement, card) = granted(path)?;
+    let keying = Keying::EnterAnchor { statement, card };
     let document = ask(global, Request::Keying(Box::new(keying)))?;
     let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
     let (key, until, digest) = (text("new"), text("until"), text("digest"));

@@ -145,6 +145,11 @@ pub(super) enum Command {
     Backup(Backup),
     /// 从备份恢复到空目录 / restore a backup to an empty directory
     Restore(Restore),
+    /// 根节点机器损毁：由镜像节点接替 / the root's machine is lost: a mirror takes its place
+    Root {
+        #[command(subcommand)]
+        action: super::root::RootAction,
+    },
     /// 数据包：以文件代替网络（上下级均可）/ bundles: files instead of wires, both ways
     Bundle {
         #[command(subcommand)]

@@ -45,6 +45,7 @@ mod reading;
 mod release;
 mod retention;
 mod review;
+mod root;
 mod roster;
 mod roster_file;
 mod serve;
@@ -166,6 +167,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Pull => path::pull(&global),
         Command::Backup(options) => backup::backup(&global, &options),
         Command::Restore(options) => backup::restore(&global, &options),
+        Command::Root { action } => root::run(&global, &action),
         Command::Bundle { action } => bundle::run(&global, &action),
         Command::Portal { action } => export::run(&global, &action),
         Command::Peers => path::peers(&global),

@@ -367,9 +367,9 @@ pub(super) const PROBLEMS: &[Row] = &[
     ("withdrawn", "已撤回", "理由见 detail", "withdrawn", "the reason is in detail"),
     (
         "body_missing",
-        "正文尚未到达本节点",
+        "正文尚未到达本节点，或本节点由旧副本恢复、尚未核对其后删除了什么",
         "稍后重试，或换一个节点",
-        "the body has not arrived here",
+        "the body has not arrived here, or this node was restored and does not know yet what was erased since",
         "try later, or another node",
     ),
     ("not_synced", "尚未同步", "稍后重试", "not synced yet", "try later"),

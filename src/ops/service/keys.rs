@@ -8,7 +8,7 @@ use crate::ops::packages::division_name;
 use crate::statement::Entry;
 use crate::store::StoreError;
 use crate::sync::agency::agency_year;
-use crate::sync::anchor::AnchorError;
+use crate::sync::anchor::{AnchorError, Asked};
 use crate::sync::body::PackedBody;
 use crate::sync::template::template_text;
 use crate::sync::{Node, Turn};
@@ -143,23 +143,33 @@ fn ask_anchor(
     }
     Ok(match node.ask_anchor(turn.now.wall, life_ms, transport.as_ref()) {
         Ok(asked) => {
-            let mut writer = crate::bytes::Writer::new();
-            if let Err(error) = asked.delegation.write(&mut writer) {
-                return Ok(Reply::Failure(Failure::new(5, "bad_card", error.to_string())));
+            let rotates = asked.delegation.signing != *node.own_key();
+            match anchor_request(node.anchor_key(), &asked, rotates) {
+                Ok(request) => document(&request),
+                Err(failure) => Reply::Failure(failure),
             }
-            let own = &asked.delegation;
-            document(&json!({
-                "schema": "gongshi.anchor-request/1", "federation": node.federation(),
-                "anchor": node.anchor_key().id(), "index": asked.index,
-                "delegation": BASE64.encode(&writer.finish()),
-                "says": {
-                    "division": own.division, "name": own.name, "signing": own.signing.id(),
-                    "rotates": own.signing != *node.own_key(), "not_after": own.not_after.to_string(),
-                },
-            }))
         }
         Err(error) => Reply::Failure(anchor_failure(error)?),
     })
+}
+
+/// `gongshi.anchor-request/1`: what is carried to where the anchor key is.
+pub(in crate::ops) fn anchor_request(
+    anchor: &PublicKey,
+    asked: &Asked,
+    rotates: bool,
+) -> Result<Value, Failure> {
+    let mut writer = crate::bytes::Writer::new();
+    let own = &asked.delegation;
+    own.write(&mut writer).map_err(|error| Failure::new(5, "bad_card", error.to_string()))?;
+    Ok(json!({
+        "schema": "gongshi.anchor-request/1", "federation": anchor.id(), "anchor": anchor.id(),
+        "index": asked.index, "delegation": BASE64.encode(&writer.finish()),
+        "says": {
+            "division": own.division, "name": own.name, "signing": own.signing.id(), "rotates": rotates,
+            "not_after": own.not_after.to_string(),
+        },
+    }))
 }
 
 fn enter_anchor(

@@ -38,7 +38,7 @@ mod witness;
 pub(super) use act::{act, result};
 pub(super) use alarms::ALARM_CODES;
 pub(super) use bundle::{Bundled, Bundling};
-pub(super) use keys::Keying;
+pub(super) use keys::{Keying, anchor_request};
 pub(super) use noting::Noting;
 pub(super) use review::{Reviewing, findings_of};
 pub(super) use scope::{Scoping, duty_json};

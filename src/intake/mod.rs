@@ -4,7 +4,7 @@
 //! workbooks (`workbook`) and CSV (`delimited`) into sheets (`sheet`), finds the tables in them (`layout`,
 //! `headers`), computes sums again (`formula`) and hands `package` the same members that a JSON file would have
 //! (`draft`). Findings come back with sheet and cell; `marked` puts them into the clerk's own workbook. `blank` writes
-//! workbooks and CSV files to fill in.
+//! workbooks and CSV files to fill in. `list` reads rosters.
 //! The names of all libraries for these formats stay in here.
 
 mod archive;
@@ -14,12 +14,14 @@ mod draft;
 mod formula;
 mod headers;
 mod layout;
+pub mod list;
 pub mod marked;
 mod own;
 mod sheet;
 mod workbook;
 
 use self::draft::Draft;
+use self::workbook::Workbook;
 use crate::package::document::Node;
 use crate::package::finding::Finding;
 use crate::package::report::Report;
@@ -58,50 +60,43 @@ pub fn read(
     given: Given<'_>,
     options: &ReadOptions<'_>,
 ) -> (Option<Report>, Vec<Finding>) {
-    let refused = |finding: Finding| (None, vec![finding]);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).trim();
     let stem = if stem.is_empty() { "统计表" } else { stem };
     let mut draft = Draft::of(shortened(stem));
-    match kind(bytes, name) {
-        Kind::Json => return read_json(bytes, options),
-        Kind::Compound => return refused(compound(bytes)),
-        Kind::Page => {
-            let zh = "这是网页（HTML），只是改名为表格；请在 Excel 或 WPS 中打开后另存为 .xlsx";
-            return refused(Finding::must_fix(
-                "not_a_workbook",
-                zh,
-                "a web page by another name: open it and save it as .xlsx",
-            ));
-        }
-        Kind::Document => {
-            let zh = "这不是表格文件（PDF、图片或其他文件）；请报送 .xlsx、.csv 或 .json";
-            return refused(Finding::must_fix(
-                "not_a_workbook",
-                zh,
-                "no spreadsheet (a PDF, picture or other file): send .xlsx, .csv or .json",
-            ));
-        }
-        Kind::Separated => match delimited::read(bytes) {
-            Ok(sheet) => draft.add(sheet, false, options.templates),
-            Err(finding) => return refused(*finding),
-        },
-        Kind::Workbook => {
-            let book = match archive::walk(bytes).and_then(|()| workbook::read(bytes)) {
-                Ok(book) => book,
-                Err(finding) => return refused(*finding),
-            };
-            let origin = own::Origin::of(&book.hidden);
-            for sheet in book.sheets {
-                draft.add(sheet, origin.is_some(), options.templates);
-            }
-            if let Some(origin) = origin {
-                origin.check(&mut draft, options.templates);
-            }
-        }
+    let book = match book(bytes, name) {
+        Ok(Some(book)) => book,
+        Ok(None) => return read_json(bytes, options),
+        Err(finding) => return (None, vec![*finding]),
+    };
+    let origin = own::Origin::of(&book.hidden);
+    for sheet in book.sheets {
+        draft.add(sheet, origin.is_some(), options.templates);
+    }
+    if let Some(origin) = origin {
+        origin.check(&mut draft, options.templates);
     }
     complete(&mut draft, given);
     let (report, findings) = read_members(draft.take_members(), std::mem::take(&mut draft.findings), options);
     (report, findings.into_iter().map(|finding| draft.locate(finding)).collect())
+}
+
+/// The sheets of a file; none for JSON. Bounds are checked before anything is parsed.
+fn book(bytes: &[u8], name: &str) -> Result<Option<Workbook>, Box<Finding>> {
+    let other = |zh: &str, en: &str| Err(Box::new(Finding::must_fix("not_a_workbook", zh, en)));
+    match kind(bytes, name) {
+        Kind::Json => Ok(None),
+        Kind::Compound => Err(Box::new(compound(bytes))),
+        Kind::Page => other(
+            "这是网页（HTML），只是改名为表格；请在 Excel 或 WPS 中打开后另存为 .xlsx",
+            "a web page by another name: open it and save it as .xlsx",
+        ),
+        Kind::Document => other(
+            "这不是表格文件（PDF、图片或其他文件）；请报送 .xlsx、.csv 或 .json",
+            "no spreadsheet (a PDF, picture or other file): send .xlsx, .csv or .json",
+        ),
+        Kind::Separated => Ok(Some(Workbook { sheets: vec![delimited::read(bytes)?], hidden: Vec::new() })),
+        Kind::Workbook => archive::walk(bytes).and_then(|()| workbook::read(bytes)).map(Some),
+    }
 }
 
 /// Adds what the command says, and the year that every title names.

@@ -385,6 +385,6 @@ enum OpenError {
 fn rebuild_helps(error: &OpenError) -> bool {
     matches!(
         error,
-        OpenError::Engine(EngineError::Store(_) | EngineError::IndexAhead | EngineError::OtherFold)
+        OpenError::Engine(EngineError::Store(_) | EngineError::IndexAhead | EngineError::OtherRules)
     ) || matches!(error, OpenError::Engine(EngineError::Record(RecordError::Beyond { .. })))
 }

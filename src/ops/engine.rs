@@ -47,9 +47,9 @@ pub enum EngineError {
     /// The record has no identity: nothing was founded or joined here.
     #[error("the record does not say who this node is")]
     NoIdentity,
-    /// The index was filled by another version of the fold: it must be rebuilt.
+    /// The index was filled by another version of the fold, or its rows have another layout: it must be rebuilt.
     #[error("the index was filled by another version of the rules and must be rebuilt")]
-    OtherFold,
+    OtherRules,
     /// The index has applied more than the record holds: it must be rebuilt.
     #[error("the index is ahead of the record and must be rebuilt")]
     IndexAhead,
@@ -86,8 +86,6 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
-    /// Nothing was put into the index yet.
-    is_new: bool,
     /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
     full_until_ms: u64,
 }
@@ -102,7 +100,7 @@ impl Engine {
         store: Arc<dyn Store>,
     ) -> Self {
         let node = Node::new(identity, signing);
-        Self { node, record, marks, store, behind: false, is_new: true, full_until_ms: 0 }
+        Self { node, record, marks, store, behind: false, full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -122,10 +120,12 @@ impl Engine {
         if applied.facts > end.facts || applied.bodies > end.bodies {
             return Err(EngineError::IndexAhead);
         }
-        if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(fold().as_slice()) {
-            return Err(EngineError::OtherFold);
+        if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(rules().as_slice()) {
+            return Err(EngineError::OtherRules);
         }
         let mut node = None;
+        // If we stop while the index is filled, the next start goes on from here.
+        let mut filled = applied;
         let mut keys = Some(keys);
         let mut failed: Option<EngineError> = None;
         let mut turn = Turn::of_replay(now, store.as_ref());
@@ -135,8 +135,9 @@ impl Engine {
                 match stream {
                     Stream::Bodies => {
                         PackedBody::enter(&frame, &mut turn.out.puts).map_err(FactError::from)?;
+                        filled.bodies = index + 1;
                         if index % REPLAY_COMMIT_BODIES == 0 {
-                            commit(store.as_ref(), &mut turn)?;
+                            commit(store.as_ref(), &mut turn, filled)?;
                         }
                     }
                     Stream::Facts => {
@@ -148,15 +149,18 @@ impl Engine {
                         let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
                         if index == 0 {
                             // The bodies came before and are all kept; facts the index holds are dropped.
-                            commit(store.as_ref(), &mut turn)?;
+                            commit(store.as_ref(), &mut turn, filled)?;
                         }
                         turn.is_known = index < applied.facts;
                         node.apply(&mut turn, &fact)?;
                         turn.out.actions.clear();
                         if turn.is_known {
                             turn.out.puts = Batch::default();
-                        } else if index % REPLAY_COMMIT_FACTS == 0 {
-                            commit(store.as_ref(), &mut turn)?;
+                        } else {
+                            filled.facts = index + 1;
+                            if index % REPLAY_COMMIT_FACTS == 0 {
+                                commit(store.as_ref(), &mut turn, filled)?;
+                            }
                         }
                     }
                 }
@@ -178,9 +182,8 @@ impl Engine {
             return Err(EngineError::OtherKey);
         }
         node.replayed(&mut turn)?;
-        turn.out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
-        turn.out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
-        commit(store.as_ref(), &mut turn)?;
+        fills(&mut turn.out.puts, end);
+        commit(store.as_ref(), &mut turn, end)?;
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
         if count(store.as_ref(), layout::ERASURES)? < erased.len() as u64 {
@@ -196,7 +199,7 @@ impl Engine {
             // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
             marks.raise(&shown(&node))?;
         }
-        Ok(Self { node, record, marks, store, behind, is_new: false, full_until_ms: 0 })
+        Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
     }
 
     /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
@@ -295,10 +298,7 @@ impl Engine {
         self.marks.check(&out.marks)?;
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
-            out.puts.put(layout::APPLIED.to_vec(), wire::encode(&end));
-            if std::mem::take(&mut self.is_new) {
-                out.puts.put(layout::FOLD.to_vec(), fold().to_vec());
-            }
+            fills(&mut out.puts, end);
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;
@@ -340,9 +340,20 @@ fn shown(node: &Node) -> [(Digest, u64, Digest); 2] {
     [mark(node.own_origin(), node.own_log()), mark(node.root_origin(), node.root_log())]
 }
 
-fn commit(store: &dyn Store, turn: &mut Turn<'_>) -> Result<(), StoreError> {
-    let puts = std::mem::take(&mut turn.out.puts);
-    if puts.is_empty() { Ok(()) } else { store.commit(&puts) }
+/// Commits what there is, and in the same batch how far the index is filled with it.
+fn commit(store: &dyn Store, turn: &mut Turn<'_>, filled: Position) -> Result<(), StoreError> {
+    let mut puts = std::mem::take(&mut turn.out.puts);
+    if puts.is_empty() {
+        return Ok(());
+    }
+    fills(&mut puts, filled);
+    store.commit(&puts)
+}
+
+/// Says up to where the index is filled, and by which rules.
+fn fills(puts: &mut Batch, filled: Position) {
+    puts.put(layout::APPLIED.to_vec(), wire::encode(&filled));
+    puts.put(layout::FOLD.to_vec(), rules().to_vec());
 }
 
 /// Blanks bodies in the record, and notes that it is done; how many frames there were.
@@ -368,9 +379,9 @@ fn scrubbed(store: &dyn Store) -> Result<(), StoreError> {
     store.commit(&puts)
 }
 
-/// The version of the fold, as the index keeps it.
-const fn fold() -> [u8; 4] {
-    crate::ledger::FOLD_VERSION.to_be_bytes()
+/// The versions of the fold and of the rows' layout, as the index keeps them.
+fn rules() -> [u8; 8] {
+    (u64::from(crate::ledger::FOLD_VERSION) << 32 | u64::from(layout::VERSION)).to_be_bytes()
 }
 
 /// A count that the index keeps under `key`.

@@ -6,7 +6,9 @@ use crate::trust::key::PublicKey;
 
 /// Position of the record up to which the index is filled.
 pub const APPLIED: &[u8] = b"m";
-/// Version of the fold that filled the index; another's is rebuilt.
+/// Version of the keys and rows below: raised when one of them changes, so that an older index is rebuilt.
+pub const VERSION: u32 = 1;
+/// Versions of the fold and of the layout that filled the index; another's is rebuilt.
 pub const FOLD: &[u8] = b"w";
 /// How many erasures the record has done.
 pub const ERASURES: &[u8] = b"n";

@@ -40,6 +40,34 @@ fn the_clerk_gets_the_own_workbook_back_with_its_cells_marked_and_nothing_else_c
 }
 
 #[test]
+fn a_roster_is_taken_from_a_workbook_as_an_office_keeps_it_and_what_is_wrong_is_named_by_sheet_and_cell() {
+    let federation = Federation::province();
+    let province = &federation.nodes[0];
+    let path = |name: &str| federation.dir.path().join(name);
+    script("roster.py", &[text(&path("wrong.xlsx")), "wrong"]);
+    let refused = province.run(&["roster", "import", text(&path("wrong.xlsx"))]).expect_exit(5);
+    let problems = refused.json()["problems"].clone();
+    let places: Vec<_> = problems.as_array().expect("a list").iter().map(|one| (&one["sheet"], &one["cell"])).collect();
+    assert_eq!(places, [(&json!("应报名册"), &json!("C4")), (&json!("乡镇"), &json!("B3"))], "{problems}");
+    script("roster.py", &[text(&path("roster.xlsx"))]);
+    province.run(&["roster", "import", text(&path("roster.xlsx"))]).expect_exit(0);
+    let shown = province.run(&["roster", "show", "--year", "2024"]).expect_exit(0).json();
+    let lines: Vec<String> = shown["lines"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| {
+            ["division", "agency", "due"].map(|key| line[key].as_str().unwrap_or_default().to_owned()).join(" ")
+        })
+        .collect();
+    let expected =
+        ["330282 慈溪市交通运输局 01-31", "330282 慈溪市公安局 02-28", "330282108 附海镇人民政府 01-31"];
+    assert_eq!(lines, expected, "{shown}");
+    std::fs::write(path("no.xlsx"), b"PK\x03\x04 no workbook").expect("a file");
+    province.run(&["roster", "import", text(&path("no.xlsx"))]).expect_exit(5);
+}
+
+#[test]
 fn a_folder_of_workbooks_is_checked_in_one_call_with_a_bar_and_a_rate() {
     let count = std::env::var("GONGSHI_FOLDER_COUNT").unwrap_or_else(|_| "1000".into());
     script("folder.py", &[BINARY, &count]);

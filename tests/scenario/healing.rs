@@ -45,7 +45,7 @@ pub(crate) fn frames_of(record: &dyn Record) -> Result<(Vec<Frame>, Vec<Frame>),
 }
 
 /// The record of a machine as files, in segments of 16 KiB and batches of a few frames.
-fn on_disk(sim: &Sim, at: usize, rng: &mut Rng) -> TempDir {
+pub(crate) fn on_disk(sim: &Sim, at: usize, rng: &mut Rng) -> TempDir {
     let dir = TempDir::new().expect("a directory");
     let (bodies, facts) = sim.sites[at].disk.with(|record| frames_of(record)).expect("a sound record");
     let mut record = FileRecord::create(dir.path()).expect("a record").with_segment_bytes(16 << 10);

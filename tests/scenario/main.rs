@@ -43,4 +43,5 @@ mod restore;
 mod sums;
 mod tree;
 mod trust;
+mod upgrades;
 mod witnesses;

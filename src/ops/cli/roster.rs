@@ -18,11 +18,14 @@ use std::path::{Path, PathBuf};
 /// Lines of a difference that are shown; the rest is in the JSON.
 const CHANGES_SHOWN: usize = 20;
 
+const IMPORT_HELP: &str = "表头一行写栏名，次序不限，只有“机关”一栏必填；其上可有标题行，工作簿的每张表都读：\n  区划 缺省为名册所属区划；机关 名称；机关代码 18 位统一社会信用代码；职责 模板代号，逗号分隔，缺省为全部；\n  截止日期 次年月日，如 01-31（缺省）；起始年度、终止年度 撤并、更名时填写。\n撤并、更名：原机关一行填终止年度，新机关一行填起始年度。有错时指明工作表与单元格，整份不导入。\nA header row names the columns in any order; only the agency is needed. A title may stand above it; every sheet of a workbook is read.\n  division: the roster's own without it; agency: its name; agency_code: 18 digits; duties: template ids, all without them;\n  due: a day of the next year such as 01-31 (the default); from, until: years, for mergers and renames.\nMerged or renamed: the old agency's line ends with a year, the new one's begins with one. What is wrong is named by sheet and cell, and nothing is taken.\n\n  gongshi roster import 名册.xlsx --dry-run --data D     先看改变 what would change\n  gongshi roster import 名册.xlsx --data D\n  gongshi roster show --year 2024 --data D";
+
 #[derive(Subcommand)]
 pub(super) enum RosterAction {
-    /// 导入名册（CSV、JSON、XLSX），取代该区划现有名册 / take a roster; it replaces the one that stands
+    /// 导入名册（XLSX、CSV、JSON），取代该区划现有名册 / take a roster; it replaces the one that stands
+    #[command(after_long_help = IMPORT_HELP)]
     Import {
-        /// 文件：首行为表头 区划、机关、机关代码、职责、截止日期、起始年度、终止年度 / file; see gongshi roster import --help
+        /// 文件：表头 区划、机关、机关代码、职责、截止日期、起始年度、终止年度 / a file with a header row
         file: PathBuf,
         /// 名册所属区划（缺省为本节点区划；可为下级）/ the division at the top; this node's own without it
         #[arg(long)]
@@ -69,17 +72,15 @@ fn import(
     let checked = match read.problems.is_empty() {
         false => Err(read.problems),
         true => Roster::of(read.lines).map_err(|error| {
-            let line = read.places.get(error.line.saturating_sub(1)).copied().unwrap_or(error.line);
+            let place = |line: usize| read.places.get(line.saturating_sub(1)).cloned();
             let problem = match error.problem {
                 crate::ledger::roster::RosterProblem::Twice(other) => {
-                    let other = other.saturating_sub(1);
-                    crate::ledger::roster::RosterProblem::Twice(
-                        read.places.get(other).copied().unwrap_or(other),
-                    )
+                    let other = place(other).map_or(other, |place| place.line);
+                    crate::ledger::roster::RosterProblem::Twice(other)
                 }
                 problem => problem,
             };
-            vec![Problem { line, problem }]
+            vec![Problem { place: place(error.line).unwrap_or_default(), problem }]
         }),
     };
     let roster = match checked {
@@ -143,13 +144,18 @@ fn duty_words(duty: &Value) -> Vec<String> {
 fn refused(global: &Global, file: &str, problems: &[Problem]) -> Outcome {
     let rows: Vec<Value> = problems
         .iter()
-        .map(|problem| json!({"line": problem.line, "code": "bad_roster", "message": problem.problem.to_string()}))
+        .map(|problem| {
+            json!({
+                "line": problem.place.line, "sheet": problem.place.sheet, "cell": problem.cell(),
+                "code": "bad_roster", "message": problem.problem.to_string(),
+            })
+        })
         .collect();
     let line = |problem: &Problem| {
         let zh = roster_file::problem_zh(&problem.problem);
         match global.english() {
-            true => format!("{file}:{} {}", problem.line, problem.problem),
-            false => format!("{file}:{} {zh} / {}", problem.line, problem.problem),
+            true => format!("{file}{} {}", problem.shown(), problem.problem),
+            false => format!("{file}{} {zh} / {}", problem.shown(), problem.problem),
         }
     };
     let mut lines: Vec<String> = problems.iter().map(line).collect();

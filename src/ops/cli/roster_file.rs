@@ -1,6 +1,7 @@
-//! Roster files: CSV with a header row, or JSON. What is wrong is named with its line.
+//! Roster files: a workbook or CSV with a header row, or JSON. What is wrong is named with its sheet, line and cell.
 
 use crate::division::DivisionCode;
+use crate::intake::list::{self, Row};
 use crate::ledger::roster::{Duty, LINE_COUNT_MAX, RosterProblem};
 use crate::ops::service::Failure;
 use crate::template::normal::{comparable, narrow};
@@ -13,20 +14,57 @@ use std::path::Path;
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Problems that are named; who has more has another kind of file.
 const PROBLEM_COUNT_MAX: usize = 50;
+/// Rows of a sheet among which its header row stands: there may be a title above it.
+const TITLE_ROWS: usize = 10;
+
+/// Where a line stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Line of the file or sheet, or place in the JSON array, from 1.
+    pub(super) line: usize,
+    /// The sheet; empty where there are none.
+    pub(super) sheet: String,
+    /// Names of the cells that the fields stand in; empty for a field without a column, and in JSON.
+    cells: [String; 7],
+}
 
 /// A line that is wrong.
 pub(super) struct Problem {
-    /// Line of the file, or place in the JSON array, from 1.
-    pub(super) line: usize,
+    pub(super) place: Place,
     pub(super) problem: RosterProblem,
+}
+
+impl Problem {
+    /// The cell that is wrong, where one is.
+    pub(super) fn cell(&self) -> Option<&str> {
+        let field = match &self.problem {
+            RosterProblem::Division(_) => 0,
+            RosterProblem::Name | RosterProblem::Twice(_) => 1,
+            RosterProblem::Code(_) => 2,
+            RosterProblem::Table(_) => 3,
+            RosterProblem::Due(_) => 4,
+            RosterProblem::Years => 5,
+            _ => return None,
+        };
+        self.place.cells.get(field).map(String::as_str).filter(|cell| !cell.is_empty())
+    }
+
+    /// `:4`, or `:名册!C4` where it is known.
+    pub(super) fn shown(&self) -> String {
+        match (self.place.sheet.as_str(), self.cell()) {
+            ("", None) => format!(":{}", self.place.line),
+            ("", Some(cell)) => format!(":{} {cell}", self.place.line),
+            (sheet, cell) => format!(":{sheet}!{}", cell.map_or(self.place.line.to_string(), str::to_owned)),
+        }
+    }
 }
 
 /// What a file says.
 #[derive(Default)]
 pub(super) struct ReadRoster {
     pub(super) lines: Vec<Duty>,
-    /// The line of the file that each of them stands in.
-    pub(super) places: Vec<usize>,
+    /// Where each of them stands.
+    pub(super) places: Vec<Place>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -71,57 +109,67 @@ pub(super) fn read(path: &Path, own: Option<&DivisionCode>) -> Result<ReadRoster
         let message = format!("{}: 文件超过 16 MiB / over 16 MiB", path.display());
         return Err(Failure::new(5, "bad_roster", message));
     }
-    let ends = |end: &str| path.extension().is_some_and(|have| have.eq_ignore_ascii_case(end));
     let unreadable =
         |zh: &str, en: &str| Failure::new(5, "bad_roster", format!("{}: {zh} / {en}", path.display()));
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        unreadable("不是 UTF-8 文字；请另存为 CSV UTF-8", "not UTF-8 text; save it as CSV UTF-8")
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let listed = list::rows(&bytes, &name).map_err(|finding| {
+        Failure::new(5, "bad_roster", format!("{}: {}", path.display(), finding.message))
     })?;
-    let rows = match ends("json") {
-        true => json_rows(text).ok_or_else(|| {
+    let rows = match listed {
+        None => std::str::from_utf8(&bytes).ok().and_then(json_rows).ok_or_else(|| {
             unreadable(
                 "不是名册：应为对象数组，如 [{\"division\": .., \"agency\": ..}]",
                 "not a roster: an array of objects is wanted",
             )
         })?,
-        false => csv_rows(text).ok_or_else(|| {
+        Some(listed) => table_rows(&listed).ok_or_else(|| {
             unreadable(
-                "首行表头中没有“机关”一栏，或引号未闭合",
-                "the header row has no column for the agency, or a quote is not closed",
+                "没有一行表头含“机关”一栏",
+                "no header row has a column for the agency",
             )
         })?,
     };
     Ok(of_rows(rows, own))
 }
 
-/// Fields by line.
-type Rows = Vec<(usize, [String; 7])>;
+/// Fields and where they stand.
+type Rows = Vec<(Place, [String; 7])>;
 
 fn of_rows(rows: Rows, own: Option<&DivisionCode>) -> ReadRoster {
     let mut read = ReadRoster::default();
-    for (line, mut fields) in rows {
+    for (place, mut fields) in rows {
         if let ([division, ..], Some(own)) = (&mut fields, own)
             && division.trim().is_empty()
         {
             *division = own.to_string();
         }
         // Codes, days and years are typed on all kinds of keyboards; names stay as they are.
-        let tidy = |(at, field): (usize, &String)| if at == 1 { field.clone() } else { narrow(field) };
+        let tidy = |(at, field): (usize, &String)| match at {
+            1 => field.clone(),
+            4 => day(&narrow(field)),
+            _ => narrow(field),
+        };
         let tidy: Vec<String> = fields.iter().enumerate().map(tidy).collect();
         let texts: Vec<&str> = tidy.iter().map(String::as_str).collect();
         let duty = texts.try_into().map_err(|_| RosterProblem::Fields).and_then(Duty::from_fields);
         match duty {
             Ok(duty) => {
                 read.lines.push(duty);
-                read.places.push(line);
+                read.places.push(place);
             }
-            Err(problem) => read.problems.push(Problem { line, problem }),
+            Err(problem) => read.problems.push(Problem { place, problem }),
         }
         if read.problems.len() == PROBLEM_COUNT_MAX {
             break;
         }
     }
     read
+}
+
+/// A spreadsheet makes a date of `02-28`, with whatever year it was typed in.
+fn day(text: &str) -> String {
+    let date = text.trim().split_once('-').filter(|(year, day)| year.len() == 4 && day.len() == 5);
+    date.map_or(text, |(_, day)| day).to_owned()
 }
 
 fn json_rows(text: &str) -> Option<Rows> {
@@ -137,68 +185,39 @@ fn json_rows(text: &str) -> Option<Rows> {
         }
     };
     let row = |(at, line): (usize, &Value)| {
-        line.as_object().map(|_| (at + 1, HEADS.map(|heads| field(line, heads))))
+        let place = Place { line: at + 1, ..Place::default() };
+        line.as_object().map(|_| (place, HEADS.map(|heads| field(line, heads))))
     };
     lines.iter().enumerate().map(row).collect()
 }
 
-/// Rows under a header row that names at least the agency; lines are those of the file.
-fn csv_rows(text: &str) -> Option<Rows> {
-    let mut records = csv_records(text.trim_start_matches('\u{feff}'))?.into_iter();
-    let (_, head) = records.next()?;
-    let head: Vec<String> = head.iter().map(|cell| comparable(cell)).collect();
-    let place =
-        |heads: &&[&str]| head.iter().position(|cell| heads.iter().any(|head| *cell == comparable(head)));
-    let places: Vec<Option<usize>> = HEADS.iter().map(place).collect();
-    places.get(1).copied().flatten()?;
-    let mut rows = Vec::new();
-    for (line, record) in records {
-        if record.iter().all(|cell| cell.trim().is_empty()) {
-            continue;
-        }
-        let mut fields: [String; 7] = Default::default();
-        for (field, place) in fields.iter_mut().zip(&places) {
-            if let Some(cell) = place.and_then(|place| record.get(place)) {
-                cell.clone_into(field);
+/// Rows under the header row of each sheet that has one: it names at least the agency. None when no sheet has.
+fn table_rows(listed: &[Row]) -> Option<Rows> {
+    let mut rows = None;
+    for sheet in listed.chunk_by(|a, b| a.sheet == b.sheet) {
+        let columns = |row: &Row| {
+            let cells: Vec<String> = row.cells.iter().map(|cell| comparable(cell)).collect();
+            let column = |heads: &&[&str]| cells.iter().position(|cell| heads.iter().any(|head| *cell == comparable(head)));
+            let columns: Vec<Option<usize>> = HEADS.iter().map(column).collect();
+            columns.get(1).copied().flatten().map(|_| columns)
+        };
+        let header = sheet.iter().take(TITLE_ROWS).enumerate().find_map(|(at, row)| Some((at, columns(row)?)));
+        let Some((at, columns)) = header else { continue };
+        let rows = rows.get_or_insert_with(Rows::new);
+        for row in sheet.iter().skip(at + 1) {
+            let mut place = Place { line: row.line, sheet: row.sheet.clone(), ..Place::default() };
+            let mut fields: [String; 7] = Default::default();
+            for ((field, cell), column) in fields.iter_mut().zip(&mut place.cells).zip(&columns) {
+                let Some(column) = *column else { continue };
+                *cell = row.cell_name(column);
+                row.cells.get(column).map(String::as_str).unwrap_or_default().clone_into(field);
             }
-        }
-        rows.push((line, fields));
-    }
-    Some(rows)
-}
-
-/// RFC 4180 records with the line each begins in; none when a quote is not closed.
-fn csv_records(text: &str) -> Option<Vec<(usize, Vec<String>)>> {
-    let (mut records, mut record, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let (mut line, mut begins, mut quoted) = (1, 1, false);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            ',' if !quoted => record.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {}
-            '\n' if !quoted => {
-                record.push(std::mem::take(&mut cell));
-                records.push((begins, std::mem::take(&mut record)));
-                line += 1;
-                begins = line;
-            }
-            c => {
-                line += usize::from(c == '\n');
-                cell.push(c);
+            if fields.iter().any(|field| !field.is_empty()) {
+                rows.push((place, fields));
             }
         }
     }
-    if !cell.is_empty() || !record.is_empty() {
-        record.push(cell);
-        records.push((begins, record));
-    }
-    (!quoted).then_some(records)
+    rows
 }
 
 #[cfg(test)]
@@ -206,7 +225,8 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> ReadRoster {
-        of_rows(csv_rows(text).unwrap(), "330282".parse().ok().as_ref())
+        let listed = list::rows(text.as_bytes(), "roster.csv").unwrap().unwrap();
+        of_rows(table_rows(&listed).unwrap(), "330282".parse().ok().as_ref())
     }
 
     #[test]
@@ -220,14 +240,22 @@ mod tests {
             (read.lines[1].agency_name.as_str(), read.lines[1].due.to_string().as_str()),
             ("附海镇\"人民\"政府", "02-28")
         );
-        assert_eq!(read.places, [2, 4]);
-        assert_eq!(read.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [5]);
+        assert_eq!(read.places.iter().map(|place| place.line).collect::<Vec<_>>(), [2, 4]);
+        let wrong: Vec<String> = read.problems.iter().map(Problem::shown).collect();
+        assert_eq!(wrong, [":5 A5"]);
+    }
+
+    #[test]
+    fn a_title_may_stand_above_the_header_and_a_date_is_a_day() {
+        let read = of("2024 年度名册\n机关,截止日期\n慈溪市公安局,2025-02-28\n慈溪市档案局,0228\n");
+        assert_eq!(read.lines[0].due.to_string(), "02-28");
+        assert_eq!((read.problems.len(), read.problems[0].cell()), (1, Some("B4")));
     }
 
     #[test]
     fn a_file_without_a_column_for_the_agency_is_none() {
-        assert!(csv_rows("a,b\n1,2\n").is_none());
-        assert!(csv_rows("机关\n\"x\n").is_none());
+        let listed = list::rows(b"a,b\n1,2\n", "roster.csv").unwrap().unwrap();
+        assert!(table_rows(&listed).is_none());
     }
 
     #[test]

@@ -123,8 +123,9 @@ impl Registry {
             return vec![TreeChange::Delegated(delegation.signing)];
         }
         let Ok(authority) = self.derive(federation, issuer, delegation) else { return Vec::new() };
-        // What was known early may have been followed already by what comes later in the log.
-        if issuer.id() == *federation && !self.ended.contains_key(&delegation.signing) {
+        // What was known early is later in the anchor's log than what comes now.
+        let newest = self.root.and_then(|root| self.grant(&root)).map(|(_, index)| index);
+        if issuer.id() == *federation && newest.is_none_or(|newest| newest < index) {
             self.root = Some(delegation.signing);
         }
         let mut changes = self.seat(authority, delegation, (*issuer, index));
@@ -158,6 +159,7 @@ impl Registry {
         grant: (PublicKey, u64),
     ) -> Vec<TreeChange> {
         let key = delegation.signing;
+        // What was known early may have been followed already by what comes later in the log.
         if self.ended.contains_key(&key) {
             self.by_transport.entry(delegation.transport).or_insert(key);
         } else {

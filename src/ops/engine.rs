@@ -392,9 +392,6 @@ fn count(store: &dyn Store, key: &[u8]) -> Result<u64, StoreError> {
 
 /// Up to which position of the record the index is filled.
 fn applied(store: &dyn Store) -> Result<Position, StoreError> {
-    match store.get(layout::APPLIED)? {
-        Some(value) => wire::decode(&value, 64)
-            .map_err(|error| StoreError::Damaged(format!("applied position: {error}"))),
-        None => Ok(Position::default()),
-    }
+    let Some(value) = store.get(layout::APPLIED)? else { return Ok(Position::default()) };
+    wire::decode(&value, 64).map_err(|error| StoreError::Damaged(format!("applied position: {error}")))
 }

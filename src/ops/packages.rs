@@ -146,6 +146,7 @@ pub(super) fn place(reader: &Reader<'_>, code: &DivisionCode) -> Result<Option<P
         above,
         children: reader.children(code)?.into_iter().map(shown).collect(),
         years: reader.years(code, ViewScope::All)?,
+        successor: None,
     }))
 }
 

@@ -292,7 +292,10 @@ impl Source for PortalSource {
     }
 
     fn place(&self, code: &DivisionCode) -> Result<Option<PlaceDoc>, SourceError> {
-        Ok(self.templates.read(self.store.as_ref(), |reader| super::packages::place(reader, code))?)
+        let found =
+            self.templates.read(self.store.as_ref(), |reader| super::packages::place(reader, code))?;
+        let successor = self.current.get().scope.tree.successor(code).cloned();
+        Ok(found.map(|place| PlaceDoc { successor, ..place }))
     }
 
     fn view(&self, query: &ViewQuery) -> Result<Option<View>, SourceError> {

@@ -53,6 +53,9 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
         return Err(Problem::NotFound);
     };
     let about = Year { lang: ask.lang, place: &place, view: &view };
+    if let Some(next) = place.successor.as_ref().filter(|_| view.packages == 0) {
+        return Err(Problem::Moved(about.address(next, "")));
+    }
     let lang = ask.lang;
     let stem = about.address(&code, "");
     let scope_words = about.scope();

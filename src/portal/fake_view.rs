@@ -21,6 +21,7 @@ pub(crate) fn place(of: &DivisionCode, name: &str) -> PlaceDoc {
         above: vec![PlaceName { code: code("330000"), name: name.into() }],
         children: if *of == child.code { vec![] } else { vec![child] },
         years: vec![2023, 2024],
+        successor: None,
     }
 }
 

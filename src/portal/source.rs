@@ -155,6 +155,8 @@ pub struct PlaceDoc {
     pub children: Vec<PlaceName>,
     /// Years with public reports of it or below it, ascending.
     pub years: Vec<u16>,
+    /// The one division that goes on with its duties, when it was closed.
+    pub successor: Option<DivisionCode>,
 }
 
 /// What a download begins with.

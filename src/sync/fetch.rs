@@ -13,47 +13,17 @@ use super::frame::Frame;
 use super::limits::{CHUNKS_IN_FLIGHT_MAX, FETCH_DEMAND_TRIES, FETCH_RETRY_MS, FETCH_STALL_MS};
 use super::node::{ConnId, Node, Step};
 use super::outline::Outline;
-use super::session::{Peer, Session};
+use super::session::Peer;
 use super::turn::{Event, Turn};
 use crate::digest::Digest;
 use crate::statement::{BodyRef, BodyRole, Entry};
 use crate::store::layout;
-use crate::trust::key::PublicKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// A body on its way here.
-#[derive(Debug)]
-pub(super) struct Fetch {
-    statement: Digest,
-    body: BodyRef,
-    origin: PublicKey,
-    /// False when it is only somebody's wish: then it is given up some time.
-    lasting: bool,
-    demanded: bool,
-    source: Option<ConnId>,
-    held: u32,
-    asked: u32,
-    /// When the source is given up, or, without one, when the neighbours are asked again.
-    due_ms: u64,
-    /// Transport keys of neighbours that lack it, or sent what is not it.
-    tried: BTreeSet<PublicKey>,
-    rounds: u32,
-}
+mod fetches;
 
-impl Fetch {
-    /// It travels with its statement to every node, so that any neighbour may have it.
-    fn is_carried(&self) -> bool {
-        self.body.role != BodyRole::Attachment
-    }
-}
-
-/// All bodies on their way.
-#[derive(Debug, Default)]
-pub(super) struct Fetches {
-    by_body: BTreeMap<Digest, Fetch>,
-    /// Something may have changed who can be asked.
-    pub(super) stirred: bool,
-}
+use fetches::Fetch;
+pub(super) use fetches::Fetches;
 
 /// Where a body that somebody here asked for is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,73 +38,6 @@ pub enum Demand {
     Erased,
     /// The statement names no such body.
     Unknown,
-}
-
-impl Fetches {
-    /// When something is due, on the steady clock.
-    pub(super) fn due_ms(&self) -> Option<u64> {
-        let due = |fetch: &&Fetch| fetch.source.is_some() || fetch.due_ms > 0;
-        self.by_body.values().filter(due).map(|fetch| fetch.due_ms).min()
-    }
-
-    /// Bodies on their way, those waited for included.
-    pub(super) fn count(&self) -> usize {
-        self.by_body.values().filter(|fetch| fetch.lasting && !fetch.is_carried()).count()
-    }
-
-    /// Bodies on their way that travel with their statement.
-    pub(super) fn lacking(&self) -> u64 {
-        self.by_body.values().filter(|fetch| fetch.lasting && fetch.is_carried()).count() as u64
-    }
-
-    /// What is on its way and travels with its statement: body and statement.
-    pub(super) fn carried(&self) -> impl Iterator<Item = (Digest, Digest)> {
-        self.by_body
-            .iter()
-            .filter(|(_, fetch)| fetch.is_carried())
-            .map(|(body, fetch)| (*body, fetch.statement))
-    }
-
-    /// A body is wanted no longer.
-    pub(super) fn forget(&mut self, body: &Digest) {
-        self.by_body.remove(body);
-        self.stirred = true;
-    }
-
-    /// A connection is gone: whoever was asked there is asked elsewhere.
-    pub(super) fn lost(&mut self, conn: ConnId) {
-        for fetch in self.by_body.values_mut().filter(|fetch| fetch.source == Some(conn)) {
-            fetch.source = None;
-            fetch.due_ms = 0;
-        }
-        self.stirred = true;
-    }
-
-    /// True while a body is on its way.
-    pub(super) fn awaits(&self, body: &Digest) -> bool {
-        self.by_body.contains_key(body)
-    }
-
-    /// Somebody who lacks a body too is not asked for it; false when it is asked, or the body is not on its way.
-    pub(super) fn without(&mut self, body: &Digest, conn: ConnId, asker: Option<&Session>) -> bool {
-        let Some(fetch) = self.by_body.get_mut(body).filter(|fetch| fetch.source != Some(conn)) else {
-            return false;
-        };
-        fetch.tried.extend(asker.map(|session| session.transport));
-        true
-    }
-
-    /// Nobody is asked for a while.
-    fn pause(&mut self, now: u64) {
-        for fetch in self.by_body.values_mut().filter(|fetch| fetch.source.is_some() || fetch.due_ms <= now) {
-            fetch.source = None;
-            fetch.due_ms = now + FETCH_RETRY_MS.0;
-        }
-    }
-
-    fn busy(&self, conn: ConnId) -> usize {
-        self.by_body.values().filter(|fetch| fetch.source == Some(conn)).count()
-    }
 }
 
 impl Node {

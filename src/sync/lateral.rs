@@ -100,8 +100,7 @@ impl Node {
         let has_address =
             |key: &&PublicKey| self.registry.delegation(key).is_some_and(|own| !own.addresses.is_empty());
         let children = self.registry.children(self.own_key());
-        self.lateral.targets =
-            children.filter(|key| !connected(key)).filter(has_address).copied().collect();
+        self.lateral.targets = children.filter(|key| !connected(key)).filter(has_address).copied().collect();
         self.lateral.asked.clear();
     }
 

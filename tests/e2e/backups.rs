@@ -77,8 +77,7 @@ fn a_backup_of_a_running_node_restores_to_a_node_that_catches_up_and_agrees() {
 #[test]
 fn a_node_from_an_old_backup_shows_no_body_before_it_knows_what_was_erased_since() {
     let mut federation = Federation::pair();
-    let [erased, kept] =
-        ["宁波市司法局", "宁波市公安局"].map(|agency| publish(&federation, 1, agency, 2024));
+    let [erased, kept] = ["宁波市司法局", "宁波市公安局"].map(|agency| publish(&federation, 1, agency, 2024));
     federation.wait_for(&[erased.clone(), kept.clone()], 10);
     let backup = federation.dir.path().join("backup");
     let city = &federation.nodes[1];

@@ -115,6 +115,42 @@ fn a_bundle_damaged_anywhere_ends_with_4_and_nothing_of_it_is_taken() {
 }
 
 #[test]
+fn attachments_go_up_with_their_entries_in_parts_that_come_in_any_order() {
+    let federation = air_gapped();
+    let [province, _, district, town] = federation.nodes.as_slice() else { panic!("four nodes") };
+    // What does not compress, so that it is spread over several parts.
+    let mut state = 0x9e37_79b9_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    });
+    let noise: Vec<u8> = noise.take(500_000).collect();
+    let attached = federation.dir.path().join("台账.bin");
+    std::fs::write(&attached, &noise).expect("a file");
+    let file = federation.write("town.json", &report(AGENCY, "330282108", 2024, 3).to_string());
+    let digest = town.publish_with(&file, &["--attach", attached.to_str().expect("a plain path")]);
+    let written = export(town, "330282", &path(&federation, "up"), &["--split", "128K"]);
+    assert_eq!((&written["entries"], &written["attachments"]), (&Value::from(1), &Value::from(1)));
+    let parts: Vec<&str> =
+        written["files"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert!(parts.len() > 3, "{written}");
+    for (number, part) in parts.iter().enumerate().rev() {
+        let ended = district.run(&["bundle", "import", part]);
+        assert_eq!(ended.exit, if number == 0 { 0 } else { 3 }, "{ended:#?}");
+    }
+    let again = district.run(&["bundle", "import", parts[parts.len() - 1]]).expect_exit(0).json();
+    assert_eq!(again["files"][0]["state"], "again", "{again}");
+    for node in [district, province] {
+        let out = path(&federation, &format!("{}.bin", node.code));
+        // Who was told that it is not there yet asks again after a while.
+        wait_until(&format!("the attachment is at {}", node.code), 60, || {
+            (node.run(&["attachment", &digest, "1", "-o", &out]).exit == 0).then_some(())
+        });
+        assert!(std::fs::read(&out).expect("the attachment") == noise, "{}", node.code);
+    }
+}
+
+#[test]
 fn parts_are_complete_in_themselves_and_come_in_any_order() {
     let federation = air_gapped();
     for year in 2005..2024 {

@@ -47,7 +47,8 @@ fn a_roster_is_taken_from_a_workbook_as_an_office_keeps_it_and_what_is_wrong_is_
     script("roster.py", &[text(&path("wrong.xlsx")), "wrong"]);
     let refused = province.run(&["roster", "import", text(&path("wrong.xlsx"))]).expect_exit(5);
     let problems = refused.json()["problems"].clone();
-    let places: Vec<_> = problems.as_array().expect("a list").iter().map(|one| (&one["sheet"], &one["cell"])).collect();
+    let places: Vec<_> =
+        problems.as_array().expect("a list").iter().map(|one| (&one["sheet"], &one["cell"])).collect();
     assert_eq!(places, [(&json!("应报名册"), &json!("C4")), (&json!("乡镇"), &json!("B3"))], "{problems}");
     script("roster.py", &[text(&path("roster.xlsx"))]);
     province.run(&["roster", "import", text(&path("roster.xlsx"))]).expect_exit(0);
@@ -57,7 +58,9 @@ fn a_roster_is_taken_from_a_workbook_as_an_office_keeps_it_and_what_is_wrong_is_
         .expect("a list")
         .iter()
         .map(|line| {
-            ["division", "agency", "due"].map(|key| line[key].as_str().unwrap_or_default().to_owned()).join(" ")
+            ["division", "agency", "due"]
+                .map(|key| line[key].as_str().unwrap_or_default().to_owned())
+                .join(" ")
         })
         .collect();
     let expected =

@@ -132,6 +132,63 @@ fn a_closed_division_keeps_what_it_published_and_its_code_is_free_again() {
 }
 
 #[test]
+fn old_addresses_of_a_merged_division_and_of_an_agency_that_got_a_code_lead_to_what_goes_on() {
+    let mut federation = Federation::pair();
+    federation.enrol(1, "district", "330203", "海曙区");
+    federation.enrol(1, "district", "330212", "鄞州区");
+    const CODE: &str = "11330200MB12345611";
+    let publish = |federation: &Federation, at: usize, name: &str, year: u16, code: Option<&str>| {
+        let node = &federation.nodes[at];
+        let mut document = report(name, &node.code, year, 1);
+        code.into_iter().for_each(|code| document["agency_code"] = code.into());
+        let file = federation.write(&format!("{at}-{year}.json"), &document.to_string());
+        node.publish(&file)
+    };
+    let old = publish(&federation, 2, "海曙区司法局", 2023, None);
+    federation.wait_for(std::slice::from_ref(&old), 10);
+    federation.nodes[1]
+        .run(&["close", "330203", "--into", "330212", "--reason", "并入鄞州区"])
+        .expect_exit(0);
+    wait_until("the end of the division", 10, || {
+        (key_state(&federation.nodes[0], "330203") == ["closed"]).then_some(())
+    });
+    federation.nodes[2].stop();
+    federation.nodes.remove(2);
+    let city = federation.nodes[1].run(&["tree"]).expect_exit(0);
+    assert!(!city.said().contains("330203 海曙区  up"));
+    let next = publish(&federation, 2, "海曙区司法局", 2024, None);
+    // First known by its name alone; from here on by name and code.
+    let named = publish(&federation, 1, "宁波市城管局", 2023, None);
+    federation.wait_for(&[next, named], 10);
+    let coded = publish(&federation, 1, "宁波市城管局", 2024, Some(CODE));
+    federation.wait_for(std::slice::from_ref(&coded), 10);
+    for node in &federation.nodes {
+        let lead = |from: &str| {
+            let answer = node.get(from);
+            assert_eq!(answer.status, 308, "{} {from}: {}", node.code, answer.text());
+            answer.header("location").to_owned()
+        };
+        // What was published under the old address stays there; what came later is found where it is.
+        assert_eq!(node.get("/a/330203:海曙区司法局/2023").status, 200);
+        assert_eq!(node.get("/330203/2023").status, 200);
+        for (from, to) in [
+            ("/a/330203:海曙区司法局/2024".to_owned(), "海曙区司法局"),
+            ("/330203/2024".to_owned(), "330212"),
+            ("/en/330203/2024/own".to_owned(), "330212"),
+            ("/330203/2024.json".to_owned(), "330212"),
+            (format!("/a/{CODE}/2023"), "宁波市城管局"),
+            (format!("/a/{CODE}/2024"), "宁波市城管局"),
+        ] {
+            let at = lead(&from);
+            let answer = node.get(&at);
+            assert_eq!(answer.status, 200, "{from} leads to {at}");
+            assert!(answer.text().contains(to), "{from} leads to {at}");
+        }
+        assert_eq!(node.get("/a/330203:无此机关/2024").status, 404);
+    }
+}
+
+#[test]
 fn a_rotated_key_is_followed_by_all_and_the_node_goes_on_under_it() {
     let mut federation = Federation::chain();
     let before = federation.write("before.json", &report("甲局", "330200", 2024, 1).to_string());

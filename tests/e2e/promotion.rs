@@ -8,8 +8,9 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
 
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a plain path")
+/// The path of a file of a test, which lives as long as the test does.
+fn at(dir: &Path, name: &str) -> &'static str {
+    Box::leak(dir.join(name).to_str().expect("a plain path").to_owned().into_boxed_str())
 }
 
 fn publish(federation: &Federation, at: usize, agency: &str) -> String {
@@ -30,18 +31,18 @@ fn root_keys(node: &Node) -> Vec<(String, String)> {
 /// On the new machine, the offline one, and the new machine again: the root stands in a directory of its own.
 fn promotes(federation: &mut Federation, mirror: usize, announce: bool) {
     let dir = federation.dir.path().to_owned();
-    let file = |name: &str| dir.join(name);
+    let file = |name: &str| at(&dir, name);
     let (request, grant, anchor) = (file("request.json"), file("grant.json"), file("anchor.pem"));
     let backup = file(&format!("mirror-{mirror}"));
     let root = &federation.nodes[0];
-    let mut words = vec!["root", "request", text(&backup), "-o", text(&request)];
+    let mut words = vec!["root", "request", backup, "-o", request];
     if announce {
         words.extend(["--announce", &root.listen]);
     }
     root.run(&words).expect_exit(0);
-    let words = ["keys", "anchor", "sign", text(&request), "--key", text(&anchor), "-o", text(&grant)];
+    let words = ["keys", "anchor", "sign", request, "--key", anchor, "-o", grant];
     run(words.iter().copied().chain(["--json", "--data", "/nonexistent/offline"])).expect_exit(0);
-    let mut words = vec!["root", "promote", text(&backup), "--grant", text(&grant)];
+    let mut words = vec!["root", "promote", backup, "--grant", grant];
     words.extend(root.address_flags());
     let promoted = root.run(&words).expect_exit(0).json();
     assert_eq!(promoted["schema"], "gongshi.promote/1");
@@ -55,16 +56,15 @@ fn fault_16_a_lost_root_is_replaced_from_a_mirror_and_everybody_follows() {
     federation.enrol(0, "city", "330100", "杭州市");
     federation.enrol(1, "district", "330282", "慈溪市");
     let dir = federation.dir.path().to_owned();
-    let file = |name: &str| dir.join(name);
+    let file = |name: &str| at(&dir, name);
     std::fs::write(file("P"), "保管人的口令 山高水长 2026\n").expect("a passphrase");
-    let words =
-        ["keys", "escrow", "export", "--passphrase-file", text(&file("P")), "-o", text(&file("root.txt"))];
+    let words = ["keys", "escrow", "export", "--passphrase-file", file("P"), "-o", file("root.txt")];
     federation.nodes[0].run(&words).expect_exit(0);
     let anchor = federation.nodes[0].data.join("anchor/anchor.pem");
     std::fs::rename(anchor, file("anchor.pem")).expect("the anchor key leaves the root");
     let first = publish(&federation, 3, "慈溪市司法局");
     federation.wait_for(std::slice::from_ref(&first), 20);
-    federation.nodes[1].run(&["backup", text(&file("mirror-1"))]).expect_exit(0);
+    federation.nodes[1].run(&["backup", file("mirror-1")]).expect_exit(0);
     let late = publish(&federation, 2, "杭州市司法局");
     federation.wait_for(&[first.clone(), late.clone()], 20);
     let old = root_keys(&federation.nodes[1]);
@@ -77,13 +77,12 @@ fn fault_16_a_lost_root_is_replaced_from_a_mirror_and_everybody_follows() {
     let keys = federation.nodes[0].data.join("keys");
     std::fs::create_dir_all(&keys).expect("a directory");
     let restore = |only: &str| {
-        let to = keys.join(format!("{only}.pem"));
-        let words = ["keys", "escrow", "restore", text(&file("root.txt")), "--passphrase-file"];
-        let more = [text(&file("P")), "--only", only, "-o", text(&to), "--json"];
+        let words = ["keys", "escrow", "restore", file("root.txt"), "--passphrase-file"];
+        let more = [file("P"), "--only", only, "-o", at(&keys, &format!("{only}.pem")), "--json"];
         run(words.iter().copied().chain(more)).expect_exit(0);
     };
     restore("signing");
-    let words = ["root", "request", text(&file("mirror-1")), "-o", text(&file("no.json"))];
+    let words = ["root", "request", file("mirror-1"), "-o", file("no.json")];
     assert_eq!(federation.nodes[0].run(&words).expect_exit(6).json()["code"], "old_root_key");
     std::fs::remove_file(keys.join("signing.pem")).expect("the old key is put away");
     restore("transport");
@@ -103,7 +102,7 @@ fn fault_16_a_lost_root_is_replaced_from_a_mirror_and_everybody_follows() {
 
     // Lost again, without any page and at another address: the new root finds its children.
     let begun = Instant::now();
-    federation.nodes[3].run(&["backup", text(&file("mirror-3"))]).expect_exit(0);
+    federation.nodes[3].run(&["backup", file("mirror-3")]).expect_exit(0);
     federation.nodes[0].kill();
     std::fs::rename(&federation.nodes[0].data, file("lost again")).expect("the machine is gone");
     federation.nodes[0].listen = free_address();

@@ -31,7 +31,7 @@ fn writes(from: &Office, to: &Office, since: Option<u64>) -> Carried {
     let written = from.sim().turn(from.at, |node, turn| {
         let plan = node.plan_bundle(turn, &to, since).expect("a neighbour");
         let mut frames = plan.opening.clone();
-        for leg in &plan.legs {
+        for leg in plan.legs.iter().chain(&plan.attachments) {
             frames.extend(node.introduce_leg(turn, leg)?);
             let mut rest = leg.clone();
             while let Some((frame, left)) = node.pack(turn, &plan.root_note, &rest, usize::MAX)? {

@@ -161,8 +161,10 @@ fn fault_17_what_the_lost_roots_key_signs_after_its_end_is_refused_at_every_leve
                 drop(sim);
                 let faults = to.events();
                 assert!(
-                    matches!(faults.iter().rev().find(|event| matches!(event, Event::PeerFault(..))),
-                        Some(Event::PeerFault(_, "bad_checkpoint"))),
+                    matches!(
+                        faults.iter().rev().find(|event| matches!(event, Event::PeerFault(..))),
+                        Some(Event::PeerFault(_, "bad_checkpoint"))
+                    ),
                     "{faults:?}"
                 );
                 to.sim().sites[to.at].events.clear();

@@ -562,11 +562,8 @@ impl Sim {
         it.disk.with(MemoryRecord::crash);
         let party = Party::Site(site);
         for conn in self.network.conns.values_mut() {
-            for end in [0, 1] {
-                if conn.parties[end] == party {
-                    conn.ends[end] = crate::network::End::Closed;
-                }
-            }
+            let ends = conn.parties.iter().zip(&mut conn.ends);
+            ends.filter(|(of, _)| **of == party).for_each(|(_, end)| *end = crate::network::End::Closed);
         }
         self.kill_where(|conn| conn.parties.contains(&party));
     }

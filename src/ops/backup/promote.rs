@@ -10,6 +10,7 @@ use crate::statement::Entry;
 use crate::sync::promote::{Promotion, Standby, root_by};
 use crate::sync::salvage::Salvaged;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// What the backup in `from` says of the root.
@@ -21,6 +22,7 @@ pub(in crate::ops) fn standby(from: &Path) -> Result<Standby, Failure> {
         if sound.stream == Stream::Facts {
             standby.take(&sound.frame);
         }
+        ControlFlow::Continue(())
     });
     let sound = found.map_err(|error| unreadable(&record, error))?.damages.is_empty();
     if sound && standby.root().is_some() { Ok(standby) } else { Err(super::damaged(&record)) }
@@ -29,7 +31,8 @@ pub(in crate::ops) fn standby(from: &Path) -> Result<Standby, Failure> {
 /// Gives `data`, which has the keys that `grant` names, the root's record, made of the mirror's in the backup.
 pub(in crate::ops) fn promote(from: &Path, data: &DataDir, grant: Entry) -> Result<Salvaged, Failure> {
     let standby = standby(from)?;
-    let keys = (data.key("keys/signing.pem", false)?.public(), data.key("keys/transport.pem", false)?.public());
+    let keys =
+        (data.key("keys/signing.pem", false)?.public(), data.key("keys/transport.pem", false)?.public());
     let root = standby.root().and_then(|(anchor, _)| root_by(&grant, anchor, keys.0, keys.1));
     let root = root.ok_or_else(|| {
         let message = "不是本联邦锚密钥对此目录中密钥的授权，未建立任何内容；请在生成请求的目录执行 / it is not the anchor's delegation of the keys in this directory; nothing was made: do it where the request was made";
@@ -54,6 +57,7 @@ pub(in crate::ops) fn promote(from: &Path, data: &DataDir, grant: Entry) -> Resu
                     promotion.take(sound.stream, &sound.frame, out);
                 });
             }
+            ControlFlow::Continue(())
         })?;
         let mut salvaged = Salvaged::default();
         if let Some(promotion) = promotion {
@@ -62,7 +66,9 @@ pub(in crate::ops) fn promote(from: &Path, data: &DataDir, grant: Entry) -> Resu
         sink.finish().map(|()| salvaged)
     };
     let salvaged = filled().map_err(|error| unreadable(&new, error)).inspect_err(|_| stop(&part))?;
-    fs::rename(&new, place.join("record")).and_then(|()| sync_dir(place)).map_err(|error| made(place, error))?;
+    fs::rename(&new, place.join("record"))
+        .and_then(|()| sync_dir(place))
+        .map_err(|error| made(place, error))?;
     stop(&part);
     Ok(salvaged)
 }

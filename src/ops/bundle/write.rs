@@ -19,6 +19,8 @@ pub(in crate::ops) struct Exported {
     /// Leaves of the root log, going down.
     pub(in crate::ops) leaves: u64,
     pub(in crate::ops) receipts: u64,
+    /// Attachments of the entries, going up.
+    pub(in crate::ops) attachments: u64,
     pub(in crate::ops) bytes: u64,
 }
 
@@ -40,7 +42,7 @@ pub(in crate::ops) fn export(
     let plan = plan(door, to, since)?;
     let mut parts =
         Parts { door, plan: &plan, to, output, split_bytes, open: None, files: Vec::new(), bytes: 0 };
-    for leg in &plan.legs {
+    for leg in plan.legs.iter().chain(&plan.attachments) {
         parts.leg(leg)?;
     }
     for frame in &plan.closing {
@@ -58,6 +60,7 @@ pub(in crate::ops) fn export(
         entries: count(false),
         leaves: count(true),
         receipts: plan.receipts,
+        attachments: plan.attachments.len() as u64,
         bytes,
     })
 }

@@ -25,7 +25,7 @@ pub(super) struct WhichAttachment {
     /// 附件序号（从 1 起）；不写则列出 / its number from 1; listed if left out
     number: Option<usize>,
     /// 写到这个文件；默认为附件名 / where to write it; its own name if left out
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
     out: Option<PathBuf>,
 }
 

@@ -87,16 +87,20 @@ pub(super) fn run(global: &Global, action: &BundleAction) -> Result<Outcome, Fai
 }
 
 fn told(global: &Global, to: &DivisionCode, exported: &Exported) -> Outcome {
-    let Exported { entries, leaves, receipts, bytes, .. } = exported;
+    let Exported { entries, leaves, receipts, attachments, bytes, .. } = exported;
     let files: Vec<String> = exported.files.iter().map(|path| path.display().to_string()).collect();
     let document = json!({
         "schema": "gongshi.bundle.export/1", "for": to, "direction": word(exported.direction), "files": files,
-        "entries": entries, "leaves": leaves, "receipts": receipts, "bytes": bytes,
+        "entries": entries, "leaves": leaves, "receipts": receipts, "attachments": attachments, "bytes": bytes,
     });
     let what = match (exported.is_empty(), exported.direction) {
         (true, _) => global.words("对方不缺内容", "the other node lacks nothing").to_owned(),
         (_, Direction::Up) => {
-            global.words(&format!("{entries} 条声明"), &format!("{entries} entries")).to_owned()
+            let (zh, en) = (
+                format!("{entries} 条声明，附件 {attachments} 个"),
+                format!("{entries} entries, {attachments} attachments"),
+            );
+            global.words(&zh, &en).to_owned()
         }
         (_, Direction::Down) => {
             let (zh, en) = (
@@ -117,6 +121,7 @@ fn imported(global: &Global, lines: &[Line]) -> Outcome {
         json!({
             "file": line.path.display().to_string(), "direction": word(line.direction), "state": line.state(),
             "entries": line.taken.entries, "leaves": line.taken.leaves, "receipted": line.taken.receipted,
+            "attachments": line.taken.attachments,
         })
     };
     let rows: Vec<_> = lines.iter().map(row).collect();
@@ -139,12 +144,12 @@ fn sentence(global: &Global, line: &Line) -> String {
         "again" => (format!("{path}：内容均已有"), format!("{path}: all of it was here")),
         _ => (
             format!(
-                "{path}：声明 {}，根日志 {}，新获回执 {} 条",
-                taken.entries, taken.leaves, taken.receipted
+                "{path}：声明 {}，附件 {}，根日志 {}，新获回执 {} 条",
+                taken.entries, taken.attachments, taken.leaves, taken.receipted
             ),
             format!(
-                "{path}: {} entries, {} root-log leaves, receipts for {} entries",
-                taken.entries, taken.leaves, taken.receipted
+                "{path}: {} entries, {} attachments, {} root-log leaves, receipts for {} entries",
+                taken.entries, taken.attachments, taken.leaves, taken.receipted
             ),
         ),
     };

@@ -123,10 +123,7 @@ pub(super) fn read(path: &Path, own: Option<&DivisionCode>) -> Result<ReadRoster
             )
         })?,
         Some(listed) => table_rows(&listed).ok_or_else(|| {
-            unreadable(
-                "没有一行表头含“机关”一栏",
-                "no header row has a column for the agency",
-            )
+            unreadable("没有一行表头含“机关”一栏", "no header row has a column for the agency")
         })?,
     };
     Ok(of_rows(rows, own))
@@ -197,11 +194,14 @@ fn table_rows(listed: &[Row]) -> Option<Rows> {
     for sheet in listed.chunk_by(|a, b| a.sheet == b.sheet) {
         let columns = |row: &Row| {
             let cells: Vec<String> = row.cells.iter().map(|cell| comparable(cell)).collect();
-            let column = |heads: &&[&str]| cells.iter().position(|cell| heads.iter().any(|head| *cell == comparable(head)));
+            let column = |heads: &&[&str]| {
+                cells.iter().position(|cell| heads.iter().any(|head| *cell == comparable(head)))
+            };
             let columns: Vec<Option<usize>> = HEADS.iter().map(column).collect();
             columns.get(1).copied().flatten().map(|_| columns)
         };
-        let header = sheet.iter().take(TITLE_ROWS).enumerate().find_map(|(at, row)| Some((at, columns(row)?)));
+        let header =
+            sheet.iter().take(TITLE_ROWS).enumerate().find_map(|(at, row)| Some((at, columns(row)?)));
         let Some((at, columns)) = header else { continue };
         let rows = rows.get_or_insert_with(Rows::new);
         for row in sheet.iter().skip(at + 1) {

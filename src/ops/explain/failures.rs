@@ -337,6 +337,13 @@ pub(super) const FAILURES: &[Row] = &[
         "name another statement",
     ),
     (
+        "old_root_key",
+        "目录中是旧根的签名密钥",
+        "移走 keys/signing.pem 后重试",
+        "the signing key is the old root's",
+        "move keys/signing.pem away and try again",
+    ),
+    (
         "parent_unreachable",
         "连不上上级",
         "检查地址、UDP 端口与防火墙",

@@ -6,6 +6,7 @@
 #![doc = include_str!("../BUNDLE.md")]
 
 mod admit;
+mod attached;
 mod file;
 mod take;
 
@@ -16,6 +17,7 @@ pub use file::{
 };
 pub use take::Taken;
 
+use self::attached::{chunk_of, outline_of};
 use super::frame::Frame;
 use super::limits::PACK_BYTES_TARGET;
 use super::node::{ConnId, Node, Step, read_tile};
@@ -64,20 +66,33 @@ pub enum Leg {
         /// Index after the last: the size of the root checkpoint.
         until: u64,
     },
+    /// Chunks of an attachment.
+    Attachment {
+        /// The body.
+        body: Digest,
+        /// The first chunk.
+        first: u64,
+        /// The chunk after the last.
+        until: u64,
+    },
 }
 
 impl Leg {
     /// First index and the index after the last.
     pub const fn range(&self) -> (u64, u64) {
         match self {
-            Self::Log { first, until, .. } | Self::Leaves { first, until } => (*first, *until),
+            Self::Log { first, until, .. }
+            | Self::Leaves { first, until }
+            | Self::Attachment { first, until, .. } => (*first, *until),
         }
     }
 
     /// The same stretch from a later index on.
     fn from(mut self, begin: u64) -> Self {
         match &mut self {
-            Self::Log { first, .. } | Self::Leaves { first, .. } => *first = begin,
+            Self::Log { first, .. } | Self::Leaves { first, .. } | Self::Attachment { first, .. } => {
+                *first = begin;
+            }
         }
         self
     }
@@ -92,8 +107,10 @@ pub struct Plan {
     pub direction: Direction,
     /// The newest root checkpoint, that leaves are proven against; empty going up.
     pub root_note: String,
-    /// The stretches, in order.
+    /// The stretches of logs, in order.
     pub legs: Vec<Leg>,
+    /// Going up: the attachments of their entries, as far as they are held.
+    pub attachments: Vec<Leg>,
     /// Frames of every part, first.
     pub opening: Vec<Frame>,
     /// Frames of the last part, last: receipts, attestations.
@@ -152,6 +169,7 @@ impl Node {
         let chain = self.chain_of(turn, &own)?;
         if self.ancestors().contains(&key) {
             let legs = self.lacking_above(turn, &key, since)?;
+            let attachments = self.attachments_of(turn, &legs)?;
             let below = self.attestations.iter().filter(|(key, _)| self.registry.is_ancestor(&own, key));
             let closing = below.map(|(_, said)| Frame::Attest { note: said.note.clone() }).collect();
             let (direction, root_note) = (Direction::Up, String::new());
@@ -161,6 +179,7 @@ impl Node {
                 direction,
                 root_note,
                 legs,
+                attachments,
                 opening,
                 closing,
                 receipts: 0,
@@ -178,6 +197,7 @@ impl Node {
             direction: Direction::Down,
             root_note: String::new(),
             legs: Vec::new(),
+            attachments: Vec::new(),
             opening,
             closing: Vec::new(),
             receipts: 0,
@@ -273,7 +293,11 @@ impl Node {
     /// # Errors
     /// [`StoreError`].
     pub fn introduce_leg(&self, turn: &Turn<'_>, leg: &Leg) -> Step<Vec<Frame>> {
-        let Leg::Log { origin, note, .. } = leg else { return Ok(Vec::new()) };
+        let (origin, note) = match leg {
+            Leg::Log { origin, note, .. } => (origin, note),
+            Leg::Leaves { .. } => return Ok(Vec::new()),
+            Leg::Attachment { body, .. } => return Ok(outline_of(turn, body)?.into_iter().collect()),
+        };
         // Our own chain is in the introduction.
         let chain = if origin == self.own_key() { Vec::new() } else { self.chain_of(turn, origin)? };
         Ok(vec![Frame::Propose { origin: *origin, note: note.clone(), chain }])
@@ -305,6 +329,9 @@ impl Node {
                 }
                 let note = (end == until).then(|| note.clone());
                 Ok(Some((Frame::Push { origin: *origin, first, entries, note }, leg.clone().from(end))))
+            }
+            Leg::Attachment { body, .. } => {
+                Ok(chunk_of(turn, body, first)?.map(|frame| (frame, leg.clone().from(first + 1))))
             }
             Leg::Leaves { .. } => {
                 let leaves = self.pack_leaves_for(turn, &|_, _| false, first, until, target)?;

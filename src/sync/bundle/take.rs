@@ -19,6 +19,10 @@ pub struct Taken {
     pub leaves: u64,
     /// Entries of our own log that a receipt covers now and did not before.
     pub receipted: u64,
+    /// Bodies, or chunks of them, that were not here.
+    pub pieces: u64,
+    /// Attachments of which the last chunk came.
+    pub attachments: u64,
     /// Something earlier is lacking: an earlier part, or an earlier bundle.
     pub waits: bool,
 }
@@ -31,13 +35,15 @@ impl Taken {
             entries: self.entries + other.entries,
             leaves: self.leaves + other.leaves,
             receipted: self.receipted + other.receipted,
+            pieces: self.pieces + other.pieces,
+            attachments: self.attachments + other.attachments,
             waits: self.waits || other.waits,
         }
     }
 
     /// True when something new came.
     pub const fn is_news(&self) -> bool {
-        self.entries + self.leaves + self.receipted > 0
+        self.entries + self.leaves + self.receipted + self.pieces > 0
     }
 }
 
@@ -102,6 +108,7 @@ impl Node {
     ) -> Step<Result<Taken, &'static str>> {
         let Some(peer) = self.bundle_peer(from) else { return Ok(Err("stranger")) };
         let before = (self.received, self.root_frontier.size(), self.receipt_size);
+        let (wanted, pieces) = (self.attachments_missing(), turn.out.batch.bodies.len());
         let said = turn.out.actions.len();
         self.sessions.insert(BUNDLE_CONN, Self::file_session(peer, *from));
         let outcome = self.hand_on(turn, peer, frame);
@@ -126,6 +133,8 @@ impl Node {
                 entries: self.received - before.0,
                 leaves: self.root_frontier.size() - before.1,
                 receipted: self.receipt_size - before.2,
+                pieces: turn.out.batch.bodies.len().saturating_sub(pieces) as u64,
+                attachments: wanted.saturating_sub(self.attachments_missing()) as u64,
                 waits: waits || lacks,
             },
             Err(why) => return Ok(Err(why)),
@@ -160,6 +169,15 @@ impl Node {
                 if lacks { Ok(()) } else { self.on_receipt(turn, conn, &origin, note)? }
             }
             (Peer::Above(_) | Peer::Below(_), Frame::Attest { note }) => self.on_attest(turn, peer, &note),
+            // An outline that nobody here waits for yet comes again with its chunks, from the bundle that is kept.
+            (Peer::Below(_), Frame::Outline { body, outline }) => {
+                self.on_outline(turn, conn, &body, &outline)?
+            }
+            (Peer::Below(_), Frame::Chunk { body, at, packed }) => {
+                let (outcome, early) = self.take_chunk(turn, &body, at, &packed)?;
+                lacks = early;
+                outcome
+            }
             _ => Err("wrong_direction"),
         };
         Ok(outcome.map(|()| lacks))

@@ -5,13 +5,13 @@
 //! no parent, asks the nodes below for the root log. What comes back carries this node's own signature, or the root's,
 //! and is verified like anything else.
 
-use super::body::{carried_bodies, keep_bodies};
+use super::body::keep_bodies;
 use super::climb::Outcome;
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame};
-use super::limits::{CLAIM_WITHIN_MS, PACK_COUNT_MAX};
+use super::limits::{CLAIM_WITHIN_MS, PACK_BYTES_TARGET, PACK_COUNT_MAX};
 use super::node::{ConnId, Node, Step};
-use super::session::Peer;
+use super::session::{Peer, Session};
 use super::turn::{Action, Event, Turn};
 use crate::digest::Digest;
 use crate::record::Mark;
@@ -122,33 +122,29 @@ impl Node {
     // ---- answering
 
     /// A neighbour asks for the root log, or for its own.
-    pub(super) fn on_want(
-        &mut self,
-        turn: &mut Turn<'_>,
-        conn: ConnId,
-        origin: Option<PublicKey>,
-        first: u64,
-    ) -> Step<Outcome> {
-        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(Ok(())) };
+    pub(super) fn on_want(&mut self, conn: ConnId, origin: Option<PublicKey>, first: u64) -> Outcome {
+        let Some(session) = self.sessions.get_mut(&conn) else { return Ok(()) };
         match (origin, session.peer) {
             (None, Peer::Above(_)) => {
                 (session.wants, session.send_all) = (true, true);
                 (session.tail_sent, session.tail_held) = (first, first);
             }
-            (Some(origin), Peer::Below(_)) => {
-                let size = self.origins.get(&origin).map_or(0, |log| log.frontier.size());
-                let mut entries = Vec::new();
-                for index in (first..size).take(PACK_COUNT_MAX) {
-                    let Some((received_at, entry)) = self.entry(turn, &origin, index)? else { break };
-                    let Some(bodies) = carried_bodies(turn, &entry)? else { break };
-                    let entry = super::frame::PackedEntry::of(&entry);
-                    entries.push(ClimbingEntry { entry, received_at, bodies });
-                }
-                turn.send(conn, Frame::Back { origin, first, entries, size });
-            }
-            _ => return Ok(Err("wrong_direction")),
+            (Some(origin), Peer::Below(_)) => session.back_due = Some((origin, first)),
+            _ => return Err("wrong_direction"),
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// Gives nodes below what they want back, a pack each.
+    pub(super) fn give_back(&mut self, turn: &mut Turn<'_>) -> Step {
+        let due = |(conn, session): (&ConnId, &mut Session)| Some((*conn, session.back_due.take()?));
+        let due: Vec<(ConnId, (PublicKey, u64))> = self.sessions.iter_mut().filter_map(due).collect();
+        for (conn, (origin, first)) in due {
+            let size = self.origins.get(&origin).map_or(0, |log| log.frontier.size());
+            let entries = self.pack_entries(turn, &origin, first, size, PACK_BYTES_TARGET)?;
+            turn.send(conn, Frame::Back { origin, first, entries, size });
+        }
+        Ok(())
     }
 
     // ---- receiving

@@ -70,7 +70,8 @@ impl Node {
             let room = WANTS_COUNT_MAX.saturating_sub(session.chunk_wants.len());
             let outline = std::iter::once(None).filter(|_| want.outline);
             let wants = outline.chain((want.from..until).map(Some)).map(|at| (body, at));
-            session.chunk_wants.extend(wants.take(room));
+            let new: Vec<_> = wants.filter(|want| !session.chunk_wants.contains(want)).take(room).collect();
+            session.chunk_wants.extend(new);
         }
         Ok(Ok(()))
     }

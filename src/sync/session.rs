@@ -61,6 +61,8 @@ pub(super) struct Session {
     pub(super) receipts_due: BTreeSet<PublicKey>,
     /// Chunks of bodies that the neighbour waits for; no number stands for the outline.
     pub(super) chunk_wants: VecDeque<(Digest, Option<u32>)>,
+    /// A node below wants a log back, from this index on: answered once a turn, however often it asks.
+    pub(super) back_due: Option<(PublicKey, u64)>,
     /// The other end has no room until then, on the steady clock: nothing is sent that it would have to keep.
     pub(super) paused_until_ms: Option<u64>,
     /// An ancestor asked for the root log.
@@ -87,6 +89,7 @@ impl Session {
             send_all: false,
             receipts_due: BTreeSet::new(),
             chunk_wants: VecDeque::new(),
+            back_due: None,
             paused_until_ms: None,
             wants: false,
             asked_ms: None,
@@ -255,7 +258,7 @@ impl Node {
             (Peer::Below(_), Frame::Push { origin, first, entries, note }) => {
                 self.on_push(turn, conn, &origin, first, entries, note)?
             }
-            (_, Frame::Want { origin, first }) => self.on_want(turn, conn, origin, first)?,
+            (_, Frame::Want { origin, first }) => self.on_want(conn, origin, first),
             (Peer::Above(_), Frame::Back { origin, first, entries, size }) => {
                 self.on_back(turn, conn, &origin, first, entries, size)?
             }
@@ -380,6 +383,7 @@ impl Node {
         }
         self.sign_own_log(turn)?;
         self.send_receipts(turn);
+        self.give_back(turn)?;
         self.climb(turn)?;
         self.fan_out(turn)?;
         self.look_into_doubts(turn)?;

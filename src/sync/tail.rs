@@ -37,11 +37,10 @@ impl Node {
 
     pub(super) fn on_held(&mut self, conn: ConnId, root_size: u64, send_all: bool) {
         if let Some(session) = self.sessions.get_mut(&conn) {
+            session.send_all |= send_all;
             session.tail_held = root_size;
-            if send_all {
-                session.send_all = true;
-                session.tail_sent = root_size;
-            }
+            // What it says it holds, by whatever way, is not sent: a false claim is nobody's loss but its own.
+            session.tail_sent = if send_all { root_size } else { session.tail_sent.max(root_size) };
         }
     }
 

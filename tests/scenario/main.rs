@@ -32,6 +32,7 @@ mod enrolment;
 mod erasure;
 mod faults;
 mod full;
+mod greed;
 mod healing;
 mod keys;
 mod paths;

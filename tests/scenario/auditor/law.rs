@@ -4,7 +4,7 @@
 use super::{Verdict, holds};
 use gongshi::digest::Digest;
 use gongshi::division::DivisionCode;
-use gongshi::ledger::{Effect, Ledger};
+use gongshi::ledger::{Effect, Ledger, RevisionState};
 use gongshi::statement::{Act, Entry, Leaf, ReportAct, ReportCard};
 use gongshi::time::WallMs;
 use gongshi::trust::delegation::{Delegation, Hosting};
@@ -39,6 +39,8 @@ pub(super) struct Law {
     live: BTreeMap<DivisionCode, PublicKey>,
     /// Revisions of each agency and year, and who said the last.
     chains: BTreeMap<(String, u16), Vec<Said>>,
+    /// Years that wait for their instant.
+    pub(super) held: BTreeMap<u16, WallMs>,
     last: WallMs,
 }
 
@@ -50,6 +52,7 @@ impl Law {
             given: BTreeMap::new(),
             live: BTreeMap::new(),
             chains: BTreeMap::new(),
+            held: BTreeMap::new(),
             last: WallMs(0),
         }
     }
@@ -76,7 +79,31 @@ impl Law {
         let effects = self.ledger.apply(leaf, entry);
         let rejected = effects.iter().any(|effect| matches!(effect, Effect::Rejected(_)));
         holds!(!rejected, "I7 authority at sequencing: leaf {index} was sequenced against the rules");
+        self.waits(index, entry, at)?;
         self.govern(index, entry)
+    }
+
+    /// I8: nothing of a year that waits for its instant is public, and no release comes before it.
+    fn waits(&mut self, index: u64, entry: &Entry, at: WallMs) -> Verdict {
+        match &entry.card.act {
+            Act::Schedule { year, at } => drop(self.held.insert(*year, *at)),
+            Act::Release { year } => {
+                let early = self.held.remove(year).is_some_and(|instant| at < instant);
+                holds!(!early, "I8 no early byte: leaf {index} releases {year} before its instant");
+            }
+            Act::Report(report) if self.held.contains_key(&report.year) => {
+                let disclosures = self.ledger.disclosures();
+                let mut chain = disclosures.chain(&disclosures.resolve(report), report.year).iter();
+                let public = [RevisionState::Released, RevisionState::Superseded];
+                holds!(
+                    !chain.any(|revision| public.contains(&revision.state)),
+                    "I8 no early byte: leaf {index} is public, and {} waits for its instant",
+                    report.year
+                );
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// I9: revisions of one agency and year run 1, 2, 3 and each names the one before.

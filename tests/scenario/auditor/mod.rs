@@ -91,7 +91,7 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// After every turn of a machine: I3, I4, I5, I6, and at the root I7, I9, I12 for each new leaf.
+    /// After every turn of a machine: I3, I4, I5, I6, and at the root I7, I8, I9, I12 for each new leaf.
     pub fn look(&mut self, at: usize, site: &Site) -> Verdict {
         let node = site.node();
         self.checks += 1;

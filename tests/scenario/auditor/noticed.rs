@@ -160,6 +160,25 @@ fn i7_a_leaf_without_authority() {
 }
 
 #[test]
+fn i8_a_release_before_its_instant_and_a_report_that_does_not_wait() {
+    let (_world, [province, _, _, town], _) = reported(315);
+    let (_, WallMs(last)) = law_of(&province);
+    let waits_until = |instant| {
+        let mut law = law_of(&province).0;
+        law.held.insert(2023, WallMs(instant));
+        law
+    };
+    let [root, seed] = [&province, &town].map(|office| office.sim().sites[office.at].signing);
+    let index = province.sim().sites[0].node().own_log().0;
+    let (leaf, entry) = forged(&province, root, index, [last, last], Act::Release { year: 2023 });
+    breaks(waits_until(last + 1).next(&leaf, &entry), "I8 ");
+    waits_until(last).next(&leaf, &entry).expect("in time");
+    let nil = report(ReportAct::Nil, "330282108", 1, Digest::ZERO);
+    let (leaf, entry) = forged(&province, seed, 1, [last, last], nil);
+    breaks(waits_until(last + 1).next(&leaf, &entry), "I8 ");
+}
+
+#[test]
 fn i9_revisions_that_do_not_follow() {
     let (_world, [province, _, _, town], _) = reported(306);
     let (_, WallMs(last)) = law_of(&province);

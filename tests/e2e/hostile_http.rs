@@ -7,6 +7,7 @@ use crate::program::wait_until;
 use crate::reports::report;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -123,6 +124,7 @@ fn attack_45_two_hundred_of_the_dearest_questions_at_once_cost_a_bounded_share()
         "/feed.atom".to_owned(),
     ];
     let (over, most_threads, most_mib) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+    let begin = Barrier::new(200);
     let (slowest, answered) = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -133,8 +135,9 @@ fn attack_45_two_hundred_of_the_dearest_questions_at_once_cost_a_bounded_share()
         });
         let questions: Vec<_> = (0..200)
             .map(|number| {
-                let path = &dearest[number % dearest.len()];
+                let (path, begin) = (&dearest[number % dearest.len()], &begin);
                 scope.spawn(move || {
+                    begin.wait();
                     let within = Duration::from_secs(60);
                     http::send(&node.portal, "GET", path, &[], b"", within).map(|answer| answer.status)
                 })

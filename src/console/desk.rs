@@ -26,6 +26,10 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Within this time a form must be here, as long as a request's header may take: it has a few kilobytes.
+const FORM_ARRIVES_WITHIN: Duration = Duration::from_secs(5);
 
 /// A page: where it is, who sees it, what it is called in the navigation, and how it is made.
 pub(super) struct Page {
@@ -191,9 +195,13 @@ pub(super) async fn let_in(
     }
 }
 
-async fn fields(parts: Parts, body: Body) -> Option<Fields> {
+/// The fields of a form; none when they are too many, cannot be read, or do not come in time.
+pub(super) async fn fields(parts: Parts, body: Body) -> Option<Fields> {
     let request = Request::from_parts(parts, body);
-    Fielded::<Fields>::from_request(request, &()).await.ok().map(|Fielded(fields)| fields)
+    let coming = Fielded::<Fields>::from_request(request, &());
+    #[allow(clippy::disallowed_methods, reason = "an edge: a body that never ends is cut off here")]
+    let came = tokio::time::timeout(FORM_ARRIVES_WITHIN, coming).await;
+    came.ok()?.ok().map(|Fielded(fields)| fields)
 }
 
 fn done(verb: &'static Verb) -> MethodRouter<Console> {

@@ -1,6 +1,5 @@
 //! Coming in and going out.
 
-use super::deed::Fields;
 use super::desk::{self, bare};
 use super::gate::{self, COOKIE, Stop};
 use super::session::Door;
@@ -8,7 +7,7 @@ use super::sheet::{Block, Field, Form, Kind, Sheet};
 use super::users::{Role, User};
 use super::words::Lang;
 use super::{Actor, Console, Deed};
-use axum::extract::{Form as Fielded, FromRequest as _, OriginalUri, Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use data_encoding::HEXLOWER;
@@ -65,8 +64,7 @@ pub(super) async fn login(
         return desk::stopped(&console, lang, stop).await;
     }
     let (from, _) = gate::from(&console.rules, &parts);
-    let Ok(Fielded(fields)) = Fielded::<Fields>::from_request(Request::from_parts(parts, body), &()).await
-    else {
+    let Some(fields) = desk::fields(parts, body).await else {
         return desk::stopped(&console, lang, Stop::Token).await;
     };
     let field = |name: &str| fields.get(name).cloned().unwrap_or_default();

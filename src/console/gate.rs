@@ -97,6 +97,13 @@ fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
+/// What a header says that stands there once; a second one may be somebody else's.
+fn only(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next()?.to_str().ok()?;
+    all.next().is_none().then_some(first)
+}
+
 /// The name of `host:port`, without the port; none where it is not one.
 fn name_of(authority: &str) -> Option<&str> {
     match authority.strip_prefix('[') {
@@ -107,9 +114,7 @@ fn name_of(authority: &str) -> Option<&str> {
 
 /// Whether we are addressed by a name of ours. An address cannot be rebound; a name can.
 fn is_own_host(headers: &HeaderMap, hosts: &[String]) -> bool {
-    let mut given = headers.get_all(header::HOST).iter();
-    let (Some(Ok(host)), None) = (given.next().map(|host| host.to_str()), given.next()) else { return false };
-    name_of(host).is_some_and(|name| {
+    only(headers, header::HOST).and_then(name_of).is_some_and(|name| {
         name.parse::<IpAddr>().is_ok()
             || name.eq_ignore_ascii_case("localhost")
             || hosts.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -145,7 +150,9 @@ pub(super) fn addressed(rules: &ConsoleRules, request: &Parts) -> Result<(), Sto
 pub(super) fn from(rules: &ConsoleRules, request: &Parts) -> (String, bool) {
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
     let by_proxy = peer.is_some_and(|ip| (rules.is_proxy)(ip));
-    let named = text(&request.headers, "x-forwarded-for").and_then(|list| list.rsplit(',').next());
+    // Proxies add to the line that came, or a line of their own below it: the end of the last is the proxy's.
+    let mut lines = request.headers.get_all("x-forwarded-for").iter();
+    let named = lines.next_back().and_then(|line| line.to_str().ok()?.rsplit(',').next());
     let named = named.and_then(|ip| ip.trim().parse::<IpAddr>().ok()).filter(|_| by_proxy);
     let shown = named.or(peer).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
     (shown, by_proxy)
@@ -161,7 +168,7 @@ pub(super) fn enter(
     addressed(&console.rules, request)?;
     let (from, by_proxy) = from(&console.rules, request);
     let named = (by_proxy && !console.rules.proxy_header.is_empty())
-        .then(|| text(&request.headers, console.rules.proxy_header.as_str()))
+        .then(|| only(&request.headers, console.rules.proxy_header.as_str()))
         .flatten();
     let (name, form_token, cookie) = match named {
         Some(name) => (name.to_owned(), console.proxy_token(name).ok_or(Stop::Login)?, None),

@@ -3,7 +3,7 @@
 //!
 //! A mirror holds the whole root log with its entries and bodies. What is the mirror's own business stays behind: who it is,
 //! its receipts, its invitations, its cosignatures. The new root may hold less than the nodes below it, so it recovers as
-//! any old copy of a root does ([`super::recover`]) before the anchor's Delegate gets its place in the root log.
+//! any old copy of a root does (`super::recover`) before the anchor's Delegate gets its place in the root log.
 
 use super::anchor::Asked;
 use super::fact::{Fact, Identity};

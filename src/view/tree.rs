@@ -1,4 +1,4 @@
-//! The tree of divisions: where each stands, what it is called, what became of what ended. One rule ([`parent`]) for
+//! The tree of divisions: where each stands, what it is called, what became of what ended. One rule (`parent`) for
 //! sums and for coverage.
 //!
 //! The tree is that of now, for all years: who is looked after by whom is a fact of today, and a re-parented county

@@ -1,7 +1,7 @@
 //! What verification says of a sound node and of a damaged one; an index that is gone.
 
 use crate::federation::{Federation, Node};
-use crate::program::{Ended, run};
+use crate::program::{Ended, run, wait_until};
 use crate::reports::{published_file, report};
 use serde_json::Value;
 use std::fs;
@@ -136,7 +136,10 @@ pub(crate) fn listed(node: &Node) -> Vec<Value> {
     let mut seen = vec![list.clone()];
     for package in list["packages"].as_array().expect("packages") {
         let text = |pointer: &str| package.pointer(pointer).and_then(Value::as_str).expect("text").to_owned();
-        seen.push(node.api(&format!("/api/v1/packages/{}", text("/digest"))));
+        let path = format!("/api/v1/packages/{}", text("/digest"));
+        // A node that was damaged shows no body before it knows what was erased since.
+        wait_until("the body may be shown", 20, || (node.get(&path).status != 503).then_some(()));
+        seen.push(node.api(&path));
         let agency = crate::http::encode(&text("/agency/id"));
         for filter in [
             format!("division={}", text("/division/code")),

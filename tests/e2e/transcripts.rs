@@ -133,6 +133,11 @@ impl Reader {
                 let name = words[at].to_lowercase();
                 self.path(&name).to_str().expect("a plain path").to_owned()
             }
+            "BACKUP" => {
+                let backup = self.path("backup").to_str().expect("a plain path").to_owned();
+                self.node("city").run(&["backup", &backup]).expect_exit(0);
+                backup
+            }
             "ROSTER.csv" => self.file("roster.csv", "区划,机关,截止日期\n440100,市某局,01-31\n"),
             "台账.xlsx" => self.file("台账.xlsx", "an original"),
             // A report of its own each time; a correction is of the one before, with another figure.

@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///   key is one agency's, lies within its giver's validity and never comes back once revoked; a withdrawal needs no
 ///   agency's signature; who takes a node's place may keep its transport key.
 /// - 3: a key that has ended hands over to no other.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// The state that a prefix of the root log folds to.
 #[derive(Clone, Debug)]
@@ -205,7 +205,13 @@ impl Ledger {
                 // A year that is partly public cannot be held any more.
                 if self.disclosures.has_public_of(*year) { Err(RefusalCode::BadYear) } else { Ok(()) }
             }
-            Act::Template(_) | Act::Release { .. } | Act::Policy(_) => self.only_root(author),
+            Act::Release { year } => {
+                self.only_root(author)?;
+                // Whoever may release holds the clock; a release before its instant would show what waits.
+                let early = self.schedules.get(year).is_some_and(|instant| at < *instant);
+                if early { Err(RefusalCode::BadYear) } else { Ok(()) }
+            }
+            Act::Template(_) | Act::Policy(_) => self.only_root(author),
             Act::Refuse { origin, index, .. } => {
                 self.only_root(author)?;
                 // Every entry is answered once and in order; the root does not say what it would refuse.

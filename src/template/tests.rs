@@ -163,3 +163,15 @@ fn a_bad_file_is_refused_with_line_and_key() {
     assert!(Template::parse("t", &[b'#'; 70_000]).is_err());
     assert!(Template::parse("t", b"\xff").is_err());
 }
+
+/// A layout that no published header row showed says so.
+#[test]
+fn layouts_not_seen_in_print_are_provisional_and_no_others() {
+    let templates = templates().unwrap();
+    let provisional: BTreeSet<&str> = templates
+        .iter()
+        .filter(|template| template.provisional)
+        .map(|template| template.id.as_str())
+        .collect();
+    assert_eq!(provisional, BTreeSet::from(["coercion", "other-acts", "review-litigation", "staff"]));
+}

@@ -1,7 +1,6 @@
 //! Attachments: they climb to every ancestor by themselves, go on where they were cut, and reach others when asked for.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World, code};
+use crate::story::{Office, World, code, four_levels};
 use gongshi::digest::Digest;
 use gongshi::package::attachment::Attachment;
 use gongshi::package::body::{BODY_CHUNK_BYTES, Body, FORMAT, with_attachments};

@@ -1,8 +1,7 @@
 //! Attacks on authority and history through whole federations, by their numbers in the design's trials. What one rule of
 //! the fold refuses is tested beside it; here is what many machines make of it.
 
-use crate::climbing::four_levels;
-use crate::story::{World, code};
+use crate::story::{World, code, four_levels};
 use crate::world::Rng;
 use gongshi::digest::Digest;
 use gongshi::ledger::Verdict;

@@ -1,7 +1,6 @@
 //! Files instead of wires: a bundle is one side of a session, carried by hand.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World, code};
+use crate::story::{Office, World, code, four_levels};
 use gongshi::store::layout;
 use gongshi::sync::bundle::{BundleError, Header, Leg, Taken};
 use gongshi::sync::frame::{Frame, PackedEntry};

@@ -1,19 +1,8 @@
 //! Reports climb, the root's log comes back down, and every level shows the same.
 
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use gongshi::statement::Act;
 use gongshi::statement::card::Policy;
-
-/// A province with a city, a district and a town, joined one after another.
-pub fn four_levels(seed: u64) -> (World, [Office; 4]) {
-    let world = World::new(seed);
-    let province = world.province("330000");
-    let city = world.city("330200", &province);
-    let district = world.district("330282", &city);
-    let town = world.town("330282108", &district);
-    world.settle();
-    (world, [province, city, district, town])
-}
 
 #[test]
 fn a_report_climbs_four_levels_and_comes_back_once() {

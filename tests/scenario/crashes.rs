@@ -1,7 +1,6 @@
 //! Machines stop at any point of an append, lose their index, and come back.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use gongshi::record::Stop;
 use gongshi::statement::card::RefusalCode;
 

@@ -1,8 +1,7 @@
 //! Joining: tokens, approval, and who may publish for whom.
 
-use crate::climbing::four_levels;
 use crate::network::Outsider;
-use crate::story::{Answer, World, code};
+use crate::story::{Answer, World, code, four_levels};
 use gongshi::sync::enrol::InviteError;
 use gongshi::sync::frame::Frame;
 use gongshi::sync::limits::INVITE_MS;

@@ -1,7 +1,6 @@
 //! Illegal personal data was published: it is withdrawn with erasure, goes from every machine, and never comes back.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use gongshi::digest::Digest;
 use gongshi::record::{Record, Stream};
 use gongshi::store::{Read, layout};

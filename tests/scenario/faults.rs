@@ -1,7 +1,6 @@
 //! Faults of clocks, lines and messages, by their numbers in the design's trials.
 
-use crate::climbing::four_levels;
-use crate::story::Office;
+use crate::story::{Office, four_levels};
 use gongshi::digest::Digest;
 use gongshi::statement::card::RefusalCode;
 use gongshi::sync::Event;

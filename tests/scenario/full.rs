@@ -1,7 +1,6 @@
 //! Disks that are full: nothing new is taken, nothing is lost, and all goes on by itself.
 
-use crate::climbing::four_levels;
-use crate::story::Office;
+use crate::story::{Office, four_levels};
 
 fn full(office: &Office, is_full: bool) {
     office.sim().sites[office.at].disk.with(|record| record.set_full(is_full));

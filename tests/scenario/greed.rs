@@ -1,9 +1,8 @@
 //! Neighbours that ask for more than they need: what one of them gets in one turn is bounded, however it asks
 //! (attack 42).
 
-use crate::climbing::four_levels;
 use crate::network::Carried;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use gongshi::statement::Act;
 use gongshi::statement::card::Policy;
 use gongshi::sync::frame::Frame;

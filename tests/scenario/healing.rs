@@ -1,8 +1,7 @@
 //! Damage: flipped bits of a record, frames that are gone, bodies that rot in the index. A node heals from its
 //! neighbours or refuses to start; it never shows, sends or signs what is not so.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use crate::world::{Rng, Sim};
 use gongshi::digest::Digest;
 use gongshi::log::checkpoint::root_origin;

@@ -1,8 +1,7 @@
 //! Keys over the years: delegations end and are renewed, keys rotate again and again, agencies sign their own packages, the
 //! anchor gives the root another key.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World, code};
+use crate::story::{Office, World, code, four_levels};
 use crate::world::Site;
 use gongshi::digest::Digest;
 use gongshi::ledger::RevisionState;

@@ -1,8 +1,7 @@
 //! Parents that are gone, swallow or freeze: what was sent reaches the root by another ancestor, and the alarm is
 //! raised where the sender sits.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World, code};
+use crate::story::{Office, World, code, four_levels};
 use gongshi::statement::card::RefusalCode;
 use gongshi::sync::Event;
 use gongshi::sync::ask::PathError;

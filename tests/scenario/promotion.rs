@@ -1,8 +1,7 @@
 //! The root's machine is lost for good: what a mirror holds goes on as the root's record, under keys that the anchor names.
 
-use crate::climbing::four_levels;
 use crate::healing::frames_of;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use gongshi::log::checkpoint::{Checkpoint, root_origin};
 use gongshi::log::note::{self, Note};
 use gongshi::record::{Batch, Frame, MemoryRecord, Record, Stream};

@@ -1,7 +1,6 @@
 //! One time for all levels, in a world with wrong clocks and cut lines.
 
-use crate::climbing::four_levels;
-use crate::story::Office;
+use crate::story::{Office, four_levels};
 use gongshi::ledger::RevisionState;
 use gongshi::record::{Record, Stop};
 use gongshi::sync::Event;

@@ -1,7 +1,6 @@
 //! Machines that come back as an old copy of themselves recover before they sign.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World};
+use crate::story::{Office, World, four_levels};
 use crate::world::Rng;
 use gongshi::digest::Digest;
 use gongshi::record::{Mark, MemoryRecord};

@@ -81,6 +81,17 @@ impl Drop for World {
     }
 }
 
+/// A province with a city, a district and a town, joined one after another.
+pub fn four_levels(seed: u64) -> (World, [Office; 4]) {
+    let world = World::new(seed);
+    let province = world.province("330000");
+    let city = world.city("330200", &province);
+    let district = world.district("330282", &city);
+    let town = world.town("330282108", &district);
+    world.settle();
+    (world, [province, city, district, town])
+}
+
 pub fn code(text: &str) -> DivisionCode {
     text.parse().expect("a division code")
 }

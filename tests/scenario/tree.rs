@@ -1,7 +1,6 @@
 //! Nodes that move, and keys that ended: who is let in, and who goes on in a division.
 
-use crate::climbing::four_levels;
-use crate::story::{Office, World, code};
+use crate::story::{Office, World, code, four_levels};
 use gongshi::division::DivisionCode;
 use gongshi::statement::card::RefusalCode;
 use gongshi::sync::Event;

@@ -1,7 +1,6 @@
 //! Those who lie: forged leaves, wrong checkpoints, two histories, restored machines.
 
-use crate::climbing::four_levels;
-use crate::story::{Keys, Office, World, code};
+use crate::story::{Keys, Office, World, code, four_levels};
 use gongshi::digest::Digest;
 use gongshi::ledger::FOLD_VERSION;
 use gongshi::log::checkpoint::{Checkpoint, node_origin, root_origin};

@@ -106,6 +106,8 @@ fn a_schedule_holds_its_year_and_comes_too_late_for_a_public_one() {
     federation.shows(&[(&id, 2023, 1, open, "released")]);
     assert_eq!(schedule(&mut federation, 2024), Verdict::Accept, "another instant, nothing is public yet");
     let year_2022 = federation.submits(&other_town(), 2022);
+    assert_eq!(federation.says(&root(), Act::Release { year: 2024 }), refused(BadYear), "before its instant");
+    federation.at = WallMs(NOON.0 + 86_400_000);
     federation.releases(2024);
     federation.shows(&[
         (&id, 2023, 1, open, "released"),

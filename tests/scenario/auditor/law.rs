@@ -76,32 +76,40 @@ impl Law {
             self.has_authority(index, entry, report, at)?;
             self.follows(index, entry, report)?;
         }
+        self.releases(index, entry, at)?;
         let effects = self.ledger.apply(leaf, entry);
         let rejected = effects.iter().any(|effect| matches!(effect, Effect::Rejected(_)));
         holds!(!rejected, "I7 authority at sequencing: leaf {index} was sequenced against the rules");
-        self.waits(index, entry, at)?;
+        self.waits(index, entry)?;
         self.govern(index, entry)
     }
 
-    /// I8: nothing of a year that waits for its instant is public, and no release comes before it.
-    fn waits(&mut self, index: u64, entry: &Entry, at: WallMs) -> Verdict {
+    /// I8: no release comes before its instant.
+    fn releases(&mut self, index: u64, entry: &Entry, at: WallMs) -> Verdict {
         match &entry.card.act {
             Act::Schedule { year, at } => drop(self.held.insert(*year, *at)),
             Act::Release { year } => {
                 let early = self.held.remove(year).is_some_and(|instant| at < instant);
                 holds!(!early, "I8 no early byte: leaf {index} releases {year} before its instant");
             }
-            Act::Report(report) if self.held.contains_key(&report.year) => {
-                let disclosures = self.ledger.disclosures();
-                let mut chain = disclosures.chain(&disclosures.resolve(report), report.year).iter();
-                let public = [RevisionState::Released, RevisionState::Superseded];
-                holds!(
-                    !chain.any(|revision| public.contains(&revision.state)),
-                    "I8 no early byte: leaf {index} is public, and {} waits for its instant",
-                    report.year
-                );
-            }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// I8: nothing of a year that waits for its instant is public.
+    fn waits(&self, index: u64, entry: &Entry) -> Verdict {
+        if let Act::Report(report) = &entry.card.act
+            && self.held.contains_key(&report.year)
+        {
+            let disclosures = self.ledger.disclosures();
+            let mut chain = disclosures.chain(&disclosures.resolve(report), report.year).iter();
+            let public = [RevisionState::Released, RevisionState::Superseded];
+            holds!(
+                !chain.any(|revision| public.contains(&revision.state)),
+                "I8 no early byte: leaf {index} is public, and {} waits for its instant",
+                report.year
+            );
         }
         Ok(())
     }

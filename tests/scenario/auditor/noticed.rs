@@ -2,8 +2,7 @@
 
 use super::law::Law;
 use super::{Auditor, Edition, Verdict};
-use crate::climbing::four_levels;
-use crate::story::{Keys, Office, World, code};
+use crate::story::{Keys, Office, World, code, four_levels};
 use gongshi::digest::Digest;
 use gongshi::log::checkpoint::Checkpoint;
 use gongshi::statement::{Act, Entry, Leaf, ReportAct, ReportCard};

@@ -3,6 +3,7 @@
 //! Workbooks and CSV both become sheets, so that one reader finds the tables in either.
 
 use crate::package::cell::Raw;
+use crate::package::finding;
 use std::collections::BTreeMap;
 
 /// A place in a sheet: row and column, both from 0.
@@ -69,17 +70,8 @@ impl Sheet {
 
 /// `A1` for row 0, column 0.
 pub(super) fn cell_name((row, column): Place) -> String {
-    let mut letters = Vec::new();
-    let mut rest = column;
-    loop {
-        letters.push(char::from(b'A' + u8::try_from(rest % 26).unwrap_or_default()));
-        match (rest / 26).checked_sub(1) {
-            Some(higher) => rest = higher,
-            None => break,
-        }
-    }
-    let name: String = letters.into_iter().rev().collect();
-    format!("{name}{}", u64::from(row) + 1)
+    let at = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+    finding::cell_name(at(row), at(column))
 }
 
 /// The place that `B7` or `$B$7` names; `None` for anything else.

@@ -123,7 +123,7 @@ impl Finding {
 }
 
 /// `A1` for row 0, column 0; `AA3` for row 2, column 26.
-fn cell_name(row: usize, column: usize) -> String {
+pub fn cell_name(row: usize, column: usize) -> String {
     let mut letters = Vec::new();
     let mut rest = column;
     loop {

@@ -36,23 +36,30 @@ const SCHEMA: &str = "gongshi.backup/1";
 /// How much is copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// What belongs to a backup.
+/// Where a node stood when it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Manifest {
-    schema: String,
+pub(super) struct Standing {
     /// The node.
     pub(super) code: String,
     pub(super) name: String,
     pub(super) federation: Digest,
     /// Its signing key then.
     pub(super) key: PublicKey,
-    /// When it was written.
+    /// When that was.
     pub(super) created_at: WallMs,
     /// Root-log leaves, and entries of its own log.
     pub(super) root_log: u64,
     pub(super) own_log: u64,
     /// Erasures that the record had done.
     pub(super) erasures: u64,
+}
+
+/// What belongs to a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    schema: String,
+    #[serde(flatten)]
+    pub(super) standing: Standing,
     /// Which of the numbered directories it is.
     generation: u64,
     files: Vec<Filed>,
@@ -70,16 +77,16 @@ struct Filed {
 /// What is to be backed up, as the node says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Inventory {
-    pub(super) code: String,
-    pub(super) name: String,
-    pub(super) federation: Digest,
-    pub(super) key: PublicKey,
-    pub(super) created_at: WallMs,
-    pub(super) root_log: u64,
-    pub(super) own_log: u64,
-    pub(super) erasures: u64,
+    pub(super) standing: Standing,
     /// Files below the data directory and their durable lengths in bytes.
     pub(super) files: Vec<(String, u64)>,
+}
+
+impl Standing {
+    /// True when both are of one node.
+    fn is_of(&self, other: &Self) -> bool {
+        (&self.code, self.federation) == (&other.code, other.federation)
+    }
 }
 
 impl Manifest {
@@ -178,14 +185,16 @@ mod tests {
     fn a_manifest_with_any_byte_changed_is_damaged_and_one_that_reaches_out_is_refused() {
         let mut manifest = Manifest {
             schema: SCHEMA.to_owned(),
-            code: "330200".to_owned(),
-            name: "宁波市".to_owned(),
-            federation: Digest::ZERO,
-            key: PublicKey::from_bytes([7; 32]),
-            created_at: WallMs(1),
-            root_log: 2,
-            own_log: 3,
-            erasures: 0,
+            standing: Standing {
+                code: "330200".to_owned(),
+                name: "宁波市".to_owned(),
+                federation: Digest::ZERO,
+                key: PublicKey::from_bytes([7; 32]),
+                created_at: WallMs(1),
+                root_log: 2,
+                own_log: 3,
+                erasures: 0,
+            },
             generation: 1,
             files: vec![Filed { path: "record/facts/0.seg".to_owned(), bytes: 1, sha256: Digest::ZERO }],
         };

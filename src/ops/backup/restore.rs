@@ -125,12 +125,12 @@ fn check_keys(keys: &Path, manifest: &Manifest) -> Result<(), Failure> {
         );
         let key = SecretKey::from_pkcs8_pem(&pem)
             .map_err(|error| Failure::new(10, "bad_key_file", format!("{}：{error}", path.display())))?;
-        if name == "signing.pem" && key.public() != manifest.key {
+        if name == "signing.pem" && key.public() != manifest.standing.key {
             let message = format!(
                 "{}：不是备份中节点 {} 的密钥；若其后换过密钥，请用上级的 invite --replace / not the key of {} in the backup; if it was rotated since, the parent's invite --replace helps",
                 path.display(),
-                manifest.code,
-                manifest.code
+                manifest.standing.code,
+                manifest.standing.code
             );
             return Err(Failure::new(6, "other_nodes_key", message));
         }

@@ -29,13 +29,13 @@ pub(in crate::ops) fn write(door: &mut dyn Door, data: &Path, dir: &Path) -> Res
     let before = Manifest::read(dir)?;
     let mut inventory = inventory(door)?;
     match &before {
-        Some(before) if (&before.code, before.federation) != (&inventory.code, inventory.federation) => {
+        Some(before) if !before.standing.is_of(&inventory.standing) => {
             let message = format!(
                 "{}：已有 {} {} 的备份，请换一个目录 / a backup of {} is here: use another directory",
                 dir.display(),
-                before.code,
-                before.name,
-                before.code
+                before.standing.code,
+                before.standing.name,
+                before.standing.code
             );
             return Err(Failure::new(6, "backup_of_other_node", message));
         }
@@ -56,28 +56,14 @@ pub(in crate::ops) fn write(door: &mut dyn Door, data: &Path, dir: &Path) -> Res
         let (files, copied) =
             collect(data, dir, &place, &inventory, before.as_ref()).map_err(|e| failed(&place, e))?;
         let later = self::inventory(door)?;
-        if later.erasures != inventory.erasures {
+        if later.standing.erasures != inventory.standing.erasures {
             // What was erased meanwhile must not be in it.
             inventory = later;
             continue;
         }
-        let Inventory { code, name, federation, key, created_at, root_log, own_log, erasures, .. } =
-            inventory;
-        let schema = SCHEMA.to_owned();
         let bytes = files.iter().map(|file| file.bytes).sum();
-        let manifest = Manifest {
-            schema,
-            code,
-            name,
-            federation,
-            key,
-            created_at,
-            root_log,
-            own_log,
-            erasures,
-            generation,
-            files,
-        };
+        let manifest =
+            Manifest { schema: SCHEMA.to_owned(), standing: inventory.standing, generation, files };
         // If we stop before this, the backup before stands.
         put_manifest(dir, &manifest).map_err(|error| failed(dir, error))?;
         if let Some(before) = before {
@@ -115,8 +101,9 @@ fn collect(
             make_dir(parent)?;
         }
         // Segments only grow, except where bodies are erased. The configuration may change at the same length.
-        let same =
-            before.filter(|before| before.erasures == inventory.erasures && path.starts_with("record/"));
+        let same = before.filter(|before| {
+            before.standing.erasures == inventory.standing.erasures && path.starts_with("record/")
+        });
         let same = same.and_then(|before| {
             let old = before.files.iter().find(|old| old.path == *path && old.bytes == *bytes)?;
             Some((dir.join(before.generation.to_string()).join(path), old.sha256))

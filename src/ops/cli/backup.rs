@@ -36,20 +36,20 @@ pub(super) fn backup(global: &Global, backup: &Backup) -> Result<Outcome, Failur
     drop(door);
     // The backup stands whether or not it could be noted.
     let _ = ask(global, Request::Note(Noting::Backup(backup.dir.display().to_string())));
-    let (manifest, dir) = (&written.manifest, backup.dir.display());
+    let (standing, dir) = (&written.manifest.standing, backup.dir.display());
     let document = json!({
-        "schema": "gongshi.backup/1", "dir": dir.to_string(), "code": manifest.code, "name": manifest.name,
-        "federation": manifest.federation, "created_at": manifest.created_at.to_string(),
-        "root_log": {"size": manifest.root_log}, "log": {"size": manifest.own_log},
+        "schema": "gongshi.backup/1", "dir": dir.to_string(), "code": standing.code, "name": standing.name,
+        "federation": standing.federation, "created_at": standing.created_at.to_string(),
+        "root_log": {"size": standing.root_log}, "log": {"size": standing.own_log},
         "bytes": written.bytes, "copied": written.copied,
     });
     let zh = format!(
         "已备份 {} {}：根日志 {} 条，{} 字节（新拷贝 {}）\n  {dir}\n备份不含密钥：请另行保管 keys 目录",
-        manifest.code, manifest.name, manifest.root_log, written.bytes, written.copied
+        standing.code, standing.name, standing.root_log, written.bytes, written.copied
     );
     let en = format!(
         "{} {} backed up: {} root-log leaves, {} bytes ({} copied anew)\n  {dir}\nNo key is in it: keep the keys directory elsewhere",
-        manifest.code, manifest.name, manifest.root_log, written.bytes, written.copied
+        standing.code, standing.name, standing.root_log, written.bytes, written.copied
     );
     Ok(Outcome::done(document, global.words(&zh, &en)))
 }
@@ -57,17 +57,17 @@ pub(super) fn backup(global: &Global, backup: &Backup) -> Result<Outcome, Failur
 pub(super) fn restore(global: &Global, options: &Restore) -> Result<Outcome, Failure> {
     let data = global.data();
     let restored = restore_to(&options.from, &data, options.keys.as_deref(), options.dry_run)?;
-    let (manifest, place) = (&restored.manifest, data.path().display());
+    let (standing, place) = (&restored.manifest.standing, data.path().display());
     let document = json!({
-        "schema": "gongshi.restore/1", "data": place.to_string(), "code": manifest.code, "name": manifest.name,
-        "federation": manifest.federation, "created_at": manifest.created_at.to_string(),
-        "root_log": {"size": manifest.root_log}, "log": {"size": manifest.own_log}, "bytes": restored.bytes,
+        "schema": "gongshi.restore/1", "data": place.to_string(), "code": standing.code, "name": standing.name,
+        "federation": standing.federation, "created_at": standing.created_at.to_string(),
+        "root_log": {"size": standing.root_log}, "log": {"size": standing.own_log}, "bytes": restored.bytes,
         "dry_run": options.dry_run, "has_keys": restored.has_keys,
     });
     if !options.dry_run {
-        super::note(&data, "restore", &manifest.code);
+        super::note(&data, "restore", &standing.code);
     }
-    let what = format!("{} {} {}", manifest.code, manifest.name, manifest.created_at);
+    let what = format!("{} {} {}", standing.code, standing.name, standing.created_at);
     let (zh, en) = match (options.dry_run, restored.has_keys) {
         (true, _) => (format!("备份完好：{what}"), format!("the backup is whole: {what}")),
         (_, true) => (

@@ -52,7 +52,7 @@ impl CommandDoor {
     /// Root-log leaves held.
     pub(super) fn root_size(&mut self) -> Result<u64, Failure> {
         match self.ask(Request::Inventory)? {
-            Reply::Inventory(inventory) => Ok(inventory.root_log),
+            Reply::Inventory(inventory) => Ok(inventory.standing.root_log),
             _ => Err(unexpected()),
         }
     }

@@ -1,7 +1,7 @@
 //! What is to be backed up, at one moment between two turns.
 
 use super::{Failure, Reply};
-use crate::ops::backup::Inventory;
+use crate::ops::backup::{Inventory, Standing};
 use crate::ops::data_dir::DataDir;
 use crate::store::{StoreError, layout};
 use crate::sync::{Node, Turn};
@@ -23,7 +23,7 @@ pub(super) fn inventory(node: &Node, turn: &Turn<'_>, data: &DataDir) -> Result<
     };
     let erasures = turn.get(layout::ERASURES)?.and_then(|count| count.try_into().ok());
     let identity = node.identity();
-    Ok(Reply::Inventory(Box::new(Inventory {
+    let standing = Standing {
         code: identity.division.to_string(),
         name: identity.name.clone(),
         federation: node.federation(),
@@ -32,8 +32,8 @@ pub(super) fn inventory(node: &Node, turn: &Turn<'_>, data: &DataDir) -> Result<
         root_log: node.root_log().0,
         own_log: node.own_size(),
         erasures: erasures.map_or(0, u64::from_be_bytes),
-        files,
-    })))
+    };
+    Ok(Reply::Inventory(Box::new(Inventory { standing, files })))
 }
 
 fn files(data: &Path) -> io::Result<Vec<(String, u64)>> {

@@ -1,9 +1,10 @@
 //! `gongshi man`: manual pages from the same words as `--help`.
 
 use super::Outcome;
-use super::args::{Args, Global};
+use super::args::Global;
+use super::manual;
 use crate::ops::service::Failure;
-use clap::{Args as ClapArgs, Command, CommandFactory};
+use clap::{Args as ClapArgs, Command};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub(super) struct Man {
 }
 
 pub(super) fn run(global: &Global, man: &Man) -> Result<Outcome, Failure> {
-    let mut root = Args::command();
+    let mut root = manual::command();
     root.build();
     if let Some(dir) = &man.dir {
         let mut pages = Vec::new();
@@ -46,7 +47,8 @@ fn page(command: &Command, name: &str) -> std::io::Result<String> {
     let mut page = Vec::new();
     let command = command.clone().display_name(name.to_owned());
     clap_mangen::Man::new(command).title(name).manual("Gongshi").render(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    // The generator calls what stands behind the options so.
+    Ok(String::from_utf8_lossy(&page).replace(".SH EXTRA", ".SH \"用法 / USE\""))
 }
 
 fn write_all(command: &Command, name: &str, dir: &Path, pages: &mut Vec<String>) -> Result<(), Failure> {
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_and_every_help_is_in_both_languages() {
-        let mut root = Args::command();
+        let mut root = manual::command();
         root.build();
         let mut open = vec![(root, "gongshi".to_owned())];
         let mut seen = 0;

@@ -32,6 +32,7 @@ mod link;
 mod locale;
 mod look;
 mod man;
+mod manual;
 mod marked;
 mod net;
 mod nothing;
@@ -66,7 +67,7 @@ use super::data_dir::DataDirError;
 use super::service::Failure;
 use crate::config::{ConfigError, Log, LogLevel};
 use args::{Args, Command};
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::Write;
@@ -115,7 +116,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let colourless = arguments.iter().any(|argument| argument == "--no-color");
     let choice = if colourless { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
-    let parsed = Args::command().color(choice).try_get_matches_from(arguments);
+    let parsed = manual::command().color(choice).try_get_matches_from(arguments);
     let args = match parsed.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(error) => {
@@ -185,7 +186,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Explain { code } => explain::run(&global, code.as_deref()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "gongshi", &mut script);
+            clap_complete::generate(shell, &mut manual::command(), "gongshi", &mut script);
             Ok(Outcome::done(Value::Null, String::from_utf8_lossy(&script)))
         }
         Command::Man(man) => man::run(&global, &man),

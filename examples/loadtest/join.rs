@@ -29,9 +29,8 @@ pub(crate) fn run(bed: &mut Bed, _: Size) {
     bed.more.push(serve.spawn().expect("a process"));
     let late = Node { code: "330282109".to_owned(), data, portal, console };
     until("an answer", || http::try_get(&late.portal, "/api/v1/node").is_ok());
-    let wanted = bed.province().document();
     until("the same view", || {
-        let shown = late.document();
+        let (shown, wanted) = (late.document(), bed.province().document());
         shown["view_root"] == wanted["view_root"] && shown["root_log"] == wanted["root_log"]
     });
     let figure = format!("{}; {}", time(enrolled), time(begun.elapsed()));

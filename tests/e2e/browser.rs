@@ -11,13 +11,17 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Browsers at once.
 static ONE: Mutex<()> = Mutex::new(());
 /// A page on a busy machine.
 const PAGE_WITHIN: Duration = Duration::from_secs(60);
+/// A part of a page that is being loaded.
+const PART_WITHIN: Duration = Duration::from_secs(10);
+/// From a click to the next page, where there is one.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 /// The key under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// The Tab and Enter keys (WebDriver, "Keyboard actions").
@@ -149,10 +153,22 @@ impl Browser {
         found.iter().map(|element| Element { browser: self, id: id(element) }).collect()
     }
 
-    /// The first that a selector finds; there must be one.
+    /// The first that a selector finds, on this page or the one that is being loaded; there must be one.
     pub(crate) fn find(&self, css: &str) -> Element<'_> {
-        let found = self.all(css).into_iter().next();
+        let found = self.patiently(|| self.all(css).into_iter().next());
         found.unwrap_or_else(|| panic!("nothing is {css} on {}: {}", self.url(), self.text()))
+    }
+
+    /// What is there, or will be once the page has come.
+    fn patiently<T>(&self, look: impl Fn() -> Option<T>) -> Option<T> {
+        let begun = Instant::now();
+        loop {
+            let found = look();
+            if found.is_some() || begun.elapsed() > PART_WITHIN {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The link or button that says this.
@@ -160,10 +176,13 @@ impl Browser {
         let path = format!(
             "//a[contains(normalize-space(.), '{text}')] | //button[contains(normalize-space(.), '{text}')]"
         );
-        let found = self.post("/elements", &json!({"using": "xpath", "value": path}));
-        let id = found[0][ELEMENT].as_str();
+        let look = || {
+            let found = self.post("/elements", &json!({"using": "xpath", "value": path}));
+            found[0][ELEMENT].as_str().map(str::to_owned)
+        };
+        let id = self.patiently(look);
         let id = id.unwrap_or_else(|| panic!("nothing says {text} on {}: {}", self.url(), self.text()));
-        Element { browser: self, id: id.to_owned() }
+        Element { browser: self, id }
     }
 
     /// The text that a person sees.
@@ -250,9 +269,21 @@ impl Element<'_> {
         format!("/element/{}{verb}", self.id)
     }
 
-    /// Clicks it.
+    /// Clicks it, and waits a moment for the next page where it leads to one: the driver may answer before the browser
+    /// has begun to leave. A download never leaves.
     pub(crate) fn click(&self) {
+        let leads = "document.documentElement.dataset.left = 'no'; \
+                     return !!arguments[0].closest('a[href], button:not([type=button]), input[type=submit]')";
+        let leads = self.browser.script(leads, &[json!({ELEMENT: self.id})]);
         self.browser.post(&self.path("/click"), &json!({}));
+        let begun = Instant::now();
+        while leads == true && begun.elapsed() < LEAVES_WITHIN {
+            let stays = "return document.documentElement.dataset.left === 'no' || document.readyState !== 'complete'";
+            if self.browser.script(stays, &[]) == false {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Types into it; a path, where it takes a file.

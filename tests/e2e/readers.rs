@@ -77,7 +77,7 @@ fn a_stranger_finds_last_years_inspections_of_a_town_downloads_and_checks_them_i
     browser.picture("citizen-2-search");
     browser.saying("大口屯镇").click();
     // The search leads to the newest year, which is last year.
-    assert!(browser.url().ends_with("/120115101/2025"), "{}", browser.url());
+    wait_until("the town's page", 10, || browser.url().ends_with("/120115101/2025").then_some(()));
     browser.picture("citizen-3-town");
     assert!(browser.text().contains("行政检查") && browser.text().contains("1,530"), "{}", browser.text());
     browser.saying("CSV").click();

@@ -132,6 +132,10 @@ impl PortalSource {
 }
 
 impl Source for PortalSource {
+    fn edition(&self) -> u64 {
+        self.current.edition()
+    }
+
     fn node(&self) -> NodeDoc {
         let snapshot = self.current.get();
         let log = |(size, root_hash)| LogDoc { size, root_hash };

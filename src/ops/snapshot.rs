@@ -5,6 +5,7 @@ use crate::sync::Node;
 use crate::trust::key::PublicKey;
 use crate::view::scope::Scope;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Sizes, roots and the served checkpoint, of one moment.
@@ -63,18 +64,30 @@ impl Snapshot {
 
 /// The newest snapshot, shared with the portal.
 #[derive(Clone)]
-pub(super) struct Current(Arc<RwLock<Arc<Snapshot>>>);
+pub(super) struct Current(Arc<Shared>);
+
+struct Shared {
+    newest: RwLock<Arc<Snapshot>>,
+    edition: AtomicU64,
+}
 
 impl Current {
     pub(super) fn new(snapshot: Snapshot) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(snapshot))))
+        Self(Arc::new(Shared { newest: RwLock::new(Arc::new(snapshot)), edition: AtomicU64::new(0) }))
     }
 
     pub(super) fn get(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn set(&self, snapshot: Snapshot) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        *self.0.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        // After it: what is made of the old one never counts as the new edition.
+        self.0.edition.fetch_add(1, Ordering::Release);
+    }
+
+    /// Another number after each change.
+    pub(super) fn edition(&self) -> u64 {
+        self.0.edition.load(Ordering::Acquire)
     }
 }

@@ -121,7 +121,7 @@ impl Cell {
 /// 不适用, also with spaces in it or in traditional characters.
 pub(super) fn is_not_applicable(printed: &str) -> bool {
     // Longer texts are not looked into: spaces within three characters are few.
-    printed.len() <= 64 && comparable(printed) == NOT_APPLICABLE
+    !printed.is_ascii() && printed.len() <= 64 && comparable(printed) == NOT_APPLICABLE
 }
 
 /// The number that a printed text certainly means in a column of `unit`, before scaling; `None` for anything

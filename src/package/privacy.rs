@@ -99,7 +99,9 @@ impl What {
 fn seen_in(text: &str) -> Vec<What> {
     let text = narrow(text);
     let mut seen: Vec<What> = runs(&text).iter().flat_map(|run| numbers(run)).collect();
-    let plain = HARMLESS.iter().fold(text, |text, harmless| text.replace(harmless, ""));
+    let plain = HARMLESS.iter().fold(text, |text, harmless| {
+        if text.contains(harmless) { text.replace(harmless, "").into() } else { text }
+    });
     if HEALTH.iter().any(|word| plain.contains(word)) {
         seen.push(What::Health);
     }
@@ -122,7 +124,8 @@ fn runs(text: &str) -> Vec<Vec<String>> {
                 joins = true;
                 continue;
             }
-            _ => runs.push(std::mem::take(&mut run)),
+            (_, Some(_)) => runs.push(std::mem::take(&mut run)),
+            (_, None) => {}
         }
         joins = false;
     }

@@ -153,6 +153,9 @@ impl Fake {
 }
 
 impl Source for Fake {
+    fn edition(&self) -> u64 {
+        0
+    }
     fn node(&self) -> NodeDoc {
         let log = |size| LogDoc { size, root_hash: digest(1) };
         NodeDoc {

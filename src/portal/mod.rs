@@ -15,7 +15,7 @@
 //!   `rollcall`, `about`
 //! - `openapi` the API described, `changes` the log for mirrors, `feed` Atom and sitemap, `dataset` JSON-LD
 //! - [`escape`] the one way text enters a page; `text` small words; [`known`] portals of other nodes
-//! - [`server`] the accept loop with its limits
+//! - `kept` answers given again while nothing changed; [`server`] the accept loop with its limits
 
 pub mod doc;
 pub mod escape;
@@ -42,6 +42,7 @@ mod download;
 mod feed;
 mod folio;
 mod frame;
+mod kept;
 mod kind;
 pub mod known;
 mod listing;

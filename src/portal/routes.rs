@@ -1,5 +1,6 @@
 //! The routes of the portal on one screen.
 
+use super::kept::{Answers, kept};
 use super::reply::{self, content_security_policy};
 use super::source::Source;
 use super::turn::{ENDINGS, Page, turned};
@@ -119,5 +120,7 @@ pub fn router(source: Arc<dyn Source>, config: &PortalConfig) -> Result<Router, 
     let policy = HeaderValue::from_str(&content_security_policy(&origins))
         .map_err(|_| BadBasePath(config.base_path.clone()))?;
     let guarded = axum::middleware::from_fn_with_state((Arc::clone(&portal.base), policy), reply::guard_of);
-    Ok(mounted.layer(guarded).with_state(portal))
+    let answers = axum::middleware::from_fn_with_state(Answers::new(Arc::clone(&portal.source)), kept);
+    // Headers of all answers are kept with them: the guard stands behind.
+    Ok(mounted.layer(guarded).layer(answers).with_state(portal))
 }

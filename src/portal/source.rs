@@ -236,6 +236,8 @@ pub struct Hits {
 
 /// The node, as the public portal reads it.
 pub trait Source: Send + Sync + 'static {
+    /// A number that is another one whenever what the portal shows has changed.
+    fn edition(&self) -> u64;
     /// `/api/v1/node`; size 0 and the empty roots before the first tail.
     fn node(&self) -> NodeDoc;
     /// `/.well-known/gongshi.json`.

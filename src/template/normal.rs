@@ -3,13 +3,14 @@
 //! These are for comparison only. What was printed is kept as printed.
 
 use crate::money::Unit;
+use std::borrow::Cow;
 use std::sync::LazyLock;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 /// Full-width ASCII (U+FF01 to U+FF5E) and the ideographic space become ASCII; nothing else changes, so that
 /// `①` or `½` never turns into a digit.
-pub fn narrow(text: &str) -> String {
-    text.chars().map(narrow_char).collect()
+pub fn narrow(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.chars().map(narrow_char).collect()) }
 }
 
 fn narrow_char(c: char) -> char {
@@ -24,15 +25,18 @@ fn narrow_char(c: char) -> char {
 /// The form in which headers, table names and units are compared: NFKC, no spaces of any kind, ASCII brackets,
 /// simplified characters (for those that occur in this field's headers).
 pub fn comparable(text: &str) -> String {
-    text.nfkc()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
-        .map(|c| match c {
-            // NFKC has made ［］ into [].
-            '〔' | '[' | '【' => '(',
-            '〕' | ']' | '】' => ')',
-            other => simplified(other),
-        })
-        .collect()
+    fn plain(text: impl Iterator<Item = char>) -> String {
+        text.filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}'))
+            .map(|c| match c {
+                // NFKC has made ［］ into [].
+                '〔' | '[' | '【' => '(',
+                '〕' | ']' | '】' => ')',
+                other => simplified(other),
+            })
+            .collect()
+    }
+    // Most headers and cells are in that form already, and to see it is cheap.
+    if is_nfkc_quick(text.chars()) == IsNormalized::Yes { plain(text.chars()) } else { plain(text.nfkc()) }
 }
 
 /// Traditional and simplified characters of the field's headers and units, pairwise.
@@ -64,6 +68,9 @@ fn simplified(c: char) -> char {
         pairs.sort_by_key(|(from, _)| *from);
         pairs
     });
+    if c.is_ascii() {
+        return c;
+    }
     match PAIRS.binary_search_by_key(&c, |(from, _)| *from) {
         Ok(at) => PAIRS.get(at).map_or(c, |(_, to)| *to),
         Err(_) => c,

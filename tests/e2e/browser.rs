@@ -278,7 +278,8 @@ impl Element<'_> {
         self.browser.post(&self.path("/click"), &json!({}));
         let begun = Instant::now();
         while leads == true && begun.elapsed() < LEAVES_WITHIN {
-            let stays = "return document.documentElement.dataset.left === 'no' || document.readyState !== 'complete'";
+            let stays =
+                "return document.documentElement.dataset.left === 'no' || document.readyState !== 'complete'";
             if self.browser.script(stays, &[]) == false {
                 return;
             }

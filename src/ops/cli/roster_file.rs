@@ -144,7 +144,7 @@ fn of_rows(rows: Rows, own: Option<&DivisionCode>) -> ReadRoster {
         let tidy = |(at, field): (usize, &String)| match at {
             1 => field.clone(),
             4 => day(&narrow(field)),
-            _ => narrow(field),
+            _ => narrow(field).into_owned(),
         };
         let tidy: Vec<String> = fields.iter().enumerate().map(tidy).collect();
         let texts: Vec<&str> = tidy.iter().map(String::as_str).collect();

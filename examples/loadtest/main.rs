@@ -16,7 +16,7 @@
 //! | `views` | P7 | sums of a division and year over HTTP |
 //! | `pages` | P8 | package, tile and page over 64 connections (peer: nginx on the same bytes) |
 //! | `restart` | P10 | the province is killed and started again: with its index, and without it |
-//! | `join` | P11 | an empty node joins and comes to agree |
+//! | `late` | P11 | an empty node joins and comes to agree |
 //! | `all` | | all of these in this order, on one federation |
 //!
 //! | option | meaning | default |
@@ -44,7 +44,7 @@ mod figures;
 #[allow(dead_code, reason = "the tests ask for more")]
 mod http;
 mod idle;
-mod join;
+mod late;
 mod one;
 mod pages;
 mod peers;
@@ -73,7 +73,7 @@ const WORKLOADS: [(&str, Workload); 8] = [
     ("views", views::run),
     ("pages", pages::run),
     ("restart", restart::run),
-    ("join", join::run),
+    ("late", late::run),
 ];
 
 fn main() -> ExitCode {
@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     let wanted = arguments.first().map_or("", String::as_str);
     let chosen: Vec<_> = WORKLOADS.iter().filter(|(name, _)| wanted == "all" || wanted == *name).collect();
     if chosen.is_empty() {
-        // The nodes are this same program: whatever is no workload is a command of Gongshi's.
+        // The nodes are this same program: whatever is no workload is a command of Gongshi's, so no workload has the name
+        // of one.
         return ExitCode::from(gongshi::ops::cli::run(std::env::args_os()));
     }
     let option = |name: &str, default: u64| {

@@ -34,5 +34,5 @@ pub(crate) fn run(bed: &mut Bed, _: Size) {
         shown["view_root"] == wanted["view_root"] && shown["root_log"] == wanted["root_log"]
     });
     let figure = format!("{}; {}", time(enrolled), time(begun.elapsed()));
-    say("join", &format!("P11 an empty town with {held} leaves to come: enrolled; shows the same"), &figure);
+    say("late", &format!("P11 an empty town with {held} leaves to come: enrolled; shows the same"), &figure);
 }

@@ -2,6 +2,7 @@
 
 use super::charts::{Bars, bars, shares};
 use super::folio::{Block, Cell, Figure, Folio, Grid, Head, Link, Square, Switch, crumbs};
+use super::headlines::{Headline, headlines};
 use super::reply::Problem;
 use super::source::{PlaceDoc, Source};
 use super::text::{grouped, segment};
@@ -9,21 +10,10 @@ use super::turn::Ask;
 use super::words::Lang;
 use crate::division::DivisionCode;
 use crate::view::{
-    By, ChangeView, ColumnView, PartOfView, SeriesQuery, Sum, TableView, View, ViewQuery, ViewScope, rows,
+    By, ChangeView, PartOfView, SeriesQuery, Sum, TableView, View, ViewQuery, ViewScope, rows,
 };
 use serde_json::json;
 
-/// Columns that head a page, the weightiest of each kind of act.
-const HEADLINES: [(&str, &str); 6] = [
-    ("licence", "granted"),
-    ("penalty", "total"),
-    ("penalty", "amount"),
-    ("coercion", "total"),
-    ("other-acts", "inspection"),
-    ("other-acts", "levy_amount"),
-];
-/// Headlines of a year that has none of those tables.
-const OTHER_HEADLINES_MAX: usize = 4;
 /// Years in a bar chart: rules ask for five years online.
 const YEARS_SHOWN: usize = 5;
 /// Differences listed on the page; its JSON has all.
@@ -35,9 +25,6 @@ pub(super) struct Year<'a> {
     place: &'a PlaceDoc,
     pub(super) view: &'a View,
 }
-
-/// A column of a table at the head of the page.
-type Headline<'a> = (&'a TableView, &'a ColumnView);
 
 /// `/{code}/{year}` and `/{code}/{year}/own`
 pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
@@ -69,7 +56,7 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     folio.eyebrow = format!("{code} · {}", lang.fill("{} 年度", &[&year.to_string()]));
     folio.crumbs = crumbs(lang, &place.above, year);
     folio.switches = about.switches();
-    let headlines = headlines(&view);
+    let headlines = headlines(&view.tables);
     folio.put("sums", lang.say("主要数字"), about.figures(&headlines));
     folio.put("coverage", lang.say("报送情况"), about.coverage());
     if scope == ViewScope::All && !place.children.is_empty() {
@@ -104,28 +91,10 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     Ok(folio)
 }
 
-/// The weightiest columns; of a year without those tables the first of each.
-fn headlines(view: &View) -> Vec<Headline<'_>> {
-    let find = |(table, column): &(&str, &str)| {
-        let table = view.tables.iter().find(|own| own.id == *table)?;
-        Some((table, table.columns.iter().find(|own| own.id == *column)?))
-    };
-    let found: Vec<Headline<'_>> = HEADLINES.iter().filter_map(find).collect();
-    if !found.is_empty() {
-        return found;
-    }
-    let last = |table: &'_ TableView| table.columns.len().checked_sub(1);
-    view.tables
-        .iter()
-        .filter_map(|table| Some((table, table.columns.get(last(table)?)?)))
-        .take(OTHER_HEADLINES_MAX)
-        .collect()
-}
-
 /// The main figures and who reported, for a page that shows no more of the year.
 pub(super) fn at_a_glance(lang: Lang, place: &PlaceDoc, view: &View) -> (Vec<Block>, Option<Vec<Block>>) {
     let about = Year { lang, place, view };
-    (about.figures(&headlines(view)), Some(about.coverage()))
+    (about.figures(&headlines(&view.tables)), Some(about.coverage()))
 }
 
 /// What a column is called away from its table.

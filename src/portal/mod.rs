@@ -9,7 +9,7 @@
 //! - `download` attachments, chunk by chunk
 //! - `folio` a page as data, `turn` from an address to a page, JSON, CSV or workbook, `words` the two languages,
 //!   `frame` what stands around it, `pages` rendering and errors, templates/ and assets/
-//! - a page a file: `start`, `listing`, `search`, `division` (with `division_tables`, `charts`), `origin` (what a sum is
+//! - a page a file: `start`, `listing`, `search`, `division` (with `headlines`, `division_tables`, `charts`), `origin` (what a sum is
 //!   made of), `across` (a table across agencies), `beside` (two side by side), `report` (with `report_tables`,
 //!   `report_proof`), `coverage` (with `coverage_grid`, `circular`), `corrections`, `calendar`, `dictionary`, `verify`,
 //!   `rollcall`, `about`
@@ -42,6 +42,7 @@ mod download;
 mod feed;
 mod folio;
 mod frame;
+mod headlines;
 mod kept;
 mod kind;
 pub mod known;

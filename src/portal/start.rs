@@ -23,7 +23,8 @@ pub(super) fn page(source: &dyn Source, ask: &Ask) -> Result<Folio, Problem> {
     folio.eyebrow = format!("{} · {}", lang.say(node.level.zh()), node.code);
     let years = overview.years.iter().map(|own| own.year);
     let span = years.clone().min().zip(years.clone().max()).map(|(first, last)| match first == last {
-        true => first.to_string(),
+        // With a word: a number alone would be shown with its digits grouped.
+        true => lang.count_plain("{} 年度", first),
         false => format!("{first}–{last}"),
     });
     let total: u64 = overview.years.iter().map(|own| own.count).sum();

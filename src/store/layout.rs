@@ -16,6 +16,8 @@ pub const ERASURES: &[u8] = b"n";
 pub const SCRUBBED: &[u8] = b"o";
 /// First byte of entries.
 pub const ENTRY: u8 = b'e';
+/// First byte of bodies' chunks.
+pub const BODY_CHUNK: u8 = b'c';
 /// First byte of bodies that are lacking here.
 pub const LACKING: u8 = b'j';
 /// First byte of refused entries.
@@ -67,7 +69,7 @@ pub fn body(digest: &Digest) -> Vec<u8> {
 }
 /// A body's chunk.
 pub fn body_chunk(digest: &Digest, chunk: u32) -> Vec<u8> {
-    key(b'c', &[digest.as_bytes(), &chunk.to_be_bytes()])
+    key(BODY_CHUNK, &[digest.as_bytes(), &chunk.to_be_bytes()])
 }
 /// A body's outline.
 pub fn body_outline(digest: &Digest) -> Vec<u8> {

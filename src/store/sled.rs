@@ -11,9 +11,9 @@
 
 mod long;
 
-use super::{Batch, Entry, Read, Store, StoreError};
+use super::{Batch, Entry, Read, Store, StoreError, layout};
 use crate::record::sync_dir;
-use long::{INLINE_BYTES_MAX, Long};
+use long::{INLINE_BYTES_MAX, Long, POINTER_BYTES};
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -183,7 +183,7 @@ impl Store for SledStore {
         for (key, value) in batch {
             match value {
                 // If we stop after this, the file has bytes that nothing points to.
-                Some(value) if value.len() > INLINE_BYTES_MAX => {
+                Some(value) if is_long(key, value) => {
                     operations.insert(key, self.long.keep(value).map_err(full_or_io)?);
                 }
                 Some(value) => operations.insert(key, value),
@@ -202,6 +202,13 @@ impl Store for SledStore {
     fn is_sound(&self) -> bool {
         !self.damaged.load(Ordering::Acquire)
     }
+}
+
+/// A long value, and any part of a body but a tiny one: it is written once, read whole, and would be written again with
+/// every page that it stands on.
+fn is_long(key: &[u8], value: &[u8]) -> bool {
+    let inline = if key.first() == Some(&layout::BODY_CHUNK) { POINTER_BYTES } else { INLINE_BYTES_MAX };
+    value.len() > inline
 }
 
 fn full_or_io(error: io::Error) -> StoreError {

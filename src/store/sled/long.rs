@@ -24,7 +24,7 @@ const NAME: &str = "long";
 /// looks like one.
 const MARK_BYTES: usize = 16;
 /// Mark, offset u64, length u32, CRC-32 of the value.
-const POINTER_BYTES: usize = MARK_BYTES + 16;
+pub(super) const POINTER_BYTES: usize = MARK_BYTES + 16;
 
 /// The file.
 pub(super) struct Long {

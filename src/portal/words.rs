@@ -73,15 +73,17 @@ impl Lang {
         self.say(zh).to_owned()
     }
 
-    /// The same with `{}` replaced in order.
+    /// The same with `{}` replaced in order, and `{s}` by the ending of the plural unless the value before it is 1.
     pub(super) fn fill(self, zh: &'static str, values: &[&str]) -> String {
         let mut out = String::new();
-        let mut values = values.iter();
+        let (mut values, mut plural) = (values.iter(), "s");
         for (at, part) in self.say(zh).split("{}").enumerate() {
             if at > 0 {
-                out.push_str(values.next().unwrap_or(&""));
+                let value = values.next().unwrap_or(&"");
+                plural = if *value == "1" { "" } else { "s" };
+                out.push_str(value);
             }
-            out.push_str(part);
+            out.push_str(&part.replace("{s}", plural));
         }
         out
     }
@@ -208,6 +210,12 @@ mod tests {
                 .collect();
             assert!(bare.is_empty(), "{bare:#?}");
         }
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        let say = |count: &str| Lang::En.fill("来自 {} 份报告", &[count]);
+        assert_eq!((say("1").as_str(), say("2").as_str()), ("from 1 report", "from 2 reports"));
     }
 
     #[test]

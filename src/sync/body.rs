@@ -2,7 +2,7 @@
 //!
 //! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
 
-use super::chunk::{PACKED_BYTES_MAX, delete_chunks, pack_chunk, read_chunk};
+use super::chunk::{delete_chunks, pack_chunk, read_chunk, unpack_chunk};
 use super::climb::Outcome;
 use super::erase::erased_by;
 use super::limits::{BODY_BYTES_MAX, CARRIED_BYTES_MAX};
@@ -63,21 +63,17 @@ impl PackedBody {
         if self.bytes != bytes || bytes > BODY_BYTES_MAX || self.chunks.len() as u64 != count {
             return Err(BodyError::Length(self.bytes, bytes));
         }
-        let mut content = Vec::new();
+        let (mut content, mut left) = (Vec::new(), bytes as usize);
         for (at, chunk) in self.chunks.iter().enumerate() {
-            if chunk.len() > PACKED_BYTES_MAX {
-                return Err(BodyError::Chunk(at));
+            let length = left.min(BODY_CHUNK_BYTES);
+            let unpacked = unpack_chunk(chunk, length);
+            let unpacked = unpacked.ok_or(BodyError::Chunk(at))?;
+            left -= length;
+            if content.is_empty() {
+                content = unpacked;
+            } else {
+                content.extend_from_slice(&unpacked);
             }
-            let unpacked =
-                zstd::bulk::decompress(chunk, BODY_CHUNK_BYTES).map_err(|_| BodyError::Chunk(at))?;
-            let last = at + 1 == self.chunks.len();
-            if !last && unpacked.len() != BODY_CHUNK_BYTES {
-                return Err(BodyError::Chunk(at));
-            }
-            content.extend_from_slice(&unpacked);
-        }
-        if content.len() as u64 != bytes {
-            return Err(BodyError::Length(content.len() as u64, bytes));
         }
         if body_digest(&self.salt, &content) != *digest {
             return Err(BodyError::Digest);

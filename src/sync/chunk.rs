@@ -5,6 +5,8 @@ use super::turn::Turn;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
 use crate::store::{Read, StoreError, layout, prefix_end};
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Compression level: 3 is zstd's default; figures in tables compress about four times with it, what is compressed
 /// already stays as it is.
@@ -12,9 +14,35 @@ const ZSTD_LEVEL: i32 = 3;
 /// Longest compressed chunk in bytes: what does not compress grows by less than a hundredth.
 pub const PACKED_BYTES_MAX: usize = BODY_CHUNK_BYTES + 1_024;
 
+/// What compresses and what unpacks, with their tables: to make them anew costs as much as a small chunk.
+struct Tools {
+    pack: Compressor<'static>,
+    unpack: Decompressor<'static>,
+}
+
+thread_local! {
+    static TOOLS: RefCell<Option<Tools>> = RefCell::new(Tools::new().ok());
+}
+
+impl Tools {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { pack: Compressor::new(ZSTD_LEVEL)?, unpack: Decompressor::new()? })
+    }
+}
+
 /// Compresses a chunk.
 pub fn pack_chunk(chunk: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(chunk, ZSTD_LEVEL).unwrap_or_default()
+    let packed = TOOLS.with_borrow_mut(|tools| tools.as_mut()?.pack.compress(chunk).ok());
+    packed.unwrap_or_default()
+}
+
+/// Unpacks a chunk that is so long; nothing more is ever unpacked. None when it is not.
+pub fn unpack_chunk(packed: &[u8], length: usize) -> Option<Vec<u8>> {
+    if packed.len() > PACKED_BYTES_MAX {
+        return None;
+    }
+    let unpacked = TOOLS.with_borrow_mut(|tools| tools.as_mut()?.unpack.decompress(packed, length).ok());
+    unpacked.filter(|chunk| chunk.len() == length)
 }
 
 /// A compressed chunk from the index.

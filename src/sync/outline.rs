@@ -4,7 +4,7 @@
 //! Chunks of a body are kept in their order; the body's head comes with the last, so a body is held or it is not.
 
 use super::body::BODY_FRAME;
-use super::chunk::PACKED_BYTES_MAX;
+use super::chunk::unpack_chunk;
 use super::limits::ATTACHMENT_BYTES_MAX;
 use super::node::Step;
 use super::turn::Turn;
@@ -73,14 +73,11 @@ impl Outline {
 
     /// Unpacks a chunk; none unless it is the one of this place. Never more than a chunk's bytes are unpacked.
     pub fn unpack(&self, at: u32, packed: &[u8]) -> Option<Vec<u8>> {
-        if packed.len() > PACKED_BYTES_MAX {
-            return None;
-        }
         let begins = u64::from(at) * BODY_CHUNK_BYTES as u64;
         let length = usize::try_from(self.bytes.checked_sub(begins)?).ok()?.min(BODY_CHUNK_BYTES);
         let (leaves, _) = self.leaves.as_chunks::<32>();
         let leaf = leaves.get(usize::try_from(at).ok()?)?;
-        let chunk = zstd::bulk::decompress(packed, length).ok().filter(|chunk| chunk.len() == length)?;
+        let chunk = unpack_chunk(packed, length)?;
         (body_leaf(&self.salt, &chunk).as_bytes() == leaf).then_some(chunk)
     }
 

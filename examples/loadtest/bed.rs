@@ -3,14 +3,16 @@
 use crate::http;
 use serde_json::Value;
 use std::io::{BufReader, Read};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for takes longer.
 const PATIENCE: Duration = Duration::from_secs(1800);
-/// Between two looks at what is waited for.
-const LOOK: Duration = Duration::from_micros(500);
+/// Between two looks at what is waited for: a hundredth of the time waited so far, within these. To look costs the nodes
+/// what they are measured by.
+const LOOK: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(20)];
 
 /// One node.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ pub(crate) fn until(what: &str, mut is_there: impl FnMut() -> bool) -> Duration 
     let begun = Instant::now();
     while !is_there() {
         assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(LOOK);
+        std::thread::sleep((begun.elapsed() / 100).clamp(LOOK[0], LOOK[1]));
     }
     begun.elapsed()
 }
@@ -78,6 +80,26 @@ impl Bed {
         Self { nodes: nodes.collect(), demo, dir, more: Vec::new() }
     }
 
+    /// Enrols a town below the district, which does not serve yet; and how long that took.
+    pub(crate) fn enrol(&self, code: &str, name: &str) -> (Node, Duration) {
+        let words = ["invite", "--level", "town", "--code", code, "--name", name, "--auto"];
+        let token = run(&words, &self.nodes[2].data)["token"].as_str().expect("a token").to_owned();
+        let (portal, console) = (free_address(), free_address());
+        let data = self.dir.path().join(code);
+        let begun = Instant::now();
+        let join = ["join", &token, "--listen", "127.0.0.1:0", "--portal", &portal, "--console", &console];
+        run(&join, &data);
+        (Node { code: code.to_owned(), data, portal, console }, begun.elapsed())
+    }
+
+    /// Starts a node that is not served.
+    pub(crate) fn serve(&mut self, node: &Node) {
+        let mut serve = program();
+        serve.arg("serve").arg("--data").arg(&node.data).stdin(Stdio::null()).stderr(Stdio::null());
+        self.more.push(serve.spawn().expect("a process"));
+        until("an answer", || http::try_get(&node.portal, "/api/v1/node").is_ok());
+    }
+
     pub(crate) fn province(&self) -> &Node {
         &self.nodes[0]
     }
@@ -97,6 +119,12 @@ impl Bed {
             views.all(|view| Some(view) == first)
         })
     }
+}
+
+/// An address that nobody listens at.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").to_string()
 }
 
 /// The document that is printed first, while the program that prints it goes on.

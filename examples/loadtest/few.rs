@@ -38,7 +38,7 @@ pub(crate) fn run(bed: &mut Bed, size: Size) {
     if !all.exists() || peers::rsync(&all, &copy).is_none() {
         return;
     }
-    let (new, _) = reports::write(bed.dir.path(), "few-peer", FEW);
+    let (new, _) = reports::write(bed.dir.path(), "few-peer", &bed.town().code, FEW);
     for entry in std::fs::read_dir(new).expect("a folder").filter_map(Result::ok) {
         std::fs::copy(entry.path(), all.join(format!("new-{}", entry.file_name().display())))
             .expect("a copy");

@@ -6,7 +6,7 @@ use crate::{Size, reports};
 use std::time::Instant;
 
 pub(crate) fn run(bed: &mut Bed, size: Size) {
-    let (folder, _) = reports::write(bed.dir.path(), "one", size.rounds);
+    let (folder, _) = reports::write(bed.dir.path(), "one", &bed.town().code, size.rounds);
     let (mut commands, mut climbs, mut trips) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..size.rounds {
         let file = folder.join(format!("{number:06}.json")).display().to_string();

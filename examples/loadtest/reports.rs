@@ -8,7 +8,7 @@ const UNITS: usize = 80;
 const KINDS: [&str; 8] =
     ["警告", "罚款", "没收违法所得", "暂扣许可证", "责令停产停业", "吊销许可证", "行政拘留", "其他"];
 
-fn report(number: usize, batch: &str) -> Value {
+fn report(number: usize, batch: &str, division: &str) -> Value {
     let kinds: Vec<usize> = (0..KINDS.len()).map(|kind| (number * 7 + kind * 13) % 400).collect();
     let rows: Vec<Vec<Value>> = (0..UNITS)
         .map(|unit| {
@@ -19,7 +19,7 @@ fn report(number: usize, batch: &str) -> Value {
         .collect();
     let columns: Vec<&str> = std::iter::once("单位名称").chain(KINDS).collect();
     json!({
-        "agency_name": format!("合成示例{batch}第{number}局"), "division_code": "330282108", "year": 2024,
+        "agency_name": format!("合成示例{batch}第{number}局"), "division_code": division, "year": 2024,
         "tables": {
             "行政处罚实施情况统计表": {
                 "unit": "宗;罚没金额为万元",
@@ -32,13 +32,13 @@ fn report(number: usize, batch: &str) -> Value {
     })
 }
 
-/// Writes so many report files into a new folder; the folder, and their bytes.
-pub(crate) fn write(dir: &Path, batch: &str, count: usize) -> (PathBuf, u64) {
+/// Writes so many report files of a division into a new folder; the folder, and their bytes.
+pub(crate) fn write(dir: &Path, batch: &str, division: &str, count: usize) -> (PathBuf, u64) {
     let folder = dir.join(format!("reports-{batch}"));
     std::fs::create_dir_all(&folder).expect("a folder");
     let mut bytes = 0;
     for number in 0..count {
-        let text = report(number, batch).to_string();
+        let text = report(number, batch, division).to_string();
         bytes += text.len() as u64;
         std::fs::write(folder.join(format!("{number:06}.json")), text).expect("a file");
     }

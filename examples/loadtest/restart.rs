@@ -1,10 +1,10 @@
 //! The province is killed and started again.
 
 use crate::Size;
-use crate::bed::{Bed, program, until};
+use crate::bed::{Bed, until};
 use crate::figures::{resident, say, time};
 use crate::http;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 pub(crate) fn run(bed: &mut Bed, _: Size) {
@@ -18,10 +18,7 @@ pub(crate) fn run(bed: &mut Bed, _: Size) {
             std::fs::remove_dir_all(province.data.join("index")).expect("the index");
         }
         let begun = Instant::now();
-        let mut serve = program();
-        serve.arg("serve").arg("--data").arg(&province.data).stdin(Stdio::null()).stderr(Stdio::null());
-        bed.more.push(serve.spawn().expect("a process"));
-        until("an answer", || http::try_get(&province.portal, "/api/v1/node").is_ok());
+        bed.serve(&province);
         let answered = begun.elapsed();
         until("all it held", || province.size() >= held);
         let figure =

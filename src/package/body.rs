@@ -191,7 +191,7 @@ fn check(body: &Body<'_>) -> Result<(), BodyError> {
 fn fits(cell: &Cell, column: &Column) -> bool {
     let figure = match (&cell.value, &cell.unit) {
         (None, None) => true,
-        (Some(_), Some(_)) => cell.state == State::Value && cell.unit == column.unit,
+        (Some(_), Some(_)) => cell.state == State::Value && cell.unit.as_deref() == column.unit.as_deref(),
         _ => false,
     };
     figure && (cell.state == State::Blank) == cell.printed.is_empty()

@@ -7,6 +7,7 @@ use super::unit::is_mark_for_nothing;
 use crate::money::{Exact, ExactError, Unit};
 use crate::template::normal::{comparable, narrow};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// The one spelling of "no such power here" in a cell.
 pub const NOT_APPLICABLE: &str = "不适用";
@@ -30,13 +31,13 @@ pub enum State {
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     /// The JSON token or string verbatim; empty for a blank cell.
-    pub printed: String,
+    pub printed: SmolStr,
     /// The exact figure in base units (宗, 元). Absent unless `state` is a number of a known unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Exact>,
     /// The base unit of `value`; absent exactly when `value` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
+    pub unit: Option<SmolStr>,
     /// What it is.
     pub state: State,
 }
@@ -72,7 +73,7 @@ impl Raw {
 
     /// The cell in a column of `unit`, and what is wrong with its number, if something is.
     pub fn into_cell(self, unit: Option<&Unit>) -> (Cell, Option<NumberFault>) {
-        let plain = |printed: String, state| Cell { printed, value: None, unit: None, state };
+        let plain = |printed: String, state| Cell { printed: printed.into(), value: None, unit: None, state };
         let (printed, number) = match self {
             Self::Blank => return (plain(String::new(), State::Blank), None),
             Self::Text(text) if text.trim().is_empty() => return (plain(String::new(), State::Blank), None),
@@ -95,7 +96,7 @@ impl Raw {
         let Ok(number) = number else { return (cell, Some(NumberFault::TooLong)) };
         let Some(unit) = unit else { return (cell, None) };
         cell.value = number.scaled(unit.factor);
-        cell.unit = cell.value.map(|_| unit.base.clone());
+        cell.unit = cell.value.map(|_| SmolStr::new(&unit.base));
         let fault = cell.value.is_none().then_some(NumberFault::TooLong);
         (cell, fault)
     }
@@ -244,7 +245,7 @@ mod tests {
         assert_eq!(number("1e3", "宗").1, Some(NumberFault::Exponent));
         let huge = "9".repeat(400);
         let (cell, fault) = number(&huge, "万元");
-        assert_eq!((cell.printed, cell.value, fault), (huge, None, Some(NumberFault::TooLong)));
+        assert_eq!((cell.printed, cell.value, fault), (huge.into(), None, Some(NumberFault::TooLong)));
         assert_eq!(number(&"9".repeat(28), "万元").1, Some(NumberFault::TooLong));
     }
 }

@@ -214,7 +214,8 @@ mod tests {
     }
 
     fn lines(difference: &Difference) -> Vec<String> {
-        let printed = |cell: &Option<Cell>| cell.as_ref().map_or("-".to_owned(), |cell| cell.printed.clone());
+        let printed =
+            |cell: &Option<Cell>| cell.as_ref().map_or("-".to_owned(), |cell| cell.printed.to_string());
         let line = |c: &CellChange| {
             let (before, after) = (printed(&c.before), printed(&c.after));
             format!("{} {}/{}/{} {before}>{after}", c.kind(), c.table, c.label, c.column)

@@ -41,14 +41,18 @@ pub fn plain_rows(table: &Table, labels: &[usize]) -> Vec<usize> {
 
 /// True for the label of a row that sums all others.
 pub fn is_total_label(label: &str) -> bool {
-    TOTALS.contains(&comparable(label).trim_end_matches(':'))
+    is_total(&comparable(label))
+}
+
+fn is_total(comparable: &str) -> bool {
+    TOTALS.contains(&comparable.trim_end_matches(':'))
 }
 
 fn is_sum(table: &Table, row: usize, labels: &[usize]) -> bool {
     let row = table.rows.get(row);
     let cells = labels.iter().filter_map(|at| row?.get(*at));
-    let mut labels = cells.map(|cell| cell.printed.as_str());
-    labels.any(|label| is_total_label(label) || comparable(label).ends_with(SUBTOTAL))
+    let mut labels = cells.map(|cell| comparable(&cell.printed));
+    labels.any(|label| is_total(&label) || label.ends_with(SUBTOTAL))
 }
 
 /// Compares the 合计 row with the sum of the others in `columns`. Differing sums are possible (a case of two

@@ -128,8 +128,8 @@ pub(super) fn changes(lang: Lang, after: u32, before: u32, found: &Difference) -
         Some(cell) => match cell.state {
             State::Blank => Cell::Nothing(lang.words("空白")),
             State::NotApplicable => Cell::Nothing(lang.words("不适用")),
-            State::Value => Cell::Printed(cell.printed.clone(), None),
-            State::Text => Cell::Text(cell.printed.clone()),
+            State::Value => Cell::Printed(cell.printed.to_string(), None),
+            State::Text => Cell::Text(cell.printed.to_string()),
         },
     };
     let row = |change: &CellChange| {

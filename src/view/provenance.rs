@@ -245,7 +245,7 @@ fn cells(reader: &Reader<'_>, revision: &Revision, parts: &Parts) -> Result<Vec<
                 table: reading.table.id.clone(),
                 column: column.clone(),
                 row: counted.row + 1,
-                printed: counted.cell.printed.clone(),
+                printed: counted.cell.printed.to_string(),
                 value: counted.cell.value.and_then(Sum::of),
             }));
         }

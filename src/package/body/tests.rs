@@ -9,11 +9,15 @@ const SALT: [u8; SALT_BYTES] = [7; SALT_BYTES];
 fn cell() -> impl Strategy<Value = Cell> {
     let value = ("[1-9][0-9]{0,8}(\\.[0-9]{0,2}[1-9])?", "\\PC{1,3}").prop_map(|(printed, unit)| {
         let value: Option<Exact> = printed.parse().ok();
-        Cell { printed, value, unit: Some(unit), state: State::Value }
+        Cell { printed: printed.into(), value, unit: Some(unit.into()), state: State::Value }
     });
-    let text =
-        "[^\u{0}]{1,12}".prop_map(|printed| Cell { printed, value: None, unit: None, state: State::Text });
-    let blank = Just(Cell { printed: String::new(), value: None, unit: None, state: State::Blank });
+    let text = "[^\u{0}]{1,12}".prop_map(|printed| Cell {
+        printed: printed.into(),
+        value: None,
+        unit: None,
+        state: State::Text,
+    });
+    let blank = Just(Cell { printed: String::new().into(), value: None, unit: None, state: State::Blank });
     prop_oneof![value, text, blank]
 }
 
@@ -23,7 +27,7 @@ fn table() -> impl Strategy<Value = Table> {
             let column = |(at, cell): (usize, &Cell)| Column {
                 id: format!("c{at}"),
                 header: name.clone(),
-                unit: cell.unit.clone(),
+                unit: cell.unit.as_ref().map(ToString::to_string),
             };
             let columns = row.iter().enumerate().map(column).collect();
             Table {

@@ -19,6 +19,7 @@ const CAGES: &[(&str, &[&str])] = &[
     ("calamine", &["src/intake/"]),
     ("rust_xlsxwriter", &["src/intake/", "src/portal/workbook.rs", "src/portal/circular.rs"]),
     ("zip", &["src/intake/"]),
+    ("smol_str", &["src/package/cell.rs"]),
     ("quick_xml", &["src/intake/"]),
     ("csv", &["src/intake/"]),
     ("encoding_rs", &["src/intake/"]),

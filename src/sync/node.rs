@@ -25,6 +25,7 @@ use crate::statement::{Act, Entry, STATEMENT_BYTES};
 use crate::store::{StoreError, layout};
 use crate::time::WallMs;
 use crate::trust::key::{PublicKey, SecretKey};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A connection, as the edge numbers them; never reused while the process lives.
@@ -89,6 +90,9 @@ pub struct Node {
     pub(super) origins: BTreeMap<PublicKey, OriginLog>,
     pub(super) root_frontier: Frontier,
     pub(super) root_note: Option<SignedCheckpoint>,
+    /// The checkpoint that was last asked when the root renewed it, with the root's key, and the answer: every report that
+    /// is published asks, and a signature is a tenth of a report.
+    pub(super) renewed: Cell<Option<(Digest, u64)>>,
     pub(super) received: u64,
     /// Entries of our own log that the parent's receipt covers.
     pub(super) receipt_size: u64,
@@ -153,6 +157,7 @@ impl Node {
             origins: BTreeMap::new(),
             root_frontier: Frontier::new(),
             root_note: None,
+            renewed: Cell::new(None),
             received: 0,
             receipt_size: 0,
             waiting: BTreeMap::new(),

@@ -71,6 +71,11 @@ impl Exact {
         self.scaled(1_000_000).filter(|scaled| scaled.is_whole()).map(|scaled| scaled.0.mantissa())
     }
 
+    /// The number of a text that is its canonical form; none of any other.
+    pub fn from_canonical(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|value| is_canonical(text, *value))
+    }
+
     /// True when there is nothing after the point.
     pub fn is_whole(self) -> bool {
         self.0.scale() == 0
@@ -130,12 +135,8 @@ impl<'de> Deserialize<'de> for Exact {
                 f.write_str("a decimal number as text")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Exact, E> {
-                let value: Exact = text.parse().map_err(E::custom)?;
-                if is_canonical(text, value) {
-                    Ok(value)
-                } else {
-                    Err(E::custom("not the canonical form of a decimal number"))
-                }
+                let value = Exact::from_canonical(text);
+                value.ok_or_else(|| E::custom("not the canonical form of a decimal number"))
             }
         }
         d.deserialize_str(Canonical)

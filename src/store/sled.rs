@@ -50,7 +50,9 @@ impl SledStore {
     /// nothing is wrong with the store. [`StoreError::Io`]: the directory cannot be read or written.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         remove_unfinished_snapshots(dir)?;
-        let config = ::sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+        // It writes when half a megabyte has come together: what a killed process had not written is filled in from the
+        // record. By its own clock it would wake up twice a second for ever, and write segments that are mostly empty.
+        let config = ::sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let opened = || {
             let db = config.open()?;
             let mark = db.open_tree(LONG)?.get(LONG)?;

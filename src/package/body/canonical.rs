@@ -6,7 +6,6 @@
 
 use super::{Body, Cell, Column, State, Table};
 use crate::money::Exact;
-use smol_str::SmolStr;
 use std::borrow::Cow;
 
 /// The body whose canonical bytes these are; none when there is none, or it names attachments.
@@ -130,12 +129,12 @@ impl<'a> Rest<'a> {
 
     fn cell(&mut self) -> Option<Cell> {
         self.skip("{\"printed\":")?;
-        let printed = SmolStr::new(self.text()?);
+        let printed = self.text()?.into();
         let value = match self.named(",\"value\":")? {
             Some(text) => Some(Exact::from_canonical(&text)?),
             None => None,
         };
-        let unit = self.named(",\"unit\":")?.map(SmolStr::new);
+        let unit = self.named(",\"unit\":")?.map(Into::into);
         self.skip(",\"state\":")?;
         let state = match self.text()?.as_ref() {
             "value" => State::Value,

@@ -122,7 +122,7 @@ impl Bed {
 }
 
 /// An address that nobody listens at.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }

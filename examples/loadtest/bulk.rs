@@ -4,7 +4,8 @@
 use crate::bed::{self, Bed, until};
 use crate::figures::{bytes_below, rate, resident, say, time};
 use crate::{Size, peers, reports};
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Publishes so many at the town; their bytes.
 pub(crate) fn publish(bed: &Bed, batch: &str, count: usize) -> u64 {
@@ -68,8 +69,27 @@ pub(crate) fn run(bed: &mut Bed, size: Size) {
     let hop = above.as_secs_f64();
     let ratio = format!("{:.2}", everywhere.as_secs_f64() / hop);
     say("bulk", "ratio of all four levels to one hop", &ratio);
-    if let Some(peer) = peers::rsync(&folder, &bed.dir.path().join("rsync")) {
-        say("bulk", "rsync -a --fsync, one hop", &time(peer));
-        say("bulk", "ratio to rsync, one hop", &format!("{:.2}", hop / peer.as_secs_f64()));
+    beside(bed.dir.path(), &folder, published.as_secs_f64(), hop);
+}
+
+/// What else carries the same files over one hop, and how our time stands to its.
+fn beside(dir: &Path, folder: &Path, published: f64, hop: f64) {
+    let ratio = |what: &str, ours: f64, theirs: Duration| {
+        let ratio = ours / theirs.as_secs_f64();
+        say("bulk", what, &format!("{}; ours is {ratio:.2} of it", time(theirs)));
+    };
+    if let Some(peer) = peers::rsync(folder, &dir.join("rsync")) {
+        ratio("rsync -a --fsync, one hop", hop, peer);
+    }
+    if let Some((commit, push)) = peers::git::push(folder, dir) {
+        ratio("git add and commit, durable; beside publishing", published, commit);
+        ratio("git push, durable, one hop", hop, push);
+    }
+    if let Some((taken, mirrored)) = peers::nats::mirror(folder, dir) {
+        ratio("NATS JetStream: acknowledged by a leaf; beside publishing", published, taken);
+        ratio("NATS JetStream: mirrored at the hub, and sync", hop, mirrored);
+    }
+    if let Some(peer) = peers::syncthing::sync(folder, dir) {
+        ratio("Syncthing: scanned and sent; beside publishing and one hop", published + hop, peer);
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! | workload | row | what it does |
 //! | --- | --- | --- |
-//! | `bulk` | P1, P2, P9, P13 | a town publishes a folder of reports of about 10 KB; until every level shows them (peer: rsync) |
+//! | `bulk` | P1, P2, P9, P13 | a town publishes a folder of reports of about 10 KB; until every level shows them (peers: rsync, git, NATS, Syncthing) |
 //! | `one` | P3 | one report after another, from its publication until it is visible at the province and at all levels |
 //! | `few` | P4 | ten reports among those that are there: time, and bytes on the wire (peer: rsync) |
 //! | `idle` | P5 | processor, memory and wire of nodes that have nothing to do |

@@ -2,6 +2,7 @@
 //! which the same content is recognised. The format is `FORMAT.md` beside this file.
 
 mod canonical;
+pub mod short;
 
 use super::attachment::{ATTACHMENT_COUNT_MAX, Attachment};
 use super::cell::{Cell, State};

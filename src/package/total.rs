@@ -48,9 +48,12 @@ fn is_total(comparable: &str) -> bool {
     TOTALS.contains(&comparable.trim_end_matches(':'))
 }
 
+/// The character that every label of a sum has, as it may be printed.
+const COUNTED: [char; 2] = ['计', '計'];
+
 fn is_sum(table: &Table, row: usize, labels: &[usize]) -> bool {
     let row = table.rows.get(row);
-    let cells = labels.iter().filter_map(|at| row?.get(*at));
+    let cells = labels.iter().filter_map(|at| row?.get(*at)).filter(|cell| cell.printed.contains(COUNTED));
     let mut labels = cells.map(|cell| comparable(&cell.printed));
     labels.any(|label| is_total(&label) || label.ends_with(SUBTOTAL))
 }

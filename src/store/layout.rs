@@ -37,6 +37,12 @@ pub const BY_AGENCY: u8 = b'3';
 /// First byte of revisions by year.
 pub const BY_YEAR: u8 = b'4';
 
+/// True for rows that are written once, or once more when their state changes: entries, leaves, bodies, receipts, revisions
+/// and figures. What stands for one of them is then as short as a key.
+pub fn is_settled(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&ENTRY | &BODY_CHUNK | &RECEIPT | b'l' | b'g' | b'r' | b'f'))
+}
+
 fn key(first: u8, parts: &[&[u8]]) -> Vec<u8> {
     let mut key = vec![first];
     parts.iter().for_each(|part| key.extend_from_slice(part));

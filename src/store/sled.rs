@@ -206,10 +206,10 @@ impl Store for SledStore {
     }
 }
 
-/// A long value, and any part of a body but a tiny one: it is written once, read whole, and would be written again with
-/// every page that it stands on.
+/// A long value, and any but a tiny one of a row that settles: it would be written again with every page that it stands on,
+/// each time one of the page's ten or so rows changes.
 fn is_long(key: &[u8], value: &[u8]) -> bool {
-    let inline = if key.first() == Some(&layout::BODY_CHUNK) { POINTER_BYTES } else { INLINE_BYTES_MAX };
+    let inline = if layout::is_settled(key) { 2 * POINTER_BYTES } else { INLINE_BYTES_MAX };
     value.len() > inline
 }
 

@@ -1,4 +1,4 @@
-//! Bodies on the wire and at rest: salted content in chunks, each compressed on its own.
+//! Bodies on the wire and at rest: salted content in chunks, each packed on its own.
 //!
 //! A chunk is at most 64 KiB unpacked; unpacking is bounded by that, so that a few bytes never become many.
 
@@ -6,14 +6,14 @@ use super::chunk::{delete_chunks, pack_chunk, read_chunk, unpack_chunk};
 use super::climb::Outcome;
 use super::erase::erased_by;
 use super::limits::{BODY_BYTES_MAX, CARRIED_BYTES_MAX};
-use super::node::Step;
+use super::node::{Node, Step};
 use super::outline::{OUTLINE_FRAME, Outline};
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::package::body::BODY_CHUNK_BYTES;
 use crate::package::body::body_digest;
 use crate::record::{FRAME_BYTES_MAX, Frame};
-use crate::statement::{BodyRef, Entry};
+use crate::statement::{BodyRef, BodyRole, Entry};
 use crate::store::{Batch, Read, StoreError, layout};
 use crate::wire::{self, WireError};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct PackedBody {
     pub salt: [u8; 32],
     /// Length of the content in bytes.
     pub bytes: u64,
-    /// zstd frames, one a chunk.
+    /// Packed chunks.
     pub chunks: Vec<ByteBuf>,
 }
 
@@ -178,19 +178,56 @@ impl PackedBody {
     }
 }
 
-/// The bodies that travel with an entry; none when one of them is not held. One that is not what the card names is
-/// doubted, and never sent.
-pub(super) fn carried_bodies(turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
-    let read = turn.read();
-    let carried = |body: &BodyRef| match PackedBody::read(&read, &body.digest)? {
-        Some(packed) if packed.unpack(&body.digest, body.bytes).is_err() => {
-            turn.doubted.borrow_mut().push((entry.digest(), body.digest));
-            Ok(None)
+impl Node {
+    /// The bodies that travel with an entry; none when one of them is not held. One that is not what the card names is
+    /// doubted, and never sent.
+    pub(super) fn carried_bodies(&self, turn: &Turn<'_>, entry: &Entry) -> Step<Option<Vec<PackedBody>>> {
+        let read = turn.read();
+        let carried = |body: &BodyRef| match PackedBody::read(&read, &body.digest)? {
+            Some(packed)
+                if !self.fresh.is_checked(&body.digest)
+                    && packed.unpack(&body.digest, body.bytes).is_err() =>
+            {
+                turn.doubted.borrow_mut().push((entry.digest(), body.digest));
+                Ok(None)
+            }
+            None if erased_by(&read, &body.digest)?.is_some() => Ok(Some(PackedBody::erased())),
+            held => Ok(held),
+        };
+        entry.card.act.carried_bodies().iter().map(carried).collect()
+    }
+
+    /// Checks and keeps the bodies that came with an entry.
+    pub(super) fn keep_bodies(
+        &mut self,
+        turn: &mut Turn<'_>,
+        entry: &Entry,
+        bodies: &[PackedBody],
+    ) -> Step<Outcome> {
+        let named = entry.card.act.carried_bodies();
+        let bytes = named.iter().fold(0_u64, |sum, body| sum.saturating_add(body.bytes));
+        if named.len() != bodies.len() || bytes > CARRIED_BYTES_MAX {
+            return Ok(Err("bad_body"));
         }
-        None if erased_by(&read, &body.digest)?.is_some() => Ok(Some(PackedBody::erased())),
-        held => Ok(held),
-    };
-    entry.card.act.carried_bodies().iter().map(carried).collect()
+        for (name, body) in named.iter().zip(bodies) {
+            // Bodies of reports alone are erased. What was erased here does not come back.
+            if (body.is_erased() && entry.is_report()) || erased_by(&turn.read(), &name.digest)?.is_some() {
+                continue;
+            }
+            if name.bytes > BODY_BYTES_MAX {
+                return Ok(Err("bad_body"));
+            }
+            let Ok(content) = body.unpack(&name.digest, name.bytes) else { return Ok(Err("bad_body")) };
+            if !PackedBody::is_held(&turn.read(), &name.digest)? {
+                turn.keep_body(&name.digest, body);
+                self.fresh.note_checked(&name.digest);
+                if entry.is_report() && name.role == BodyRole::Package {
+                    self.fresh.figure(&name.digest, &content);
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
 }
 
 /// True when bodies that came with an entry are said to be erased, and nothing here says so: then its withdrawal is
@@ -202,28 +239,6 @@ pub(super) fn lacks_bodies(turn: &Turn<'_>, entry: &Entry, bodies: &[PackedBody]
         }
     }
     Ok(false)
-}
-
-/// Checks and keeps the bodies that came with an entry.
-pub(super) fn keep_bodies(turn: &mut Turn<'_>, entry: &Entry, bodies: &[PackedBody]) -> Step<Outcome> {
-    let named = entry.card.act.carried_bodies();
-    let bytes = named.iter().fold(0_u64, |sum, body| sum.saturating_add(body.bytes));
-    if named.len() != bodies.len() || bytes > CARRIED_BYTES_MAX {
-        return Ok(Err("bad_body"));
-    }
-    for (name, body) in named.iter().zip(bodies) {
-        // Bodies of reports alone are erased. What was erased here does not come back.
-        if (body.is_erased() && entry.is_report()) || erased_by(&turn.read(), &name.digest)?.is_some() {
-            continue;
-        }
-        if name.bytes > BODY_BYTES_MAX || body.unpack(&name.digest, name.bytes).is_err() {
-            return Ok(Err("bad_body"));
-        }
-        if !PackedBody::is_held(&turn.read(), &name.digest)? {
-            turn.keep_body(&name.digest, body);
-        }
-    }
-    Ok(Ok(()))
 }
 
 fn chunks_of(content: &[u8]) -> impl Iterator<Item = &[u8]> {

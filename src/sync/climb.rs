@@ -1,7 +1,7 @@
 //! Climb: logs on their way up. The sender proposes a checkpoint, the receiver says what it has, packs follow,
 //! and the receiver's cosignature over the checkpoint is the receipt.
 
-use super::body::{PackedBody, carried_bodies, keep_bodies, lacks_bodies};
+use super::body::{PackedBody, lacks_bodies};
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame, PackedEntry};
 use super::limits::{CHAIN_COUNT_MAX, PACK_BYTES_TARGET, PACK_COUNT_MAX, PACKS_IN_FLIGHT_MAX};
@@ -122,7 +122,7 @@ impl Node {
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for index in (first..until).take(PACK_COUNT_MAX) {
             let Some((received_at, entry)) = self.entry(turn, origin, index)? else { break };
-            let Some(bodies) = carried_bodies(turn, &entry)? else { break };
+            let Some(bodies) = self.carried_bodies(turn, &entry)? else { break };
             bytes +=
                 entry.card_bytes.len() + 200 + bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
             if bytes > bytes_target && !entries.is_empty() {
@@ -284,7 +284,7 @@ impl Node {
                 self.disconnected(turn, Some(conn));
                 return Ok(Ok(()));
             }
-            if keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
+            if self.keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
                 return Ok(Err("bad_body"));
             }
             let received_at = climbing.received_at.unwrap_or(turn.now.wall).max(WallMs(1));

@@ -219,7 +219,7 @@ pub enum Frame {
         body: Digest,
         /// Which chunk.
         at: u32,
-        /// The chunk, compressed.
+        /// The chunk, packed.
         packed: ByteBuf,
     },
     /// Either way: the body is not here and not on its way.

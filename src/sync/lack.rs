@@ -92,6 +92,7 @@ impl Node {
         if held {
             return Ok(Demand::Here);
         }
+        self.fresh.forget(body);
         PackedBody::delete(turn, body)?;
         turn.out.puts.put(layout::lacking(body), statement.as_bytes().to_vec());
         self.begin_fetch(turn, &entry, named, true)?;

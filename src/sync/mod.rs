@@ -21,6 +21,7 @@ mod erase;
 pub mod fact;
 pub mod fetch;
 pub mod frame;
+mod fresh;
 pub mod govern;
 mod lack;
 pub mod lateral;

@@ -6,6 +6,7 @@
 use super::attest::Attestation;
 use super::fact::{Fact, Identity, Invite};
 use super::fetch::Fetches;
+use super::fresh::Fresh;
 use super::lateral::Lateral;
 use super::path::Paths;
 use super::quorum::Quorum;
@@ -118,6 +119,8 @@ pub struct Node {
     pub(super) upstream_addresses: Vec<String>,
     pub(super) redial: Redial,
     pub(super) paths: Paths,
+    /// What was just looked at.
+    pub(super) fresh: Fresh,
     /// Bodies on their way here.
     pub(super) fetches: Fetches,
     pub(super) lateral: Lateral,
@@ -175,6 +178,7 @@ impl Node {
             upstream_addresses: Vec::new(),
             redial,
             paths: Paths::default(),
+            fresh: Fresh::default(),
             fetches: Fetches::default(),
             lateral,
             quorum: Quorum::default(),

@@ -5,7 +5,6 @@
 //! no parent, asks the nodes below for the root log. What comes back carries this node's own signature, or the root's,
 //! and is verified like anything else.
 
-use super::body::keep_bodies;
 use super::climb::Outcome;
 use super::fact::Fact;
 use super::frame::{ClimbingEntry, Frame};
@@ -184,7 +183,7 @@ impl Node {
                 }
                 Some(_) => {}
                 None => {
-                    if keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
+                    if self.keep_bodies(turn, &entry, &climbing.bodies)?.is_err() {
                         return Ok(Err("bad_body"));
                     }
                     self.record(turn, Fact::Entry { received_at: climbing.received_at, entry })?;

@@ -1,35 +1,42 @@
 //! Sums follow the fold: in the turn in which a leaf is applied, the index gets what it changes in them.
 
 use super::body::PackedBody;
+use super::fresh::figures_of_content;
 use super::node::{Node, Step};
 use super::turn::Turn;
 use crate::digest::Digest;
 use crate::ledger::Effect;
-use crate::package::body;
-use crate::statement::{Act, BodyRef, Entry};
+use crate::statement::{Act, BodyRef, Entry, ReportCard};
 use crate::store::{Read, StoreError, layout};
 use crate::view::RollUp;
-use crate::view::figures::{TableFigures, figures};
+use crate::view::figures::TableFigures;
 use crate::view::read::StandingTemplate;
 use crate::wire;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 impl Node {
     /// Enters what a leaf changed into the sums of the index. Where the index holds it already nothing is read.
-    pub(super) fn roll_up(&self, turn: &mut Turn<'_>, entry: &Entry, effects: &[Effect]) -> Step {
+    pub(super) fn roll_up(&mut self, turn: &mut Turn<'_>, entry: &Entry, effects: &[Effect]) -> Step {
         if turn.is_known || effects.iter().any(|effect| matches!(effect, Effect::Rejected(_))) {
             return Ok(());
         }
         if let Act::Template(_) = &entry.card.act {
             self.put_templates(turn);
         }
+        let package = entry.card.act.report().and_then(ReportCard::package);
+        let known = Cell::new(package.and_then(|package| self.fresh.take_figures(&package.digest)));
+        let own = entry.digest();
         let registry = self.ledger.registry();
         let puts = {
             let read = turn.read();
+            let figures = |statement: &Digest| match known.take().filter(|_| *statement == own) {
+                Some(figures) => Ok(figures),
+                None => figures_of(&read, &turn.doubted, statement),
+            };
             let mut revised = RollUp::new(read, registry);
             for effect in effects {
                 if let Effect::Revision(revision) = effect {
-                    revised.revise(revision, &|statement| figures_of(&read, &turn.doubted, statement))?;
+                    revised.revise(revision, &figures)?;
                 }
             }
             revised.finish()?
@@ -80,7 +87,7 @@ pub(super) fn figures_of(
         doubted.borrow_mut().push((*statement, package.digest));
         return Ok(Vec::new());
     };
-    Ok(body::parse(&content).map(|body| figures(&body.tables)).unwrap_or_default())
+    Ok(figures_of_content(&content))
 }
 
 fn package_of(read: &dyn Read, statement: &Digest) -> Result<Option<BodyRef>, StoreError> {

@@ -2,7 +2,6 @@
 //! proof, so that a mirror never holds a leaf that the root did not sign for.
 
 use super::body::PackedBody;
-use super::body::{carried_bodies, keep_bodies};
 use super::climb::Outcome;
 use super::fact::Fact;
 use super::frame::{Frame, PackedEntry, TailingLeaf};
@@ -111,7 +110,7 @@ impl Node {
                 None
             } else {
                 let Some((_, entry)) = self.entry_by_digest(turn, &statement)? else { break };
-                let Some(bodies) = carried_bodies(turn, &entry)? else { break };
+                let Some(bodies) = self.carried_bodies(turn, &entry)? else { break };
                 bytes += entry.card_bytes.len() + 200;
                 bytes += bodies.iter().map(PackedBody::packed_bytes).sum::<usize>();
                 Some((PackedEntry::of(&entry), bodies))
@@ -217,7 +216,7 @@ impl Node {
         }
         for (leaf, entry, bodies) in entries {
             if let Some(bodies) = bodies
-                && keep_bodies(turn, &entry, bodies)?.is_err()
+                && self.keep_bodies(turn, &entry, bodies)?.is_err()
             {
                 return Ok(Err("bad_body"));
             }

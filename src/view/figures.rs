@@ -208,8 +208,8 @@ fn total_of(table: &Table, labels: &[usize]) -> Option<usize> {
         return Some(total);
     }
     let whole = |row: &Vec<Cell>| {
-        let mut cells = labels.iter().filter_map(|at| row.get(*at)).map(|cell| comparable(&cell.printed));
-        cells.any(|label| is_whole(&label))
+        let cells = labels.iter().filter_map(|at| row.get(*at));
+        cells.filter(|cell| cell.printed.contains('全')).any(|cell| is_whole(&comparable(&cell.printed)))
     };
     let mut wholes = (0..table.rows.len()).filter(|at| table.rows.get(*at).is_some_and(whole));
     wholes.next().filter(|_| wholes.next().is_none())

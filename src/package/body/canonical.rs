@@ -74,9 +74,14 @@ impl<'a> Rest<'a> {
         Some(self.named(name)?.map(|text| text.into_owned().into()))
     }
 
-    fn list<T>(&mut self, item: fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        self.list_of(0, item)
+    }
+
+    /// A list that most likely has so many items.
+    fn list_of<T>(&mut self, likely: usize, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         self.skip("[")?;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(likely);
         if self.skip("]").is_some() {
             return Some(items);
         }
@@ -108,7 +113,7 @@ impl<'a> Rest<'a> {
         self.skip(",\"columns\":")?;
         let columns = self.list(Self::column)?;
         self.skip(",\"rows\":")?;
-        let rows = self.list(|rest| rest.list(Self::cell))?;
+        let rows = self.list(|rest| rest.list_of(columns.len(), Self::cell))?;
         self.skip("}")?;
         Some(Table { id, name, unit, template, columns, rows })
     }

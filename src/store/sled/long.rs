@@ -1,7 +1,8 @@
 //! Long values of the store on disk: in a file of their own, with a pointer in their place.
 //!
 //! sled decides what to keep in memory by how many pages were looked at, not by their bytes: a hundred megabytes in
-//! values of 64 KiB stay in memory, read or written. In this file they cost the kernel's cache and nothing of ours.
+//! values of 64 KiB stay in memory, read or written. And it writes a page whole, with all its values, when ten changes to it
+//! have come together. In this file a value costs the kernel's cache and nothing of ours, and is written once.
 //!
 //! Promises: what a pointer names is what was written, or reading it says that it is damaged. Does not promise that a
 //! value survives a power cut: the store does not either, and is rebuilt from the record. Values that are replaced or
@@ -22,7 +23,7 @@ const UNSYNCED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const NAME: &str = "long";
 /// Bytes at its beginning, drawn when it is created, by which pointers are known: nobody outside can write a value that
 /// looks like one.
-const MARK_BYTES: usize = 16;
+const MARK_BYTES: usize = 8;
 /// Mark, offset u64, length u32, CRC-32 of the value.
 pub(super) const POINTER_BYTES: usize = MARK_BYTES + 16;
 

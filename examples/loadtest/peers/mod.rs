@@ -1,7 +1,11 @@
 //! Programs that a user would pick instead, where they are installed.
 
+pub(crate) mod git;
+pub(crate) mod nats;
+pub(crate) mod syncthing;
+
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// True when the program can be started.
@@ -18,4 +22,14 @@ pub(crate) fn rsync(from: &Path, to: &Path) -> Option<Duration> {
     let ended =
         Command::new("rsync").args(["-a", "--fsync"]).arg(source).arg(to).stderr(Stdio::null()).status();
     ended.is_ok_and(|status| status.success()).then(|| begun.elapsed())
+}
+
+/// A program that ends when it is no longer asked for.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -52,6 +52,15 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], limit: usize) -> Re
     Ok(value)
 }
 
+/// Decodes what this very program wrote for itself and has checked by its digest: as long as it may be.
+///
+/// # Errors
+/// [`WireError::Malformed`].
+pub fn decode_own<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    let decoded = bincode::serde::decode_from_slice(bytes, CONFIG);
+    decoded.map(|(value, _)| value).map_err(|error| WireError::Malformed(error.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

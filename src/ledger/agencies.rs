@@ -6,10 +6,11 @@ use crate::statement::governance::AgencyKey;
 use crate::statement::{ReportAct, ReportCard};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys of agencies: those in force, and those that were.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AgencyKeys {
     /// Each key: what it is for, and who gave it.
     keys: BTreeMap<PublicKey, Given>,
@@ -18,7 +19,7 @@ pub struct AgencyKeys {
 }
 
 /// An agency's key as it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
     /// What it is for.
     pub agency: AgencyKey,

@@ -8,10 +8,11 @@ use crate::statement::card::RefusalCode;
 use crate::trust::chain::Authority;
 use crate::trust::delegation::Delegation;
 use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys, divisions and the tree that sequenced delegations form.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
     pub(super) authorities: BTreeMap<PublicKey, Authority>,
     /// The live node of each division.
@@ -36,7 +37,7 @@ pub struct Registry {
 }
 
 /// How a key ended, and what of its log stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
     /// The last index that stands; none for nothing.
     pub last: Option<u64>,
@@ -45,7 +46,7 @@ pub struct Ending {
 }
 
 /// How a key can end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EndCause {
     /// Another key took its place: a `Rotate`, or a `Delegate` that names it as predecessor.
     Replaced,

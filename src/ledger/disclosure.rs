@@ -110,7 +110,7 @@ impl Revision {
 }
 
 /// Chains of revisions by agency and year; names that a later code has become the id of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Disclosures {
     pub(super) chains: BTreeMap<(String, u16), Vec<Revision>>,
     /// `division:NAME` to the id that stands for it: the first id under which the agency was known.

@@ -28,6 +28,7 @@ use crate::statement::governance::RosterCard;
 use crate::statement::{Act, Entry, Leaf, ReportAct, ReportCard};
 use crate::time::WallMs;
 use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of the rules below; attestations name it, so that two versions are never compared. It changes whenever the
@@ -41,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const FOLD_VERSION: u32 = 4;
 
 /// The state that a prefix of the root log folds to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ledger {
     federation: Digest,
     size: u64,
@@ -59,11 +60,12 @@ pub struct Ledger {
     released: BTreeSet<u16>,
     disclosures: Disclosures,
     revised: BTreeMap<u16, u64>,
+    #[serde(skip)]
     view: ViewTree,
 }
 
 /// A template that stands, and since when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateRow {
     /// Index of its leaf.
     pub index: u64,
@@ -74,7 +76,7 @@ pub struct TemplateRow {
 }
 
 /// A roster that stands, and since when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RosterRow {
     /// Index of its leaf.
     pub index: u64,
@@ -143,6 +145,13 @@ impl Ledger {
             revised: BTreeMap::new(),
             view: ViewTree::default(),
         }
+    }
+
+    /// A fold that was read back, with the tree over its public lines, which is not written.
+    #[must_use]
+    pub fn with_view(mut self) -> Self {
+        self.view = ViewTree::of(self.disclosures.chains.values().flatten().filter_map(Revision::view_line));
+        self
     }
 
     /// What the fold says to `entry` if it were sequenced next, at `at`.

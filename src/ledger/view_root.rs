@@ -69,13 +69,36 @@ impl Default for ViewTree {
 }
 
 impl ViewTree {
+    /// The tree over lines that are all there from the beginning: each bucket is hashed once.
+    pub(super) fn of(lines: impl Iterator<Item = ViewLine>) -> Self {
+        let mut tree = Self::default();
+        for line in lines {
+            tree.enter(line);
+        }
+        let buckets: Vec<u16> = tree.buckets.keys().copied().collect();
+        for bucket in buckets {
+            tree.hash(bucket);
+        }
+        tree
+    }
+
     /// Enters a line, in place of the line with the same agency, year, revision and digest.
     pub fn put(&mut self, line: ViewLine) {
-        let bucket = line.bucket();
-        let text = line.to_text();
+        let bucket = self.enter(line);
+        self.hash(bucket);
+    }
+
+    fn enter(&mut self, line: ViewLine) -> u16 {
+        let (bucket, text) = (line.bucket(), line.to_text());
         let lines = self.buckets.entry(bucket).or_default();
         lines.insert((line.agency_id, line.year, line.revision, line.digest), text);
-        let mut sorted: Vec<&str> = lines.values().map(String::as_str).collect();
+        bucket
+    }
+
+    /// Hashes a bucket, and what stands above it.
+    fn hash(&mut self, bucket: u16) {
+        let lines = self.buckets.get(&bucket).into_iter().flat_map(BTreeMap::values);
+        let mut sorted: Vec<&str> = lines.map(String::as_str).collect();
         sorted.sort_unstable();
         let hash = leaf_hash(sorted.concat().as_bytes());
         let mut at = BUCKET_COUNT + usize::from(bucket);

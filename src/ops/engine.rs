@@ -4,6 +4,7 @@
 //! record says what happened and a restart finishes it. The simulator and the daemon run the same engine over
 //! different keepers.
 
+mod image;
 mod marks;
 
 pub use marks::HighMarks;
@@ -86,6 +87,7 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
+    image: image::Due,
     /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
     full_until_ms: u64,
 }
@@ -100,7 +102,7 @@ impl Engine {
         store: Arc<dyn Store>,
     ) -> Self {
         let node = Node::new(identity, signing);
-        Self { node, record, marks, store, behind: false, full_until_ms: 0 }
+        Self { node, record, marks, store, behind: false, image: image::Due::since(0), full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -123,13 +125,19 @@ impl Engine {
         if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(rules().as_slice()) {
             return Err(EngineError::OtherRules);
         }
-        let mut node = None;
+        let mut turn = Turn::of_replay(now, store.as_ref());
+        let (mut keys, mut node, mut folded, mut done) = (Some(keys), None, 0, 0);
+        let held = image::held(store.as_ref(), record.as_ref(), applied)?;
+        if let Some((held, image)) = held.and_then(|held| held.image().map(|image| (held, image))) {
+            let mut restored = with_keys(image.identity().clone(), keys.take().unwrap_or_default())?;
+            restored.restore(&turn, image)?;
+            (node, folded, done) = (Some(restored), held.facts, held.erasures);
+        }
         // If we stop while the index is filled, the next start goes on from here.
         let mut filled = applied;
-        let mut keys = Some(keys);
+        let mut first = true;
         let mut failed: Option<EngineError> = None;
-        let mut turn = Turn::of_replay(now, store.as_ref());
-        let from = Position { facts: 0, bodies: applied.bodies };
+        let from = Position { facts: folded, bodies: applied.bodies };
         record.replay(from, &mut |stream, index, frame| {
             let mut step = || -> Result<(), EngineError> {
                 match stream {
@@ -147,7 +155,7 @@ impl Engine {
                             node = Some(with_keys((**identity).clone(), keys)?);
                         }
                         let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
-                        if index == 0 {
+                        if std::mem::take(&mut first) {
                             // The bodies came before and are all kept; facts the index holds are dropped.
                             commit(store.as_ref(), &mut turn, filled)?;
                         }
@@ -186,8 +194,9 @@ impl Engine {
         commit(store.as_ref(), &mut turn, end)?;
         let erased = std::mem::take(&mut turn.out.erased);
         drop(turn);
-        if count(store.as_ref(), layout::ERASURES)? < erased.len() as u64 {
-            let blanked = forget(record.as_mut(), store.as_ref(), &erased, erased.len() as u64)?;
+        let erasures = done + erased.len() as u64;
+        if count(store.as_ref(), layout::ERASURES)? < erasures {
+            let blanked = forget(record.as_mut(), store.as_ref(), &erased, erasures)?;
             if applied == Position::default() && blanked == 0 {
                 // They were gone from the record before this index was begun.
                 scrubbed(store.as_ref())?;
@@ -199,7 +208,27 @@ impl Engine {
             // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
             marks.raise(&shown(&node))?;
         }
-        Ok(Self { node, record, marks, store, behind, full_until_ms: 0 })
+        let image = image::Due::since(folded);
+        let mut engine = Self { node, record, marks, store, behind, image, full_until_ms: 0 };
+        engine.keep_image_when_due();
+        Ok(engine)
+    }
+
+    /// Writes the image of the state, which the next start begins with, when there are many facts since the one before.
+    fn keep_image_when_due(&mut self) {
+        if self.image.is_due(self.record.end().facts) {
+            self.keep_image();
+        }
+    }
+
+    /// Writes the image of the state, if there is anything new: said when the process ends.
+    pub fn keep_image(&mut self) {
+        self.image.keep(&self.node, self.record.as_ref(), self.store.as_ref());
+    }
+
+    /// Least facts between two images, for a simulated run.
+    pub const fn set_image_every(&mut self, facts: u64) {
+        self.image.every = facts;
     }
 
     /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
@@ -316,6 +345,7 @@ impl Engine {
             self.marks.raise(&shown(&self.node))?;
             self.marks.settle_here()?;
         }
+        self.keep_image_when_due();
         Ok(result)
     }
 }

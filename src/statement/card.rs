@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::time::WallMs;
 use crate::trust::delegation::Delegation;
 use crate::trust::key::{KeyError, PublicKey, SecretKey, Signature};
+use serde::{Deserialize, Serialize};
 
 pub use super::refusal::RefusalCode;
 
@@ -87,7 +88,7 @@ pub enum Act {
 }
 
 /// A template: its id, and the body that is its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateCard {
     /// The template's id, 1 to 64 bytes; a later card with the same id takes the place of this one.
     pub id: String,
@@ -98,7 +99,7 @@ pub struct TemplateCard {
 }
 
 /// Rules of the federation that the root sets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// True: nothing of a year is public before its release. False: a year without a schedule is public
     /// when sequenced.

@@ -8,6 +8,7 @@ use crate::division::{DIVISION_CODE_BYTES_MAX, DivisionCode};
 use crate::time::WallMs;
 use crate::trust::delegation::{HOSTING_COUNT_MAX, read_division};
 use crate::trust::key::PublicKey;
+use serde::{Deserialize, Serialize};
 
 /// Longest reason in prose, in bytes.
 pub const REASON_BYTES_MAX: u64 = 65_536;
@@ -56,7 +57,7 @@ pub struct Closing {
 }
 
 /// Who owes which report by when, for a division and all below it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RosterCard {
     /// The division at the top.
     pub division: DivisionCode,
@@ -76,11 +77,12 @@ pub struct Hosted {
 }
 
 /// An agency signs its own packages: from now on a report of that agency must carry a signature by one of its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgencyKey {
     /// The agency's key; it signs cards and nothing else.
     pub key: PublicKey,
     /// Proof of possession, made for the key that signs this card.
+    #[serde(with = "serde_bytes")]
     pub proof: [u8; 64],
     /// Whose agency it is.
     pub division: DivisionCode,

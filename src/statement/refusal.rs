@@ -1,7 +1,9 @@
 //! Refusal codes: why the root did not accept an entry (FORMAT.md "Refuse").
 
+use serde::{Deserialize, Serialize};
+
 /// Why the root did not accept an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// The key has no delegation, or it was refused.
     NoAuthority = 1,

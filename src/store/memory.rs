@@ -12,6 +12,7 @@ type Entries = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     entries: RwLock<Entries>,
+    image: RwLock<Option<Vec<u8>>>,
     pool: Option<Pool>,
 }
 
@@ -78,6 +79,15 @@ impl Store for MemoryStore {
 
     fn flush(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn keep_image(&self, image: &[u8]) -> Result<(), StoreError> {
+        *self.image.write().unwrap_or_else(PoisonError::into_inner) = Some(image.to_vec());
+        Ok(())
+    }
+
+    fn image(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.image.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 

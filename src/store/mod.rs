@@ -92,6 +92,18 @@ pub trait Store: Read {
     /// As [`Store::commit`].
     fn flush(&self) -> Result<(), StoreError>;
 
+    /// Keeps an image of what the facts applied so far give, in place of the one before. It may be lost at any time.
+    ///
+    /// # Errors
+    /// As [`Store::commit`]; the one before may be lost then too.
+    fn keep_image(&self, image: &[u8]) -> Result<(), StoreError>;
+
+    /// The image that was kept last; none when there is none, or it is lost. Whoever reads it checks that it is whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn image(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// False once damage was met: nothing is answered any more, and a new one must be built.
     fn is_sound(&self) -> bool {
         true

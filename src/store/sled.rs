@@ -31,9 +31,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The tree, and its one key, of the mark by which pointers to long values are known.
 const LONG: &[u8] = b"long";
+/// The file of the image, beside sled's own.
+const IMAGE: &str = "image";
 
 /// The store in a directory: one tree, so that a batch is atomic.
 pub struct SledStore {
+    dir: PathBuf,
     /// `None` only while being dropped.
     db: Option<::sled::Db>,
     long: Long,
@@ -68,7 +71,8 @@ impl SledStore {
                     let noted = db.open_tree(LONG).and_then(|tree| tree.insert(LONG, long.mark()));
                     noted.map_err(|error| StoreError::Unopenable(error.to_string()))?;
                 }
-                Ok(Self { db: Some(db), long, damaged: AtomicBool::new(false), moment: RwLock::new(()) })
+                let dir = dir.to_path_buf();
+                Ok(Self { dir, db: Some(db), long, damaged: AtomicBool::new(false), moment: RwLock::new(()) })
             }
             Ok(Err(error)) if is_full(&error) => Err(StoreError::Full),
             Ok(Err(::sled::Error::Io(error))) if says_nothing_of_the_store(&error) => {
@@ -199,6 +203,21 @@ impl Store for SledStore {
     fn flush(&self) -> Result<(), StoreError> {
         self.long.sync().map_err(full_or_io)?;
         self.call(|db| db.flush().map(|_| ()))
+    }
+
+    fn keep_image(&self, image: &[u8]) -> Result<(), StoreError> {
+        // Not synced: after a power cut it may be in pieces, which its reader finds.
+        let unfinished = self.dir.join("image.new");
+        let written = std::fs::write(&unfinished, image);
+        written.and_then(|()| std::fs::rename(&unfinished, self.dir.join(IMAGE))).map_err(full_or_io)
+    }
+
+    fn image(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        match std::fs::read(self.dir.join(IMAGE)) {
+            Ok(image) => Ok(Some(image)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn is_sound(&self) -> bool {

@@ -81,6 +81,13 @@ impl PackedBody {
         Ok(content)
     }
 
+    /// A digest of the packed bytes: of one content there are several packings.
+    pub fn packing(&self) -> Digest {
+        let chunks = self.chunks.iter().map(|chunk| chunk.as_slice());
+        let parts: Vec<&[u8]> = std::iter::once(self.salt.as_slice()).chain(chunks).collect();
+        Digest::of(&parts)
+    }
+
     /// Bytes on the wire, about.
     pub fn packed_bytes(&self) -> usize {
         48 + self.chunks.iter().map(|chunk| chunk.len() + 4).sum::<usize>()
@@ -185,7 +192,7 @@ impl Node {
         let read = turn.read();
         let carried = |body: &BodyRef| match PackedBody::read(&read, &body.digest)? {
             Some(packed)
-                if !self.fresh.is_checked(&body.digest)
+                if !self.fresh.is_checked(&body.digest, &packed.packing())
                     && packed.unpack(&body.digest, body.bytes).is_err() =>
             {
                 turn.doubted.borrow_mut().push((entry.digest(), body.digest));
@@ -220,7 +227,7 @@ impl Node {
             let Ok(content) = body.unpack(&name.digest, name.bytes) else { return Ok(Err("bad_body")) };
             if !PackedBody::is_held(&turn.read(), &name.digest)? {
                 turn.keep_body(&name.digest, body);
-                self.fresh.note_checked(&name.digest);
+                self.fresh.note_checked(&name.digest, body.packing());
                 if entry.is_report() && name.role == BodyRole::Package {
                     self.fresh.figure(&name.digest, &content);
                 }

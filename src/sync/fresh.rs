@@ -1,4 +1,4 @@
-//! What this process has just looked at: bodies that it found to be what their cards name, and the figures of those that
+//! What this process has just looked at: packed bodies that it found to be what their cards name, and the figures of those that
 //! the root log does not have yet. A body's content is at hand, and checked, when it is taken in; without this it would be
 //! unpacked and hashed again when it is sent on, and again when it is summed.
 //!
@@ -8,7 +8,7 @@
 use crate::digest::Digest;
 use crate::package::body;
 use crate::view::figures::{TableFigures, figures};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Bodies that are known to be checked, at most: half a megabyte.
 const CHECKED_COUNT_MAX: usize = 8_192;
@@ -18,7 +18,8 @@ const FIGURE_COUNT_MAX: usize = 65_536;
 /// See above.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
-    checked: BTreeSet<Digest>,
+    /// The packing, a tenth of the content, by body.
+    checked: BTreeMap<Digest, Digest>,
     checked_order: VecDeque<Digest>,
     figured: BTreeMap<Digest, Vec<TableFigures>>,
     figured_order: VecDeque<Digest>,
@@ -26,9 +27,9 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// A body was checked against its digest.
-    pub(super) fn note_checked(&mut self, body: &Digest) {
-        if !self.checked.insert(*body) {
+    /// A packing was unpacked and found to be the body.
+    pub(super) fn note_checked(&mut self, body: &Digest, packing: Digest) {
+        if self.checked.insert(*body, packing).is_some() {
             return;
         }
         self.checked_order.push_back(*body);
@@ -39,9 +40,9 @@ impl Fresh {
         }
     }
 
-    /// True when the body was checked not long ago.
-    pub(super) fn is_checked(&self, body: &Digest) -> bool {
-        self.checked.contains(body)
+    /// True when this packing was found to be the body not long ago.
+    pub(super) fn is_checked(&self, body: &Digest, packing: &Digest) -> bool {
+        self.checked.get(body) == Some(packing)
     }
 
     /// Works out the figures of a report's content, which was checked, for when its leaf comes.
@@ -109,17 +110,18 @@ mod tests {
     fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
         let mut fresh = Fresh::default();
         for number in 0..CHECKED_COUNT_MAX as u32 + 10 {
-            fresh.note_checked(&body(number));
-            fresh.note_checked(&body(number));
+            fresh.note_checked(&body(number), body(0));
+            fresh.note_checked(&body(number), body(1));
             fresh.figure(&body(number), if number % 2 == 0 { REPORT } else { b"no report" });
         }
         assert_eq!((fresh.checked.len(), fresh.checked_order.len()), (CHECKED_COUNT_MAX, CHECKED_COUNT_MAX));
         assert!(fresh.figure_count <= FIGURE_COUNT_MAX && fresh.figured.len() <= CHECKED_COUNT_MAX);
-        assert!(!fresh.is_checked(&body(9)) && fresh.is_checked(&body(10)));
+        assert!(!fresh.is_checked(&body(9), &body(1)) && fresh.is_checked(&body(10), &body(1)));
+        assert!(!fresh.is_checked(&body(10), &body(0)), "another packing");
         assert_eq!(fresh.take_figures(&body(9)), None);
         assert_eq!(fresh.take_figures(&body(11)), Some(Vec::new()));
         fresh.forget(&body(12));
-        assert!(!fresh.is_checked(&body(12)));
+        assert!(!fresh.is_checked(&body(12), &body(1)));
         assert_eq!(fresh.take_figures(&body(12)), None);
     }
 }

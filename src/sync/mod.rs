@@ -23,6 +23,7 @@ pub mod fetch;
 pub mod frame;
 mod fresh;
 pub mod govern;
+pub mod image;
 mod lack;
 pub mod lateral;
 pub mod limits;

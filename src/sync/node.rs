@@ -26,6 +26,7 @@ use crate::statement::{Act, Entry, STATEMENT_BYTES};
 use crate::store::{StoreError, layout};
 use crate::time::WallMs;
 use crate::trust::key::{PublicKey, SecretKey};
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,14 +35,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ConnId(pub u64);
 
 /// A signed checkpoint that was parsed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SignedCheckpoint {
     pub(super) text: String,
     pub(super) size: u64,
 }
 
 /// What is held of one origin's log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct OriginLog {
     /// The entries held without a gap from index 0.
     pub(super) frontier: Frontier,
@@ -54,7 +55,7 @@ pub(super) struct OriginLog {
 }
 
 /// An invitation and what became of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct InviteState {
     pub(super) invite: Invite,
     pub(super) used: Option<PublicKey>,

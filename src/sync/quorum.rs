@@ -39,6 +39,11 @@ impl Quorum {
         &mut self.cosigned
     }
 
+    /// What is confirmed, as an earlier process knew it.
+    pub(super) fn confirm(&mut self, size: u64) {
+        self.confirmed = self.confirmed.max(size);
+    }
+
     /// A new session with the root: it may have lost what was sent.
     pub(super) fn send_again(&mut self) {
         self.sent.clear();

@@ -7,6 +7,7 @@ use super::delegation::{Delegation, Hosting, Kinds};
 use super::key::PublicKey;
 use crate::division::{DivisionCode, Level};
 use crate::time::WallMs;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 pub const CHAIN_LENGTH_MAX: u8 = 5;
 
 /// What a key may say, as the chain of delegations gives it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authority {
     delegation: Option<Arc<Delegation>>,
     issuer: Option<PublicKey>,

@@ -38,6 +38,14 @@ impl Read for Killed {
 }
 
 impl Store for Killed {
+    fn keep_image(&self, image: &[u8]) -> Result<(), StoreError> {
+        self.inner.keep_image(image)
+    }
+
+    fn image(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.image()
+    }
+
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
             return Err(io::Error::other("killed").into());

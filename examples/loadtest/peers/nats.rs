@@ -35,13 +35,17 @@ pub(crate) fn mirror(folder: &Path, dir: &Path) -> Option<(Duration, Duration)> 
     }
     let files: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
     let mut at_leaf = Client::connect(&leaf)?;
-    at_leaf.ask("$JS.API.STREAM.CREATE.bulk", &json!({"name": "bulk", "subjects": ["bulk.*"], "storage": "file"}))?;
+    at_leaf.ask(
+        "$JS.API.STREAM.CREATE.bulk",
+        &json!({"name": "bulk", "subjects": ["bulk.*"], "storage": "file"}),
+    )?;
     let begun = Instant::now();
     at_leaf.publish(&files)?;
     let acknowledged = begun.elapsed();
     let mut at_hub = Client::connect(&hub)?;
     let source = json!({"name": "bulk", "external": {"api": "$JS.leaf.API"}});
-    at_hub.ask("$JS.API.STREAM.CREATE.copy", &json!({"name": "copy", "mirror": source, "storage": "file"}))?;
+    at_hub
+        .ask("$JS.API.STREAM.CREATE.copy", &json!({"name": "copy", "mirror": source, "storage": "file"}))?;
     let held = |client: &mut Client| {
         let info = client.ask("$JS.API.STREAM.INFO.copy", &Value::Null);
         info.and_then(|info| info["state"]["messages"].as_u64()).unwrap_or_default()
@@ -71,7 +75,10 @@ impl Client {
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
         let mut client = Self { lines: BufReader::new(stream.try_clone().ok()?), stream };
-        client.stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB answers 1\r\n").ok()?;
+        client
+            .stream
+            .write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false}\r\nSUB answers 1\r\n")
+            .ok()?;
         Some(client)
     }
 

@@ -65,7 +65,8 @@ fn config(own: &Side, sides: [&Side; 2]) -> String {
         let (id, address) = (&side.id, &side.address);
         format!("<device id=\"{id}\" compression=\"metadata\"><address>tcp://{address}</address></device>")
     });
-    let off = ["globalAnnounceEnabled", "localAnnounceEnabled", "relaysEnabled", "natEnabled", "startBrowser"];
+    let off =
+        ["globalAnnounceEnabled", "localAnnounceEnabled", "relaysEnabled", "natEnabled", "startBrowser"];
     let off = off.map(|option| format!("<{option}>false</{option}>")).concat();
     format!(
         "<configuration version=\"35\"><folder id=\"bulk\" path=\"{}\" type=\"sendreceive\" \

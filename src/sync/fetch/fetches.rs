@@ -67,6 +67,12 @@ impl Fetches {
             .map(|(body, fetch)| (*body, fetch.statement))
     }
 
+    /// Statements whose attachments are on their way here for good.
+    pub(in crate::sync) fn attached(&self) -> BTreeSet<Digest> {
+        let fetches = self.by_body.values().filter(|fetch| fetch.lasting && !fetch.is_carried());
+        fetches.map(|fetch| fetch.statement).collect()
+    }
+
     /// A body is wanted no longer.
     pub(in crate::sync) fn forget(&mut self, body: &Digest) {
         self.by_body.remove(body);

@@ -219,6 +219,14 @@ impl Sim {
             (node.root_log(), node.own_log(), view, node.received(), node.unacknowledged())
         };
         holds!(of(again.node()) == of(site.node()), "I18 rebuild: {} rebuilds to another state", site.code);
+        if let (Some(rebuilt), Some(live)) = (again.node().image(), site.node().image()) {
+            let differences = rebuilt.differences(&live);
+            holds!(
+                differences.is_empty(),
+                "I18 rebuild: {}: other {differences:?} from the record",
+                site.code
+            );
+        }
         let (rebuilt, live) = (dump(store.as_ref()), dump(site.store.as_ref()));
         let other = rebuilt.iter().zip(&live).find(|(a, b)| a != b);
         holds!(rebuilt == live, "I18 rebuild: {}: another index from the record, first {other:?}", site.code);

@@ -179,6 +179,7 @@ impl Driver {
             self.gather(&mut waiting);
         }
         runtime.block_on(self.net.shutdown());
+        self.engine.keep_image();
         Ok(self.engine)
     }
 

@@ -34,6 +34,7 @@ mod faults;
 mod full;
 mod greed;
 mod healing;
+mod images;
 mod keys;
 mod paths;
 mod promotion;

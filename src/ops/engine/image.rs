@@ -124,6 +124,9 @@ impl Due {
     /// Writes the image of a node that has folded all facts of its record, if there is one to write. An image that cannot be
     /// written is missed by nobody: it is tried again with as many facts more.
     pub(super) fn keep(&mut self, node: &Node, record: &dyn Record, store: &dyn Store) {
+        if self.kept == record.end().facts {
+            return;
+        }
         self.kept = record.end().facts;
         if let Err(error) = written(node, record, store) {
             tracing::warn!(%error, "the image of the state cannot be written");

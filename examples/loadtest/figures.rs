@@ -1,5 +1,6 @@
 //! Figures as they are printed, and what is read off processes.
 
+use std::io::Write;
 use std::time::Duration;
 
 /// One line of the result.
@@ -44,6 +45,17 @@ pub(crate) fn processor(pid: u32) -> f64 {
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
     let ticks = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
     ticks.sum::<f64>() * 10.0
+}
+
+/// How long this disk takes to append 10 KB and to sync them: every level waits for that a few times before it answers.
+pub(crate) fn syncs(dir: &std::path::Path) -> Vec<Duration> {
+    let mut file = std::fs::File::create(dir.join("syncs")).expect("a file");
+    let synced = |_| {
+        let begun = std::time::Instant::now();
+        file.write_all(&[7; 10 * 1024]).and_then(|()| file.sync_data()).expect("written");
+        begun.elapsed()
+    };
+    (0..200).map(synced).collect()
 }
 
 /// Bytes of all files below a directory.

@@ -18,6 +18,7 @@
 //! | `restart` | P10 | the province is killed and started again: with its index, and without it |
 //! | `late` | P11 | an empty node joins and comes to agree |
 //! | `all` | | all of these in this order, on one federation |
+//! | `alone` | P7, P9, P10 | a province by itself: start, sums, memory and disk with `--packages 1000000` |
 //!
 //! | option | meaning | default |
 //! | --- | --- | --- |
@@ -36,6 +37,7 @@
     reason = "a measurement reads the clock, stops at its first surprise, and prints what it is for"
 )]
 
+mod alone;
 mod bed;
 mod bulk;
 mod few;
@@ -80,7 +82,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let wanted = arguments.first().map_or("", String::as_str);
     let chosen: Vec<_> = WORKLOADS.iter().filter(|(name, _)| wanted == "all" || wanted == *name).collect();
-    if chosen.is_empty() {
+    if chosen.is_empty() && wanted != "alone" {
         // The nodes are this same program: whatever is no workload is a command of Gongshi's, so no workload has the name
         // of one.
         return ExitCode::from(gongshi::ops::cli::run(std::env::args_os()));
@@ -96,6 +98,10 @@ fn main() -> ExitCode {
         rounds: count("--rounds", 100),
         seconds: option("--seconds", 20),
     };
+    if wanted == "alone" {
+        alone::run(size);
+        return ExitCode::SUCCESS;
+    }
     let mut bed = Bed::start();
     if wanted != "all" && wanted != "bulk" {
         bulk::fill(&mut bed, size.packages);

@@ -1,7 +1,7 @@
 //! One report after another, and how long each takes to be seen.
 
 use crate::bed::{self, Bed, until};
-use crate::figures::{say, spread};
+use crate::figures::{say, spread, syncs};
 use crate::{Size, reports};
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ pub(crate) fn run(bed: &mut Bed, size: Size) {
         }
         trips.push(begun.elapsed());
     }
+    say("one", "this disk: 10 KB appended and synced", &spread(&mut syncs(bed.dir.path())));
     say("one", "the publish command, start of its process included", &spread(&mut commands));
     say("one", "P3 then visible at the province, three hops up", &spread(&mut climbs));
     say("one", "P3 then visible at all four levels", &spread(&mut trips));

@@ -32,6 +32,30 @@ fn report(number: usize, batch: &str, division: &str) -> Value {
     })
 }
 
+/// Writes so many report files of one table each, from a number on; the folder, and their bytes.
+pub(crate) fn write_small(dir: &Path, from: usize, division: &str, count: usize) -> (PathBuf, u64) {
+    let folder = dir.join(format!("small-{from}"));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut bytes = 0;
+    for number in from..from + count {
+        let kinds: Vec<usize> = (0..3).map(|kind| (number * 7 + kind * 13) % 400).collect();
+        let text = json!({
+            // Ten years of each agency.
+            "agency_name": format!("合成示例第{}局", number / 10), "division_code": division, "year": 2015 + number % 10,
+            "tables": {"行政处罚实施情况统计表": {
+                "unit": "宗;罚没金额为万元",
+                "columns": ["警告", "罚款", "其他行政处罚", "合计（宗）", "罚没金额（万元）"],
+                "values": [kinds[0], kinds[1], kinds[2], kinds[0] + kinds[1] + kinds[2], number % 977],
+            }},
+            "narrative": "合成示例：为测量而编造。",
+        })
+        .to_string();
+        bytes += text.len() as u64;
+        std::fs::write(folder.join(format!("{number:07}.json")), text).expect("a file");
+    }
+    (folder, bytes)
+}
+
 /// Writes so many report files of a division into a new folder; the folder, and their bytes.
 pub(crate) fn write(dir: &Path, batch: &str, division: &str, count: usize) -> (PathBuf, u64) {
     let folder = dir.join(format!("reports-{batch}"));

@@ -6,26 +6,23 @@
 
 mod image;
 mod marks;
+mod replay;
 
 pub use marks::HighMarks;
 
+use replay::Replayed;
+
 use crate::digest::Digest;
-use crate::record::{GuardError, Position, Record, RecordError, Room, Stream};
+use crate::record::{GuardError, Position, Record, RecordError, Room};
 use crate::store::{Batch, Store, StoreError, layout};
 use crate::sync::body::PackedBody;
-use crate::sync::fact::{Fact, FactError, Identity};
+use crate::sync::fact::{FactError, Identity};
 use crate::sync::{Action, Node, Turn};
 use crate::time::Now;
 use crate::trust::key::SecretKey;
 use crate::wire;
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
-
-/// Facts between two commits of the index while it is filled.
-const REPLAY_COMMIT_FACTS: u64 = 2_000;
-/// Bodies between two commits of the index while it is filled: at most a few MiB.
-const REPLAY_COMMIT_BODIES: u64 = 200;
 
 /// How long nothing is tried after the record was full although it had said that there is room, in milliseconds.
 const FULL_PAUSE_MS: u64 = 10_000;
@@ -117,91 +114,15 @@ impl Engine {
         store: Arc<dyn Store>,
         now: Now,
     ) -> Result<Self, EngineError> {
-        let applied = applied(store.as_ref())?;
-        let end = record.end();
-        if applied.facts > end.facts || applied.bodies > end.bodies {
-            return Err(EngineError::IndexAhead);
-        }
-        if applied != Position::default() && store.get(layout::FOLD)?.as_deref() != Some(rules().as_slice()) {
-            return Err(EngineError::OtherRules);
-        }
-        let mut turn = Turn::of_replay(now, store.as_ref());
-        let (mut keys, mut node, mut folded, mut done) = (Some(keys), None, 0, 0);
-        let held = image::held(store.as_ref(), record.as_ref(), applied)?;
-        if let Some((held, image)) = held.and_then(|held| held.image().map(|image| (held, image))) {
-            let mut restored = with_keys(image.identity().clone(), keys.take().unwrap_or_default())?;
-            restored.restore(&turn, image)?;
-            (node, folded, done) = (Some(restored), held.facts, held.erasures);
-        }
-        // If we stop while the index is filled, the next start goes on from here.
-        let mut filled = applied;
-        let mut first = true;
-        let mut failed: Option<EngineError> = None;
-        let from = Position { facts: folded, bodies: applied.bodies };
-        record.replay(from, &mut |stream, index, frame| {
-            let mut step = || -> Result<(), EngineError> {
-                match stream {
-                    Stream::Bodies => {
-                        PackedBody::enter(&frame, &mut turn.out.puts).map_err(FactError::from)?;
-                        filled.bodies = index + 1;
-                        if index % REPLAY_COMMIT_BODIES == 0 {
-                            commit(store.as_ref(), &mut turn, filled)?;
-                        }
-                    }
-                    Stream::Facts => {
-                        let fact = Fact::from_frame(&frame)?;
-                        if let Fact::Identity(identity) = &fact {
-                            let keys = keys.take().ok_or(EngineError::NoIdentity)?;
-                            node = Some(with_keys((**identity).clone(), keys)?);
-                        }
-                        let node = node.as_mut().ok_or(EngineError::NoIdentity)?;
-                        if std::mem::take(&mut first) {
-                            // The bodies came before and are all kept; facts the index holds are dropped.
-                            commit(store.as_ref(), &mut turn, filled)?;
-                        }
-                        turn.is_known = index < applied.facts;
-                        node.apply(&mut turn, &fact)?;
-                        turn.out.actions.clear();
-                        if turn.is_known {
-                            turn.out.puts = Batch::default();
-                        } else {
-                            filled.facts = index + 1;
-                            if index % REPLAY_COMMIT_FACTS == 0 {
-                                commit(store.as_ref(), &mut turn, filled)?;
-                            }
-                        }
-                    }
-                }
-                Ok(())
-            };
-            match step() {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let mut node = node.ok_or(EngineError::NoIdentity)?;
-        if !node.has_its_key() {
-            return Err(EngineError::OtherKey);
-        }
-        node.replayed(&mut turn)?;
-        fills(&mut turn.out.puts, end);
-        commit(store.as_ref(), &mut turn, end)?;
-        let erased = std::mem::take(&mut turn.out.erased);
-        drop(turn);
-        let erasures = done + erased.len() as u64;
-        if count(store.as_ref(), layout::ERASURES)? < erasures {
-            let blanked = forget(record.as_mut(), store.as_ref(), &erased, erasures)?;
-            if applied == Position::default() && blanked == 0 {
+        let replayed = replay::replay(keys, record.as_ref(), store.as_ref(), now)?;
+        if count(store.as_ref(), layout::ERASURES)? < replayed.erasures {
+            let blanked = forget(record.as_mut(), store.as_ref(), &replayed.erased, replayed.erasures)?;
+            if replayed.is_new && blanked == 0 {
                 // They were gone from the record before this index was begun.
                 scrubbed(store.as_ref())?;
             }
         }
+        let Replayed { mut node, folded, .. } = replayed;
         let behind = marks.check(&shown(&node)).is_err();
         node.set_floors(&marks.marks(), marks.is_unsure());
         if !node.is_recovering() {
@@ -350,34 +271,10 @@ impl Engine {
     }
 }
 
-/// A node with the first of the keys that fits, or, when it has rotated since it was enrolled and the old key is gone,
-/// with what there is: its record names the one that it must have in the end.
-fn with_keys(identity: Identity, mut keys: Vec<SecretKey>) -> Result<Node, EngineError> {
-    let fits = keys.iter().position(|key| key.public() == identity.signing).unwrap_or(0);
-    if keys.is_empty() {
-        return Err(EngineError::OtherKey);
-    }
-    let mut node = Node::new(identity, keys.swap_remove(fits));
-    if let Some(spare) = keys.pop() {
-        node.offer_key(spare);
-    }
-    Ok(node)
-}
-
 /// The logs whose sizes only ever grow.
 fn shown(node: &Node) -> [(Digest, u64, Digest); 2] {
     let mark = |origin: String, (size, root)| (Digest::of(&[origin.as_bytes()]), size, root);
     [mark(node.own_origin(), node.own_log()), mark(node.root_origin(), node.root_log())]
-}
-
-/// Commits what there is, and in the same batch how far the index is filled with it.
-fn commit(store: &dyn Store, turn: &mut Turn<'_>, filled: Position) -> Result<(), StoreError> {
-    let mut puts = std::mem::take(&mut turn.out.puts);
-    if puts.is_empty() {
-        return Ok(());
-    }
-    fills(&mut puts, filled);
-    store.commit(&puts)
 }
 
 /// Says up to where the index is filled, and by which rules.
@@ -418,10 +315,4 @@ fn rules() -> [u8; 8] {
 fn count(store: &dyn Store, key: &[u8]) -> Result<u64, StoreError> {
     let count = store.get(key)?.and_then(|count| count.try_into().ok());
     Ok(count.map_or(0, u64::from_be_bytes))
-}
-
-/// Up to which position of the record the index is filled.
-fn applied(store: &dyn Store) -> Result<Position, StoreError> {
-    let Some(value) = store.get(layout::APPLIED)? else { return Ok(Position::default()) };
-    wire::decode(&value, 64).map_err(|error| StoreError::Damaged(format!("applied position: {error}")))
 }

@@ -9,6 +9,7 @@
 //! answered any more. Leaves to its caller: the directory's lock, taken before [`SledStore::open`] or
 //! [`SledStore::wipe`]; reading the position; calling from threads that may block.
 
+mod image;
 mod long;
 
 use super::{Batch, Entry, Read, Store, StoreError, layout};
@@ -31,8 +32,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The tree, and its one key, of the mark by which pointers to long values are known.
 const LONG: &[u8] = b"long";
-/// The file of the image, beside sled's own.
-const IMAGE: &str = "image";
 
 /// The store in a directory: one tree, so that a batch is atomic.
 pub struct SledStore {
@@ -206,18 +205,11 @@ impl Store for SledStore {
     }
 
     fn keep_image(&self, image: &[u8]) -> Result<(), StoreError> {
-        // Not synced: after a power cut it may be in pieces, which its reader finds.
-        let unfinished = self.dir.join("image.new");
-        let written = std::fs::write(&unfinished, image);
-        written.and_then(|()| std::fs::rename(&unfinished, self.dir.join(IMAGE))).map_err(full_or_io)
+        image::keep(&self.dir, image).map_err(full_or_io)
     }
 
     fn image(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        match std::fs::read(self.dir.join(IMAGE)) {
-            Ok(image) => Ok(Some(image)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(image::read(&self.dir)?)
     }
 
     fn is_sound(&self) -> bool {

@@ -167,9 +167,8 @@ impl World {
         }
         let store = Arc::clone(&site.store) as Arc<dyn Store>;
         let keepers = (Box::new(site.disk.clone()), Box::new(site.marks.clone()));
-        let mut engine = Engine::create(identity, site.signing(), keepers.0, keepers.1, store);
-        engine.set_image_every(sim.image_every());
-        site.engine = Some(engine);
+        let engine = Engine::create(identity, site.signing(), keepers.0, keepers.1, store);
+        site.engine = Some(sim.with_images(engine));
         sim.sites.push(site);
         sim.sites.len() - 1
     }

@@ -284,12 +284,6 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Facts between two images of a machine's state: few, so that most restarts begin with one; none in a large world,
-    /// which has no room for them.
-    pub const fn image_every(&self) -> u64 {
-        if self.pool.is_some() { u64::MAX } else { 20 }
-    }
-
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -593,11 +587,9 @@ impl Sim {
         let it = &self.sites[site];
         let store = Arc::clone(&it.store) as Arc<dyn Store>;
         let (disk, marks) = (Box::new(it.disk.clone()), Box::new(it.marks.clone()));
-        let every = self.image_every();
         match Engine::open(it.keys(), disk, marks, store, now) {
-            Ok(mut engine) => {
-                engine.set_image_every(every);
-                self.sites[site].engine = Some(engine);
+            Ok(engine) => {
+                self.sites[site].engine = Some(self.with_images(engine));
                 self.sites[site].started_ms = self.now_ms;
             }
             Err(error) => self.fail(&format!("{} does not start: {error}", self.sites[site].code)),

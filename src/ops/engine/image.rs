@@ -35,21 +35,12 @@ struct Head {
     erasures: u64,
 }
 
-/// An image that fits the record.
+/// What an image that fits the record stands for.
 pub(super) struct Held {
-    bytes: Vec<u8>,
-    body_at: usize,
     /// Facts that are folded into it.
     pub(super) facts: u64,
     /// Erasures that are done by then.
     pub(super) erasures: u64,
-}
-
-impl Held {
-    /// The image; none when it cannot be read, or is not sound.
-    pub(super) fn image(&self) -> Option<Image<'static>> {
-        wire::decode_own::<Image<'static>>(self.bytes.get(self.body_at..)?).ok()?.sound()
-    }
 }
 
 /// The image that is kept in `store`, if it is of this record up to a place that the index has reached.
@@ -57,7 +48,7 @@ pub(super) fn held(
     store: &dyn Store,
     record: &dyn Record,
     applied: Position,
-) -> Result<Option<Held>, EngineError> {
+) -> Result<Option<(Held, Image<'static>)>, EngineError> {
     let Some(bytes) = store.image()? else { return Ok(None) };
     let Some((digest, rest)) = bytes.split_first_chunk::<DIGEST_BYTES>() else { return Ok(None) };
     if Digest::of(&[rest]) != Digest::from_bytes(*digest) {
@@ -72,8 +63,9 @@ pub(super) fn held(
     {
         return Ok(None);
     }
-    let body_at = DIGEST_BYTES + wire::encode(&head).len();
-    Ok(Some(Held { bytes, body_at, facts: head.facts, erasures: head.erasures }))
+    let body = rest.get(wire::encode(&head).len()..).unwrap_or_default();
+    let image = wire::decode_own::<Image<'static>>(body).ok().and_then(Image::sound);
+    Ok(image.map(|image| (Held { facts: head.facts, erasures: head.erasures }, image)))
 }
 
 fn head_of_this_program() -> Head {

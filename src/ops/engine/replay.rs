@@ -94,7 +94,7 @@ impl Replay<'_> {
     fn body(&mut self, index: u64, frame: &Frame) -> Result<(), EngineError> {
         PackedBody::enter(frame, &mut self.turn.out.puts).map_err(FactError::from)?;
         self.filled.bodies = index + 1;
-        if index % COMMIT_BODIES == 0 {
+        if index.is_multiple_of(COMMIT_BODIES) {
             commit(self.store, &mut self.turn, self.filled)?;
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Replay<'_> {
             return Ok(());
         }
         self.filled.facts = index + 1;
-        if index % COMMIT_FACTS == 0 {
+        if index.is_multiple_of(COMMIT_FACTS) {
             commit(self.store, &mut self.turn, self.filled)?;
         }
         Ok(())

@@ -11,15 +11,6 @@ use gongshi::wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-impl Sim {
-    /// An engine that writes an image of its state every few facts, so that most restarts begin with one; a large world has
-    /// no room for them.
-    pub fn with_images(&self, mut engine: Engine) -> Engine {
-        engine.set_image_every(if self.pool.is_some() { u64::MAX } else { 20 });
-        engine
-    }
-}
-
 /// A record that counts the facts that are read from it.
 struct Counted {
     inner: Box<dyn Record>,

@@ -26,6 +26,15 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
+impl Sim {
+    /// An engine that writes an image of its state every few facts, so that most restarts begin with one; a large world has
+    /// no room for them.
+    pub fn with_images(&self, mut engine: Engine) -> Engine {
+        engine.set_image_every(if self.pool.is_some() { u64::MAX } else { 20 });
+        engine
+    }
+}
+
 /// A simulated world.
 pub struct World(Rc<RefCell<Sim>>);
 

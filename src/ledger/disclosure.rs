@@ -278,6 +278,8 @@ impl Disclosures {
             withdrawn: None,
             returned: None,
         };
+        // Most chains stay as long as they begin: a vector grows to four by itself.
+        chain.reserve_exact(1);
         chain.push(revision.clone());
         self.count(report.year, were_public, u64::from(public));
         changed.push(revision);

@@ -164,7 +164,8 @@ fn attack_45_two_hundred_of_the_dearest_questions_at_once_cost_a_bounded_share()
         let answer = answer.as_ref().unwrap_or_else(|error| panic!("{path} was not answered: {error}"));
         assert!(matches!(answer, 200 | 400 | 404), "{path}: {answer}");
     }
-    assert!(threads <= rest + 64 + 16, "{threads} threads");
+    // 64 that may block, and those that the engine of the index starts for its files.
+    assert!(threads <= rest + 64 + 32, "{threads} threads");
     assert!(grown < 128.0, "{grown} MiB");
     assert!(slowest < Duration::from_secs(10), "{slowest:?}");
     let page = node.api("/api/v1/packages?limit=4294967295");

@@ -1,4 +1,4 @@
-//! The store on disk: the only file that names sled.
+//! The store on disk: nothing outside this file and `lock` names sled.
 //!
 //! Measured before use (design/trials.md, section 1): sled 0.34.7 does not sync when it flushes, takes a
 //! half-written snapshot for its newest, panics on damaged pages, and can lose rows without a word. So it holds

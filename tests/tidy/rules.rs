@@ -12,7 +12,7 @@ const CAGES: &[(&str, &[&str])] = &[
     ("quinn", &["src/net/", "src/net.rs"]),
     ("quinn_proto", &["src/net/", "src/net.rs"]),
     ("rustls", &["src/net/", "src/net.rs"]),
-    ("sled", &["src/store/sled.rs"]),
+    ("sled", &["src/store/sled.rs", "src/store/sled/lock.rs"]),
     ("ed25519_dalek", &["src/trust/key.rs"]),
     ("pkcs8", &["src/trust/locked.rs", "src/trust/key.rs"]),
     ("bincode", &["src/wire.rs"]),

@@ -33,6 +33,12 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, CONFIG).unwrap_or_default()
 }
 
+/// Appends the encoding of a value.
+pub fn encode_onto<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
+    // A vector takes everything, and our own types always encode.
+    let _ = bincode::serde::encode_into_std_write(value, bytes, CONFIG);
+}
+
 /// Decodes a value from exactly `bytes`.
 ///
 /// # Errors

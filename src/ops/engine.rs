@@ -10,6 +10,7 @@ mod replay;
 
 pub use marks::HighMarks;
 
+use image::Images;
 use replay::Replayed;
 
 use crate::digest::Digest;
@@ -84,7 +85,7 @@ pub struct Engine {
     marks: Box<dyn HighMarks>,
     store: Arc<dyn Store>,
     behind: bool,
-    image: image::Due,
+    images: Images,
     /// The record has said that the disk is full: until then, on the steady clock, nothing is tried.
     full_until_ms: u64,
 }
@@ -99,7 +100,8 @@ impl Engine {
         store: Arc<dyn Store>,
     ) -> Self {
         let node = Node::new(identity, signing);
-        Self { node, record, marks, store, behind: false, image: image::Due::since(0), full_until_ms: 0 }
+        let images = Images::new(0, (0, Digest::ZERO));
+        Self { node, record, marks, store, behind: false, images, full_until_ms: 0 }
     }
 
     /// Opens what `create` began: replays the record into the node, and into the index what it lacks. `keys` are the
@@ -122,34 +124,34 @@ impl Engine {
                 scrubbed(store.as_ref())?;
             }
         }
-        let Replayed { mut node, folded, .. } = replayed;
+        let Replayed { mut node, folded, last, .. } = replayed;
         let behind = marks.check(&shown(&node)).is_err();
         node.set_floors(&marks.marks(), marks.is_unsure());
         if !node.is_recovering() {
             // If we stopped between the record and the guard, what the record says was signed is not guarded yet.
             marks.raise(&shown(&node))?;
         }
-        let image = image::Due::since(folded);
-        let mut engine = Self { node, record, marks, store, behind, image, full_until_ms: 0 };
+        let images = Images::new(folded, (record.end().facts, last));
+        let mut engine = Self { node, record, marks, store, behind, images, full_until_ms: 0 };
         engine.keep_image_when_due();
         Ok(engine)
     }
 
     /// Writes the image of the state, which the next start begins with, when there are many facts since the one before.
     fn keep_image_when_due(&mut self) {
-        if self.image.is_due(self.record.end().facts) {
+        if self.images.is_due() {
             self.keep_image();
         }
     }
 
     /// Writes the image of the state, if there is anything new: said when the process ends.
     pub fn keep_image(&mut self) {
-        self.image.keep(&self.node, self.record.as_ref(), self.store.as_ref());
+        self.images.keep(&self.node, self.store.as_ref());
     }
 
     /// Least facts between two images, for a simulated run.
     pub const fn set_image_every(&mut self, facts: u64) {
-        self.image.every = facts;
+        self.images.every = facts;
     }
 
     /// Goes on after [`EngineError::Full`], as after a restart: what was not durable is forgotten, sessions too. For a
@@ -249,6 +251,9 @@ impl Engine {
         if !out.batch.facts.is_empty() || !out.batch.bodies.is_empty() {
             let end = self.record.append(&out.batch)?;
             fills(&mut out.puts, end);
+            if let Some(last) = out.batch.facts.last() {
+                self.images.follow(end.facts, last);
+            }
         }
         // If we stop here, the facts stand and nothing was signed for outside: a restart signs the same.
         self.marks.raise(&out.marks)?;

@@ -49,7 +49,7 @@ fn is_total(comparable: &str) -> bool {
 }
 
 /// The character that every label of a sum has, as it may be printed.
-const COUNTED: [char; 2] = ['计', '計'];
+const COUNTED: [char; 2] = ['計', '计'];
 
 fn is_sum(table: &Table, row: usize, labels: &[usize]) -> bool {
     let row = table.rows.get(row);
@@ -80,5 +80,18 @@ pub(super) fn check(
             let finding = grade("total_row", &zh, &en).figures(sum, total);
             findings.push(place(finding, table, total_at, *column));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_of_a_sum_is_passed_over_for_its_spelling() {
+        let made_of = |c: &char| comparable(c.encode_utf8(&mut [0; 4])).contains('计');
+        let found: Vec<char> = ('\0'..=char::MAX).filter(made_of).collect();
+        assert_eq!(found, COUNTED);
+        assert!(TOTALS.iter().chain([&SUBTOTAL]).all(|label| label.contains(COUNTED)));
     }
 }

@@ -192,9 +192,10 @@ impl Store for SledStore {
                 None => operations.remove(key),
             }
         }
-        let _moment = self.moment.write().unwrap_or_else(PoisonError::into_inner);
-        self.call(|db| {
-            db.apply_batch(operations)?;
+        let moment = self.moment.write().unwrap_or_else(PoisonError::into_inner);
+        self.call(|db| db.apply_batch(operations))?;
+        drop(moment);
+        self.call(|_| {
             free_replaced(batch.len());
             Ok(())
         })

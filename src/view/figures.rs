@@ -209,11 +209,14 @@ fn total_of(table: &Table, labels: &[usize]) -> Option<usize> {
     }
     let whole = |row: &Vec<Cell>| {
         let cells = labels.iter().filter_map(|at| row.get(*at));
-        cells.filter(|cell| cell.printed.contains('全')).any(|cell| is_whole(&comparable(&cell.printed)))
+        cells.filter(|cell| cell.printed.contains(WHOLE)).any(|cell| is_whole(&comparable(&cell.printed)))
     };
     let mut wholes = (0..table.rows.len()).filter(|at| table.rows.get(*at).is_some_and(whole));
     wholes.next().filter(|_| wholes.next().is_none())
 }
+
+/// The character that every such label begins with, as it may be printed: the second is the first's compatibility form.
+const WHOLE: [char; 2] = ['全', '\u{fa72}'];
 
 /// 全区, 全市, 全系统 and the like.
 fn is_whole(label: &str) -> bool {
@@ -240,4 +243,17 @@ fn extra_name(name: &str) -> Option<String> {
     let rest = rest.map(|rest| rest.strip_prefix('度').unwrap_or(rest));
     let name = rest.filter(|rest| !rest.is_empty()).unwrap_or(&name);
     (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_of_the_whole_is_passed_over_for_its_spelling() {
+        let made_of = |c: &char| comparable(c.encode_utf8(&mut [0; 4])).contains('全');
+        let found: Vec<char> = ('\0'..=char::MAX).filter(made_of).collect();
+        assert_eq!(found, WHOLE);
+        assert!(is_whole("全市") && !is_whole("市"));
+    }
 }

@@ -7,7 +7,7 @@
 use super::EngineError;
 use crate::digest::Digest;
 use crate::record::{Frame, Position, Record, Stream};
-use crate::store::{Store, layout};
+use crate::store::{Store, StoreError, layout};
 use crate::sync::Node;
 use crate::sync::image::Image;
 use crate::wire;
@@ -41,6 +41,8 @@ pub(super) struct Held {
     pub(super) facts: u64,
     /// Erasures that are done by then.
     pub(super) erasures: u64,
+    /// Digest of the last of the facts.
+    pub(super) last: Digest,
 }
 
 /// The image that is kept in `store`, if it is of this record up to a place that the index has reached.
@@ -65,7 +67,8 @@ pub(super) fn held(
     }
     let body = rest.get(wire::encode(&head).len()..).unwrap_or_default();
     let image = wire::decode_own::<Image<'static>>(body).ok().and_then(Image::sound);
-    Ok(image.map(|image| (Held { facts: head.facts, erasures: head.erasures }, image)))
+    let held = Held { facts: head.facts, erasures: head.erasures, last: head.last };
+    Ok(image.map(|image| (held, image)))
 }
 
 fn head_of_this_program() -> Head {
@@ -73,7 +76,7 @@ fn head_of_this_program() -> Head {
     Head { version: VERSION, program, rules, facts: 0, last: Digest::ZERO, erasures: 0 }
 }
 
-/// The digest of the last of so many facts of the record.
+/// The digest of the last of so many facts of the record: for that one segment is read up to there.
 fn last_fact(record: &dyn Record, facts: u64) -> Result<Option<Digest>, EngineError> {
     let (mut last, end) = (None, record.end());
     if facts == 0 || facts > end.facts {
@@ -88,49 +91,61 @@ fn last_fact(record: &dyn Record, facts: u64) -> Result<Option<Digest>, EngineEr
 }
 
 /// The digest by which a fact is known again.
-fn digest_of(fact: &Frame) -> Digest {
+pub(super) fn digest_of(fact: &Frame) -> Digest {
     Digest::of(&[&[fact.kind], &fact.payload])
 }
 
-/// When an image is due.
+/// The images of one engine: what the newest fact is, and when the next image is due.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
+pub(super) struct Images {
     /// Least facts between two images.
     pub(super) every: u64,
     /// Facts in the newest image.
     kept: u64,
+    /// Facts of the record, and the digest of the last of them.
+    newest: (u64, Digest),
 }
 
-impl Due {
-    pub(super) const fn since(kept: u64) -> Self {
-        Self { every: FACTS_MIN, kept }
+impl Images {
+    /// After a replay: facts that an image stood for, facts in all, and the digest of the last.
+    pub(super) const fn new(kept: u64, newest: (u64, Digest)) -> Self {
+        Self { every: FACTS_MIN, kept, newest }
+    }
+
+    /// The record has so many facts now, and this is the last.
+    pub(super) fn follow(&mut self, facts: u64, last: &Frame) {
+        self.newest = (facts, digest_of(last));
     }
 
     /// True when the facts that would be replayed are many, as such and beside what the image has: so the writing of images
     /// stays a fraction of the writing of facts.
-    pub(super) const fn is_due(&self, facts: u64) -> bool {
-        let more = facts.saturating_sub(self.kept);
+    pub(super) const fn is_due(&self) -> bool {
+        let more = self.newest.0.saturating_sub(self.kept);
         more >= self.every && more >= self.kept / 8
     }
 
     /// Writes the image of a node that has folded all facts of its record, if there is one to write. An image that cannot be
     /// written is missed by nobody: it is tried again with as many facts more.
-    pub(super) fn keep(&mut self, node: &Node, record: &dyn Record, store: &dyn Store) {
-        if self.kept == record.end().facts {
+    pub(super) fn keep(&mut self, node: &Node, store: &dyn Store) {
+        if self.kept == self.newest.0 {
             return;
         }
-        self.kept = record.end().facts;
-        if let Err(error) = written(node, record, store) {
+        self.kept = self.newest.0;
+        if let Err(error) = self.write(node, store) {
             tracing::warn!(%error, "the image of the state cannot be written");
         }
     }
-}
 
-fn written(node: &Node, record: &dyn Record, store: &dyn Store) -> Result<(), EngineError> {
-    let facts = record.end().facts;
-    let Some((image, last)) = node.image().zip(last_fact(record, facts)?) else { return Ok(()) };
-    let erasures = super::count(store, layout::ERASURES)?;
-    let head = Head { facts, last, erasures, ..head_of_this_program() };
-    let rest = [wire::encode(&head), wire::encode(&image)].concat();
-    Ok(store.keep_image(&[Digest::of(&[&rest]).as_bytes().as_slice(), &rest].concat())?)
+    fn write(&self, node: &Node, store: &dyn Store) -> Result<(), StoreError> {
+        let Some(image) = node.image() else { return Ok(()) };
+        let ((facts, last), erasures) = (self.newest, super::count(store, layout::ERASURES)?);
+        // It may be large: it is in memory once.
+        let mut bytes = vec![0; DIGEST_BYTES];
+        wire::encode_onto(&Head { facts, last, erasures, ..head_of_this_program() }, &mut bytes);
+        wire::encode_onto(&image, &mut bytes);
+        if let Some((digest, rest)) = bytes.split_first_chunk_mut::<DIGEST_BYTES>() {
+            *digest = *Digest::of(&[rest]).as_bytes();
+        }
+        store.keep_image(&bytes)
+    }
 }

@@ -28,6 +28,8 @@ pub(super) struct Replayed {
     pub(super) erasures: u64,
     /// True when the index was empty.
     pub(super) is_new: bool,
+    /// Digest of the last fact.
+    pub(super) last: Digest,
 }
 
 /// Replays the record, from an image of the state on if there is one that fits.
@@ -47,12 +49,15 @@ pub(super) fn replay(
     }
     let turn = Turn::of_replay(now, store);
     // If we stop while the index is filled, the next start goes on from `filled`.
-    let mut replay = Replay { store, applied, turn, keys, node: None, filled: applied, is_at_facts: false };
+    let (last, facts) = (Digest::ZERO, end.facts);
+    let mut replay =
+        Replay { store, applied, turn, keys, node: None, filled: applied, is_at_facts: false, facts, last };
     let (mut folded, mut done) = (0, 0);
     if let Some((held, image)) = image::held(store, record, applied)? {
         let mut node = with_keys(image.identity().clone(), std::mem::take(&mut replay.keys))?;
         node.restore(&replay.turn, image)?;
-        (replay.node, folded, done) = (Some(node), held.facts, held.erasures);
+        (replay.node, replay.last) = (Some(node), held.last);
+        (folded, done) = (held.facts, held.erasures);
     }
     let mut failed = None;
     record.replay(Position { facts: folded, bodies: applied.bodies }, &mut |stream, index, frame| {
@@ -66,7 +71,7 @@ pub(super) fn replay(
     if let Some(error) = failed {
         return Err(error);
     }
-    let Replay { node, mut turn, .. } = replay;
+    let Replay { node, mut turn, last, .. } = replay;
     let mut node = node.ok_or(EngineError::NoIdentity)?;
     if !node.has_its_key() {
         return Err(EngineError::OtherKey);
@@ -75,7 +80,7 @@ pub(super) fn replay(
     fills(&mut turn.out.puts, end);
     commit(store, &mut turn, end)?;
     let erased = std::mem::take(&mut turn.out.erased);
-    Ok(Replayed { node, folded, erasures: done + erased.len() as u64, erased, is_new })
+    Ok(Replayed { node, folded, erasures: done + erased.len() as u64, erased, is_new, last })
 }
 
 /// A replay that is under way.
@@ -88,6 +93,9 @@ struct Replay<'a> {
     node: Option<Node>,
     filled: Position,
     is_at_facts: bool,
+    /// Facts of the record.
+    facts: u64,
+    last: Digest,
 }
 
 impl Replay<'_> {
@@ -109,6 +117,9 @@ impl Replay<'_> {
         if !std::mem::replace(&mut self.is_at_facts, true) {
             // The bodies came before and are all kept; facts the index holds are dropped.
             commit(self.store, &mut self.turn, self.filled)?;
+        }
+        if index + 1 == self.facts {
+            self.last = image::digest_of(frame);
         }
         self.turn.is_known = index < self.applied.facts;
         node.apply(&mut self.turn, &fact)?;
